@@ -1,0 +1,174 @@
+# cowrun: the whole build. `make help` names the targets; nothing is generated into the source tree.
+
+VERSION   := 0.1.0
+OUT       ?= build
+PREFIX    ?= /usr/local
+DESTDIR   ?=
+CC        ?= gcc
+COMMIT    := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+# --- flags -----------------------------------------------------------------------------------------
+WARNINGS  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wundef \
+	-Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough -Wswitch-enum -Werror
+COMMON    := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -O2 -g -MMD -MP $(WARNINGS)
+HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+LINKING   := -Wl,-z,relro,-z,now,-z,noexecstack
+STATIC    := -static-pie
+
+ifdef SAN   # `make asan`: the same programs and tests, dynamic, with every error fatal
+HARDENING := -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+STATIC    := -pie
+LINKING   += -fsanitize=address,undefined
+endif
+
+CFLAGS_ALL := $(COMMON) $(HARDENING) -DCOWRUN_VERSION='"$(VERSION)"' -DCOWRUN_COMMIT='"$(COMMIT)"' $(CFLAGS)
+# The child's program has no library under it: nothing that needs thread-local storage or a start-up.
+CFLAGS_INIT := $(COMMON) -Os -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables \
+	-mno-sse -fno-tree-loop-distribute-patterns
+
+# --- what is built of what -------------------------------------------------------------------------
+# The rooms below cmd/ are one archive: a program gets the objects that it refers to and no others, so
+# that libraries which only some files use (libarchive, libmount, ...) stay out of the static programs.
+ROOM_SRC  := $(wildcard spec/base/*.c spec/*.c overlay/*.c cgroup/*.c runtime/*.c)
+INIT_SRC  := $(wildcard runtime/init/*.c)
+CMD_SRC   := $(filter-out $(wildcard cmd/cow*.c),$(wildcard cmd/*.c))
+LIB       := $(OUT)/libcowrun.a
+CMDLIB    := $(OUT)/libcmd.a
+
+# program                objects of its own                  how it is linked
+PROGRAMS  := cowrun cow cow-monitor cow-import cow-doctor
+cowrun_SRC      := cmd/cowrun.c $(wildcard cmd/oci/*.c)
+cow_SRC         := cmd/cow.c $(wildcard cmd/cow/*.c)
+cow-monitor_SRC := cmd/cow-monitor.c
+cow-import_SRC  := cmd/cow-import.c
+cow-doctor_SRC  := cmd/cow-doctor.c
+cowrun_LIBS      := $(STATIC) -ljansson -lcap -lseccomp
+cow_LIBS         := $(STATIC) -ljansson -lcap -lseccomp
+cow-monitor_LIBS := -static
+cow-import_LIBS  := -pie -ljansson -larchive -lisal -lzstd -lcrypto
+cow-doctor_LIBS  := -pie -ljansson -lcap -lseccomp -lmount -lcgroup
+PROGRAMS  := $(foreach p,$(PROGRAMS),$(if $(wildcard cmd/$(p).c),$(p)))
+BIN       := $(filter cowrun cow,$(PROGRAMS))
+LIBEXEC   := $(filter-out cowrun cow,$(PROGRAMS))
+
+UNIT_SRC  := $(wildcard tests/unit/*.c)
+UNITS     := $(UNIT_SRC:tests/unit/%.c=$(OUT)/tests/unit/%)
+# Small static programs that tests run inside containers and guests.
+HELPERS   := $(patsubst tests/programs/%.c,$(OUT)/tests/%,$(wildcard tests/programs/*.c))
+
+objects = $(patsubst %.c,$(OUT)/%.o,$(1))
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)  $(2)')
+
+.PHONY: all programs units helpers deps test test-all demo bench asan lint layers format install clean help
+all: programs            ## all programs, into build/
+programs: $(addprefix $(OUT)/,$(PROGRAMS))
+units: $(UNITS)
+helpers: $(HELPERS)
+
+$(OUT)/%.o: %.c Makefile
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+$(OUT)/runtime/init/%.o: runtime/init/%.c Makefile
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_INIT) -c -o $@ $<
+
+# The child's program, and the object that carries it inside the parent's.
+$(OUT)/cowrun-init: $(call objects,$(INIT_SRC))
+	$(call say,LD,$@)
+	$(Q)$(CC) -static -nostdlib -no-pie -Wl,--gc-sections,-z,noexecstack,-z,norelro,--build-id=none,-n -s -o $@ $^
+
+$(OUT)/runtime/init_image.o: runtime/init_image.c $(OUT)/cowrun-init Makefile
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -DINIT_IMAGE='"$(OUT)/cowrun-init"' -c -o $@ $<
+
+$(LIB): $(call objects,$(ROOM_SRC))
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(CMDLIB): $(call objects,$(CMD_SRC))
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+define program_rule
+$(OUT)/$(1): $(call objects,$($(1)_SRC)) $(CMDLIB) $(LIB)
+	$$(call say,LD,$$@)
+	$(Q)$(CC) $(LINKING) -o $$@ $(call objects,$($(1)_SRC)) $(CMDLIB) $(LIB) $($(1)_LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+
+# The monitor lives as long as its container: no sanitizer, no library beyond libc's smallest parts.
+$(OUT)/cmd/cow-monitor.o: CFLAGS_ALL := $(COMMON) -fno-stack-protector
+$(OUT)/cow-monitor: LINKING := -Wl,-z,noexecstack,-z,norelro
+
+$(OUT)/tests/unit/%: tests/unit/%.c $(CMDLIB) $(LIB) Makefile
+	$(call say,UNIT,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LINKING) -o $@ $< $(CMDLIB) $(LIB) -lcheck -lsubunit -lrt -lm -lpthread \
+		-ljansson -lcap -lseccomp -larchive -lisal -lzstd -lcrypto -lmount -lcgroup
+
+$(OUT)/tests/%: tests/programs/%.c Makefile
+	$(call say,HELPER,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) -static -o $@ $<
+
+# --- tests, demo, bench ----------------------------------------------------------------------------
+DEPS := gcc make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev libjansson-dev libcgroup-dev \
+	libarchive-dev libisal-dev libssl-dev libzstd-dev check libsubunit-dev bats jq busybox-static strace patchelf \
+	util-linux iproute2 xz-utils zstd mmdebstrap crun runc clang-tidy clang-format cppcheck shellcheck mandoc
+
+deps:                    ## install what the build and the tests need (apt)
+	@missing=$$(for p in $(DEPS); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	[ -z "$$missing" ] || { echo "installing:" $$missing; [ "$$(id -u)" = 0 ] || { echo "make deps: needs root for apt-get" >&2; exit 1; }; \
+	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; }
+
+test: deps               ## every test, on this host and in a guest kernel
+	@$(MAKE) --no-print-directory all units helpers layers
+	@tests/run $(OUT)
+
+test-all: deps           ## the same at full length: all kernels, all sweeps
+	@$(MAKE) --no-print-directory all units helpers layers
+	@tests/run --all $(OUT)
+
+asan: deps               ## the same tests under ASan and UBSan
+	@$(MAKE) --no-print-directory OUT=$(OUT)/asan SAN=1 all units helpers
+	@SAN=1 tests/run $(OUT)/asan
+
+demo: deps               ## eight containers of one Debian image, and what they cost
+	@$(MAKE) --no-print-directory all helpers
+	@examples/demo $(OUT)
+
+bench: deps              ## side by side with crun, runc and tar: ratios
+	@$(MAKE) --no-print-directory all helpers
+	@tests/bench/run $(OUT)
+
+# --- checks ----------------------------------------------------------------------------------------
+layers:                  ## fail where an include goes against the house's one way
+	@tests/layers
+
+lint: layers             ## clang-format, clang-tidy, cppcheck, shellcheck, mandoc
+	@tests/lint $(OUT)
+
+format:                  ## put all C files into the house style
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+install: all             ## PREFIX= DESTDIR=
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/cowrun $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(addprefix $(OUT)/,$(BIN)) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(addprefix $(OUT)/,$(LIBEXEC)) $(DESTDIR)$(PREFIX)/libexec/cowrun
+	install -m 644 $(wildcard cmd/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
+
+clean:                   ## remove build/
+	rm -rf build
+
+help:                    ## this
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)
