@@ -1,0 +1,51 @@
+/*
+ * Mount options: the words of config.json's mounts[].options as the kernel's flags.
+ *
+ * One table (mount_options[]) is read here, by `features`, and by a test that holds it against
+ * libmount's. Words that it does not have are the file system's own and end up in `data`.
+ */
+#ifndef SPEC_MOUNTS_H
+#define SPEC_MOUNTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "spec/spec.h"
+
+struct mount_option {
+	const char *name;
+	uint64_t set, clear;	/* MOUNT_ATTR_*, of the mount */
+	uint64_t rset, rclear;	/* the same for it and all below it (AT_RECURSIVE) */
+	uint64_t propagation;	/* MS_SHARED and so on, perhaps with MS_REC */
+	const char *superblock; /* a flag for fsconfig(FSCONFIG_SET_FLAG): "ro", "sync", "dirsync",
+				   ... */
+	unsigned bits;		/* enum mount_bits */
+};
+
+enum mount_bits {
+	MOUNT_BIND = 1,
+	MOUNT_RBIND = 2,
+	MOUNT_TMPCOPYUP = 4,
+	MOUNT_IDMAP = 8,
+	MOUNT_RIDMAP = 16,
+	MOUNT_REMOUNT = 32,
+};
+
+extern const struct mount_option mount_options[]; /* ends with a NULL name */
+
+struct mount_flags {
+	uint64_t attr_set, attr_clear, rec_set, rec_clear; /* for mount_setattr() */
+	uint64_t propagation[4];			   /* applied one after the other */
+	size_t n_propagation;
+	unsigned bits;
+	char **data; /* "key=value" or "flag", in order; superblock flags among them. NULL at the
+			end */
+	size_t n_data;
+};
+
+/* Later words win over earlier ones. The caller ends it with mount_flags_done(). */
+int mount_flags_parse(const struct mount_spec *m, struct mount_flags *ret, struct err *e);
+void mount_flags_done(struct mount_flags *f);
+DEFINE_AUTO(mount_flags, mount_flags_done)
+
+#endif

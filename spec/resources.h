@@ -1,0 +1,64 @@
+/*
+ * linux.resources: what a container may use. Shared by config.json and `update`.
+ *
+ * Numbers are as in the document; their conversion to cgroup v2 files is cgroup/'s business
+ * (runtime-spec config-linux.md#control-groups). -1 is "unlimited".
+ */
+#ifndef SPEC_RESOURCES_H
+#define SPEC_RESOURCES_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "spec/base/json.h"
+#include "spec/base/opt.h"
+
+struct device_rule {
+	bool allow;
+	char *type; /* "a", "c", "b"; NULL: all */
+	struct opt_i64 major, minor;
+	char *access; /* of "rwm" */
+};
+
+struct memory_limits {
+	struct opt_i64 limit, reservation;
+	struct opt_i64 swap; /* memory and swap together, as in v1 */
+	struct opt_i64 kernel, kernel_tcp;
+	struct opt_u64 swappiness;
+	struct opt_bool disable_oom_killer, use_hierarchy, check_before_update;
+};
+
+struct cpu_limits {
+	struct opt_u64 shares; /* v1 scale: 2 to 262144, 1024 usual */
+	struct opt_i64 quota;  /* microseconds in each period */
+	struct opt_u64 period; /* microseconds */
+	struct opt_u64 burst;  /* microseconds */
+	struct opt_i64 idle;   /* 1: SCHED_IDLE for the group */
+	struct opt_i64 realtime_runtime;
+	struct opt_u64 realtime_period;
+	char *cpus, *mems;
+};
+
+struct pids_limits {
+	struct opt_i64 limit;
+};
+
+struct resources {
+	struct device_rule *devices;
+	size_t n_devices;
+	struct memory_limits memory;
+	struct cpu_limits cpu;
+	struct pids_limits pids;
+	/* Known keys that this version cannot apply: asked for, they are refused by validation. */
+	bool has_block_io, has_hugepages, has_network, has_rdma, has_unified;
+};
+
+extern const struct field resources_fields[];
+
+/* True when any limit of these is asked for: an empty object needs no controller. */
+bool resources_limit_memory(const struct resources *r);
+bool resources_limit_cpu(const struct resources *r);
+bool resources_limit_cpuset(const struct resources *r);
+bool resources_limit_pids(const struct resources *r);
+
+#endif

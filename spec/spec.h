@@ -1,0 +1,161 @@
+/*
+ * config.json as plain values (runtime-spec 1.3.0).
+ *
+ * A `struct spec` is a tree that one field table reads, writes and frees (spec_done). It says what
+ * the document says and nothing more: defaults are applied, and sense is checked, in validate.c.
+ * Absent strings and lists are NULL, absent numbers that differ from zero are opt_*.
+ */
+#ifndef SPEC_SPEC_H
+#define SPEC_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spec/base/json.h"
+#include "spec/base/opt.h"
+#include "spec/resources.h"
+
+struct rlimit_spec {
+	int type; /* RLIMIT_NAME + 1, so that 0 is none (enum_name's rule); see rlimit_names */
+	uint64_t soft, hard;
+};
+
+struct capability_spec {
+	char **bounding, **effective, **inheritable, **permitted, **ambient; /* "CAP_NET_RAW" */
+	size_t n_bounding, n_effective, n_inheritable, n_permitted, n_ambient;
+};
+
+struct user_spec {
+	uint32_t uid, gid;
+	struct opt_u64 umask;
+	uint32_t *gids; /* additionalGids */
+	size_t n_gids;
+};
+
+struct process_spec {
+	bool terminal;
+	char *cwd;
+	char **args, **env;
+	size_t n_args, n_env;
+	struct user_spec user;
+	struct rlimit_spec *rlimits;
+	size_t n_rlimits;
+	struct capability_spec *capabilities; /* NULL: none given, none kept */
+	bool no_new_privileges;
+	struct opt_i64 oom_score_adj;
+	char *apparmor_profile, *selinux_label;
+	/* Known, and refused by validation until this version can do them. */
+	bool has_scheduler, has_io_priority, has_cpu_affinity;
+};
+
+struct root_spec {
+	char *path;
+	bool readonly;
+};
+
+struct id_map {
+	uint32_t inside, outside, size; /* containerID, hostID, size */
+};
+
+struct mount_spec {
+	char *destination, *type, *source;
+	char **options;
+	size_t n_options;
+	struct id_map *uid_maps, *gid_maps;
+	size_t n_uid_maps, n_gid_maps;
+};
+
+struct hook {
+	char *path;
+	char **args, **env;
+	size_t n_args, n_env;
+	struct opt_i64 timeout; /* seconds, above 0 */
+};
+
+struct hook_list {
+	struct hook *v;
+	size_t n;
+};
+
+struct hooks {
+	struct hook *prestart, *create_runtime, *create_container, *start_container, *poststart,
+		*poststop;
+	size_t n_prestart, n_create_runtime, n_create_container, n_start_container, n_poststart,
+		n_poststop;
+};
+
+/* Values are the CLONE_NEW* flags. */
+extern const struct enum_name namespace_names[];
+
+struct namespace_spec {
+	int type;   /* CLONE_NEW* */
+	char *path; /* NULL: a new one */
+};
+
+enum device_type { DEVICE_CHAR = 1, DEVICE_BLOCK, DEVICE_FIFO };
+
+struct device_spec {
+	char *path;
+	int type; /* enum device_type; "u" is DEVICE_CHAR */
+	struct opt_i64 major, minor;
+	struct opt_u64 mode, uid, gid;
+};
+
+struct linux_spec {
+	struct namespace_spec *namespaces;
+	struct id_map *uid_maps, *gid_maps;
+	struct device_spec *devices;
+	struct string_pair *sysctl;
+	char **masked_paths, **readonly_paths;
+	size_t n_namespaces, n_uid_maps, n_gid_maps, n_devices, n_sysctl, n_masked_paths,
+		n_readonly_paths;
+	char *cgroups_path;
+	char *rootfs_propagation;
+	char *mount_label;
+	struct resources resources;
+	/* Known, and refused by validation until this version can do them. */
+	bool has_seccomp, has_personality, has_intel_rdt, has_memory_policy, has_net_devices,
+		has_time_offsets;
+};
+
+struct spec {
+	char *version; /* ociVersion */
+	struct root_spec *root;
+	struct process_spec *process;
+	char *hostname, *domainname;
+	struct mount_spec *mounts;
+	size_t n_mounts;
+	struct hooks hooks;
+	struct string_pair *annotations;
+	size_t n_annotations;
+	struct linux_spec linux_;
+};
+
+extern const struct field spec_fields[];
+extern const struct field process_fields[]; /* exec's --process document */
+
+/* Reads <dirfd>/name (a bundle's config.json). The caller ends it with spec_done(). */
+int spec_load(int dirfd, const char *name, struct spec *ret, struct err *e);
+int spec_parse(const char *what, const char *text, size_t len, struct spec *ret, struct err *e);
+void spec_done(struct spec *s);
+void process_done(struct process_spec *p);
+DEFINE_AUTO(spec, spec_done)
+
+/*
+ * Whether this runtime can do exactly what the document says. Three grades (config.md): what is
+ * wrong, and what is right but cannot be done here, is an error that names its path
+ * ("linux.seccomp: not supported by this version"); what we go on without is log_warn()ed.
+ */
+int spec_validate(const struct spec *s, struct err *e);
+int process_validate(const struct process_spec *p, const char *path, struct err *e);
+
+/* The namespace entry of that CLONE_NEW* type; NULL when it is not listed. */
+const struct namespace_spec *spec_namespace(const struct spec *s, int type);
+/* The value of an annotation, NULL when absent. */
+const char *spec_annotation(const struct spec *s, const char *key);
+
+/* `cowrun spec`: the usual document for a bundle with a rootfs/ directory. The caller's. */
+int spec_default(bool rootless, struct spec *ret, struct err *e);
+
+#endif
