@@ -1,9 +1,9 @@
 /*
  * A cgroup, held by its directory fd.
  *
- * Paths are those below the root of the v2 mount ("/cowrun-x", "/a/b/c"): at most 32 names, none of
- * them empty, "." or "..", and free of control characters. Everything after opening goes by the
- * fd, so a group that was removed and made again under the same name is never mistaken for ours.
+ * Paths are those below the root of the v2 mount ("/cowrun-x", "/a/b/c"), as path.h has them.
+ * Everything after opening goes by the fd, so a group that was removed and made again under the
+ * same name is never mistaken for ours.
  *
  * Life: cgroup_make() → processes are born in it (CLONE_INTO_CGROUP takes `fd`, O_PATH as it is) →
  * cgroup_remove(), which kills whatever is still inside and needs only the path and `made`, so that
@@ -24,8 +24,6 @@
 
 struct resources;
 
-enum { CGROUP_DEPTH_MAX = 32, CGROUP_PATH_MAX = 4096 };
-
 struct cgroup {
 	int fd;	       /* O_PATH; -1: none */
 	unsigned made; /* how many levels, from the leaf upward, cgroup_make() created */
@@ -35,9 +33,6 @@ struct cgroup {
 
 void cgroup_done(struct cgroup *c);
 DEFINE_AUTO(cgroup, cgroup_done)
-
-/* Whether a path is as described above; -EINVAL. */
-int cgroup_path_check(const char *path, struct err *e);
 
 /*
  * Makes the group and the groups above it that are missing. In these it enables the controllers
@@ -50,6 +45,9 @@ int cgroup_make(int root, const char *path, const struct resources *limits, stru
 
 /* -ENOENT when there is none. */
 int cgroup_open(int root, const char *path, struct cgroup *ret, struct err *e);
+
+/* Removes up to n groups, from that of `path` upward, as long as they are empty; says nothing. */
+void cgroup_prune(int root, const char *path, unsigned n);
 
 /*
  * Kills everything inside, waits for its end (10 s at most: -EBUSY, the text names a process and

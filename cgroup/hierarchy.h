@@ -24,8 +24,9 @@ enum controller {
 const char *controller_name(enum controller c);
 /* The set that a text like "cpuset cpu memory" names; words that are none of ours are skipped. */
 unsigned controllers_parse(const char *text);
-/* "+memory +pids" (the form that cgroup.subtree_control takes) of a set, into `out`. */
-char *controllers_format(unsigned set, char out[64]);
+/* "+memory +pids" (the form that cgroup.subtree_control takes) of a set. Returns `out`. */
+enum { CONTROLLERS_TEXT = 64 };
+char *controllers_format(unsigned set, char out[CONTROLLERS_TEXT]);
 
 /*
  * An O_PATH fd of the root of the cgroup2 mount; the caller closes it. Two system calls on a
@@ -36,14 +37,14 @@ int hierarchy_open(int *ret_root, struct err *e);
 /* The path of that mount, for messages; the caller frees. -ENOENT when there is none, -ENOMEM. */
 int hierarchy_path(char **ret);
 
+/* The set offered at this group; none when it cannot be read. */
+unsigned hierarchy_controllers(int dirfd);
+
 /* Whether a controller is offered at this group (one of ours, or "io", "hugetlb", ...). */
 bool hierarchy_has(int dirfd, const char *controller);
 
-/*
- * Fills `e` with why `controller` is not offered at the root, as the end of "cannot limit memory",
- * and returns -ERR_NO_CONTROLLER. `what` is what was to be limited.
- */
-int hierarchy_refuse(const char *what, const char *controller, struct err *e);
+/* Says why a controller is not offered at the root, and what to do. Returns -ERR_NO_CONTROLLER. */
+int hierarchy_refuse(enum controller c, struct err *e);
 
 /* Pure, for the above and for tests. */
 

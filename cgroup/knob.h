@@ -19,6 +19,9 @@ enum { KNOB_TEXT_MAX = 8192 };
 /* The text into `out`, terminated; its length, -EFBIG when it does not fit, or -errno. */
 ssize_t knob_read(int dirfd, const char *name, char *out, size_t size);
 
+/* The same of a file that is open for reading, as it is now. */
+ssize_t knob_read_again(int fd, char *out, size_t size);
+
 /* 0 or -errno. */
 int knob_write(int dirfd, const char *name, const char *value);
 
@@ -27,6 +30,10 @@ bool knob_number(const char *text, uint64_t *ret);
 
 /* The value of the line "<key> <number>". */
 bool knob_value(const char *text, const char *key, uint64_t *ret);
+
+/* The number that a file is, or that its line "<key> <number>" has: 0, -ENODATA, or -errno. */
+int knob_read_number(int dirfd, const char *name, uint64_t *ret);
+int knob_read_value(int dirfd, const char *name, const char *key, uint64_t *ret);
 
 /* err_set(), but never with the words for ENOENT: there it says that the group is gone. */
 int knob_error(struct err *e, int code, const char *format, ...)

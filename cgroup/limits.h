@@ -15,15 +15,16 @@
 
 struct limit_write {
 	enum controller controller;
-	const char *file;  /* "memory.max" */
-	char value[48];	   /* what is written, ... */
-	const char *text;  /* ... unless this is set: borrowed from the resources */
-	unsigned tolerate; /* enum limit_tolerance */
+	const char *file; /* "memory.max" */
+	char value[48];	  /* what is written, ... */
+	const char *text; /* ... unless this is set: borrowed from the resources */
+	unsigned flags;	  /* enum limit_flags */
 };
 
-enum limit_tolerance {
-	LIMIT_MAY_LACK = 1,  /* the file may not be there: what it would say holds anyway */
-	LIMIT_MAY_ORDER = 2, /* -EINVAL is no error: a later row of the same file comes again */
+enum limit_flags {
+	LIMIT_MAY_LACK = 1,    /* the file may not be there: what it would say holds anyway */
+	LIMIT_COMES_AGAIN = 2, /* -EINVAL is no error: a later row writes it once more */
+	LIMIT_KEEP_FIRST = 4,  /* the first word is a stand-in for what the file says now */
 };
 
 enum { LIMITS_MAX = 12 };
