@@ -39,28 +39,31 @@
 /* Input. All is borrowed for the call. */
 struct census_thing {
 	const char *name, *id;
-	const pid_t *pids;
+	const pid_t *pids; /* NULL: census_options.list is asked */
 	size_t n_pids;
-	bool is_template; /* measured and shared with, and no container: not in `saved` */
-	bool is_frozen;	  /* its processes do not run: no need to look at them again */
-	pid_t monitor;	  /* 0: none */
-	struct opt_u64 kernel_other;  /* bytes: slab and the like, without page tables and stacks */
-	struct opt_u64 private_cache; /* page cache of its own files that it does not map */
+	bool is_template;	       /* measured, shared with, and no container: not in `saved` */
+	bool is_frozen;		       /* its processes do not run: no need to look again */
+	pid_t monitor;		       /* 0: none */
+	struct opt_u64 kernel_other;   /* bytes: slab and the like, not page tables and stacks */
+	struct opt_u64 private_cache;  /* page cache of its own files that it does not map */
 	struct opt_u64 charged, limit; /* of the memory controller; handed through */
 };
 
+/* The pids of things[thing], allocated: they become the census's. Gone ones do no harm. */
+typedef int census_list(
+	void *context, size_t thing, pid_t **ret_pids, size_t *ret_n, struct err *e);
+
 struct census_options {
-	int proc; /* directory fd of /proc; 0: "/proc" */
 	/*
-	 * Lists the members of a thing again, after the reading: what was born meanwhile is a
-	 * reason to read once more. The array is freed by the census. NULL: members are taken as
-	 * given.
+	 * Asked for the members of each thing before each reading and after it: what was born
+	 * meanwhile is a reason to read once more. NULL: members are taken as given.
 	 */
-	int (*list)(void *context, size_t thing, pid_t **ret_pids, size_t *ret_n, struct err *e);
+	census_list *list;
 	void *context;
-	bool without_frames; /* as if we had no privilege */
+	/* For tests, and to tell what a host that lacks them would see: */
+	bool without_frames; /* as without the privilege */
 	bool without_scan;   /* as before 6.7 */
-	bool without_counts; /* as if kpagecount were of no use: all of /proc is read */
+	bool without_counts; /* as if kpagecount told nothing: all of /proc is read instead */
 };
 
 struct memory_kind {
@@ -72,7 +75,7 @@ struct memory_kinds {
 };
 
 struct memory_share {
-	char *name;
+	char *name; /* that of a usage: not freed with this */
 	uint64_t bytes;
 };
 
@@ -82,9 +85,9 @@ struct memory_usage {
 	bool is_template;
 	uint64_t processes, threads;
 	struct opt_u64 unique, private, shared, outside;
-	struct memory_kinds kinds; /* zero where unique is unset: see `has_kinds` */
-	bool has_kinds;
-	struct memory_share *with; /* most first */
+	struct memory_kinds *kinds; /* NULL: not known */
+	struct opt_u64 large;	    /* of unique: in larger folios (THP and the like) */
+	struct memory_share *with;  /* most first; by census_rank() */
 	size_t n_with;
 	struct opt_u64 page_tables, kernel_stacks, kernel;
 	struct opt_u64 private_cache, monitor, cost;
@@ -103,9 +106,13 @@ struct census {
 	uint64_t n_gone;   /* processes that ended before they were read */
 	uint64_t n_read;   /* pagemap entries read: the work */
 	unsigned n_passes; /* 2: read twice, since something had moved */
-	uint32_t *shares;  /* pages that two things share: see census_shared(); NULL: none known */
+	uint64_t *shares;  /* bytes by pair: census_shared() reads them; NULL: not known */
 };
 
+/* Pairs are known up to this many things: the triangle is 64 MiB then. */
+#define CENSUS_PAIRS_MAX 4096
+
+/* Reads /proc. Processes that end meanwhile are no error, nor are those that we may not read. */
 int census_take(const struct census_thing *things, size_t n, const struct census_options *options,
 	struct census *ret, struct err *e);
 void census_done(struct census *c);
@@ -113,5 +120,8 @@ DEFINE_AUTO(census, census_done)
 
 /* The matrix: bytes that things a and b both map; of one with itself its unique bytes. */
 struct opt_u64 census_shared(const struct census *c, size_t a, size_t b);
+
+/* Fills usages[].with: n * n work, so only for those who show it all. */
+int census_rank(struct census *c, struct err *e);
 
 #endif

@@ -19,7 +19,8 @@
 #include "spec/base/err.h"
 #include "spec/base/own.h"
 
-#define FRAMES_UNKNOWN UINT32_MAX /* of frame_fact.mappings: the system does not tell */
+#define FRAMES_SETS_MAX (1U << 21) /* 350 MiB of memory; a thousand forks make 5000 sets */
+#define FRAMES_UNKNOWN UINT32_MAX  /* of frame_fact.mappings: the system does not tell */
 
 enum frame_kind {
 	FRAME_ANON,
@@ -53,13 +54,13 @@ struct frames {
 	uint64_t last_block;
 	struct frame_entry *last_entries;
 	uint64_t n_moved; /* frames with fewer mappings in the system than were seen by us */
-	uint64_t n_large; /* in larger folios */
 };
 
 /* Frames by owner. private: mapped by no other owner and by nobody outside; shared: all others. */
 struct frame_counts {
 	uint64_t private[FRAME_KINDS], shared[FRAME_KINDS];
 	uint64_t outside; /* of the shared ones: mapped by somebody who is no owner */
+	uint64_t large;	  /* of all: in larger folios */
 };
 
 void frames_init(struct frames *f);
@@ -67,11 +68,13 @@ void frames_done(struct frames *f);
 DEFINE_AUTO(frames, frames_done)
 
 /*
- * `owner` maps these frames, each as often as it is named. -EINVAL when the owner is below that of
- * an earlier call, -ERANGE for a frame beyond 52 physical bits, -ENOMEM; the set is then no
- * longer of use.
+ * `owner` maps these frames, each as often as it is named; `again` when the same mappings were
+ * added for another owner already. -EINVAL when the owner is below that of an earlier call, -ERANGE
+ * for a frame beyond 52 physical bits, -ENOMEM, -E2BIG above FRAMES_SETS_MAX different sets of
+ * owners; nothing but frames_done() is then of use.
  */
-int frames_add(struct frames *f, uint32_t owner, const uint64_t *numbers, size_t n, struct err *e);
+int frames_add(struct frames *f, uint32_t owner, bool again, const uint64_t *numbers, size_t n,
+	struct err *e);
 
 /* Fills facts[0..n-1] for the frames from `first` on. n is at most FRAMES_LOOK_MAX. */
 typedef int frames_look(
@@ -89,11 +92,14 @@ int frames_settle(struct frames *f, uint32_t host, frames_look *look, void *cont
 void frames_count(const struct frames *f, struct frame_counts *counts, size_t n_owners);
 
 /* Frames that owner a (< b) maps and b too: cell frames_pair(a, b) of a triangle of zeros. */
-void frames_share(const struct frames *f, uint32_t *triangle, size_t n_owners);
+void frames_share(const struct frames *f, uint64_t *triangle, size_t n_owners);
 static inline size_t frames_pair(size_t a, size_t b)
 {
 	return b * (b - 1) / 2 + a;
 }
+
+/* Whether any is part of a larger folio. */
+bool frames_has_large(const struct frames *f);
 
 /* All frames that any owner maps, each once. */
 uint64_t frames_union(const struct frames *f);

@@ -33,4 +33,7 @@ enum frame_kind kpage_kind(uint64_t flags);
  */
 bool kpage_is_precise(const struct kpage *k, int proc);
 
+/* From now on the facts leave the mappings unknown. */
+void kpage_distrust(struct kpage *k);
+
 #endif

@@ -19,15 +19,15 @@
 struct page_region;
 
 struct pagemap {
-	bool scans;	   /* PAGEMAP_SCAN is there (a test may put false) */
+	bool scans;	   /* PAGEMAP_SCAN is there (tests put false, for the way before 6.7) */
 	bool tells;	   /* frame numbers are told to us */
-	uint64_t end;	   /* of address spaces */
+	uint64_t end;	   /* of the address spaces that PAGEMAP_SCAN takes */
 	uint64_t *entries; /* buffers, for all processes in turn */
 	struct page_region *regions;
 	uint64_t n_read; /* pagemap entries read so far: the work that was done */
 };
 
-/* Probes the kernel on ourselves. -ENOMEM, or why /proc cannot be read. */
+/* Probes the kernel on ourselves. `proc` is a directory fd of /proc. */
 int pagemap_init(struct pagemap *p, int proc, struct err *e);
 void pagemap_done(struct pagemap *p);
 DEFINE_AUTO(pagemap, pagemap_done)
