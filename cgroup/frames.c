@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* A frame number is region (1 GiB), block (2 MiB), entry (4 KiB): 52 physical bits at most. */
 #define BLOCK_SHIFT 9
@@ -10,6 +11,8 @@
 #define REGION_SHIFT 18
 #define REGION_BLOCKS (1U << (REGION_SHIFT - BLOCK_SHIFT))
 #define FRAME_LIMIT (1ULL << 40)
+
+#define TABLE 4096 /* bytes of a region, and of a block */
 
 #define NO_OWNER UINT32_MAX
 #define EMPTY_SET 0
@@ -25,6 +28,9 @@ struct frame_region {
 	struct frame_entry *blocks[REGION_BLOCKS];
 };
 
+_Static_assert(sizeof(struct frame_region) == TABLE, "a region is a table");
+_Static_assert(sizeof(struct frame_entry) * BLOCK_FRAMES == TABLE, "a block is a table");
+
 /*
  * One owner more than its parent's set. Owners come in rising order, so a set needs to remember
  * only the last child that was made from it: no other can be asked for again.
@@ -39,6 +45,18 @@ struct set_sum {
 	uint64_t own[FRAME_KINDS][2];	/* whose owners are exactly this set */
 	uint64_t total[FRAME_KINDS][2]; /* of this set and all that were made from it */
 	uint64_t large;
+	/* The owners before and with the last one that are consecutive, and the set before those.
+	 */
+	uint32_t run_first, run_before;
+};
+
+/* Tables come from chunks of 2 MiB, which one fault can fill where large pages are to be had. */
+#define CHUNK ((size_t)2 << 20)
+
+struct frame_chunk {
+	struct frame_chunk *next;
+	size_t used;
+	void *mapping; /* what the kernel gave: twice as much address space, for the alignment */
 };
 
 void frames_init(struct frames *f)
@@ -48,15 +66,39 @@ void frames_init(struct frames *f)
 
 void frames_done(struct frames *f)
 {
-	for (size_t r = 0; r < f->n_regions; r++) {
-		for (size_t b = 0; f->regions[r] && b < REGION_BLOCKS; b++)
-			free(f->regions[r]->blocks[b]);
-		free(f->regions[r]);
+	for (struct frame_chunk *chunk = f->chunks, *next; chunk; chunk = next) {
+		next = chunk->next;
+		munmap(chunk->mapping, 2 * CHUNK);
 	}
 	free(f->regions);
 	free(f->sets);
 	free(f->sums);
 	frames_init(f);
+}
+
+static int chunks_grow(struct frames *f)
+{
+	char *mapping = mmap(NULL, 2 * CHUNK, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (mapping == MAP_FAILED)
+		return -ENOMEM;
+	struct frame_chunk *chunk =
+		(struct frame_chunk *)(((uintptr_t)mapping + CHUNK - 1) & ~(CHUNK - 1));
+	madvise(chunk, CHUNK, MADV_HUGEPAGE); /* only a wish */
+	*chunk = (struct frame_chunk){ f->chunks, TABLE, mapping };
+	f->chunks = chunk;
+	return 0;
+}
+
+/* TABLE bytes of zeros, freed with the set; NULL when out of memory. */
+static void *table_make(struct frames *f)
+{
+	if ((!f->chunks || f->chunks->used == CHUNK) && chunks_grow(f) < 0)
+		return NULL;
+	void *table = (char *)f->chunks + f->chunks->used;
+	f->chunks->used += TABLE;
+	return table;
 }
 
 static int sets_grow(struct frames *f)
@@ -127,12 +169,12 @@ static int block_find(struct frames *f, uint64_t number)
 	if (r >= f->n_regions && regions_grow(f, r + 1) < 0)
 		return -ENOMEM;
 	if (!f->regions[r])
-		f->regions[r] = calloc(1, sizeof(*f->regions[r]));
+		f->regions[r] = table_make(f);
 	if (!f->regions[r])
 		return -ENOMEM;
 	struct frame_entry **block = &f->regions[r]->blocks[b];
 	if (!*block)
-		*block = calloc(BLOCK_FRAMES, sizeof(**block));
+		*block = table_make(f);
 	if (!*block)
 		return -ENOMEM;
 	f->last_block = number >> BLOCK_SHIFT;
@@ -247,6 +289,18 @@ static void add_up(struct frames *f)
 	}
 }
 
+/* Forked one after the other, containers share with whole ranges of others: one step for each. */
+static void find_runs(struct frames *f)
+{
+	for (uint32_t s = 1; s < f->n_sets; s++) {
+		struct set_sum *sum = &f->sums[s];
+		uint32_t parent = f->sets[s].parent;
+		bool goes_on = parent != EMPTY_SET && f->sets[parent].owner + 1 == f->sets[s].owner;
+		sum->run_first = goes_on ? f->sums[parent].run_first : f->sets[s].owner;
+		sum->run_before = goes_on ? f->sums[parent].run_before : parent;
+	}
+}
+
 int frames_settle(struct frames *f, uint32_t host, frames_look *look, void *context, struct err *e)
 {
 	if (!f->n_sets)
@@ -268,6 +322,7 @@ int frames_settle(struct frames *f, uint32_t host, frames_look *look, void *cont
 	if (host != NO_OWNER)
 		fold_host(f, host);
 	add_up(f);
+	find_runs(f);
 	return 0;
 }
 
@@ -289,22 +344,39 @@ void frames_count(const struct frames *f, struct frame_counts *counts, size_t n_
 	}
 }
 
+/* Row `owner` of the triangle holds differences from cell to cell: makes them cells. */
+static void add_up_row(uint64_t *row, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		row[i] += row[i - 1];
+}
+
 /*
  * Every frame of a set, and of all made from it, is shared by the set's last owner with each owner
- * before it: so the work is the length of the paths, and not the square of the sets' sizes.
+ * before it: so the work is the number of runs in the paths, and not the square of the sets' sizes.
+ * Sets are in the order of their last owner, so each row is begun once and ended once.
  */
 void frames_share(const struct frames *f, uint64_t *triangle, size_t n_owners)
 {
-	for (size_t s = 1; f->sums && s < f->n_sets; s++) {
-		uint32_t owner = f->sets[s].owner;
+	uint32_t owner = 0;
+	uint64_t *row = triangle;
+
+	for (size_t s = 1; f->sums && s < f->n_sets && f->sets[s].owner < n_owners; s++) {
 		uint64_t n = 0;
 		for (size_t i = 0; i < 2 * (size_t)FRAME_KINDS; i++)
 			n += f->sums[s].total[i / 2][i % 2];
-		if (!n || owner >= n_owners)
-			continue;
-		for (uint32_t p = f->sets[s].parent; p != EMPTY_SET; p = f->sets[p].parent)
-			triangle[frames_pair(f->sets[p].owner, owner)] += n;
+		if (f->sets[s].owner != owner) {
+			add_up_row(row, owner);
+			owner = f->sets[s].owner;
+			row = &triangle[frames_pair(0, owner)];
+		}
+		for (uint32_t p = f->sets[s].parent; p != EMPTY_SET; p = f->sums[p].run_before) {
+			row[f->sums[p].run_first] += n;
+			if (f->sets[p].owner + 1 < owner)
+				row[f->sets[p].owner + 1] -= n;
+		}
 	}
+	add_up_row(row, owner);
 }
 
 bool frames_has_large(const struct frames *f)

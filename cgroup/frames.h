@@ -41,14 +41,16 @@ struct frame_fact {
 
 struct frame_entry;
 struct frame_region;
+struct frame_chunk;
 struct owner_set;
 struct set_sum;
 
 struct frames {
 	struct frame_region **regions; /* of 1 GiB each, NULL where nothing is in use */
 	size_t n_regions;
-	struct owner_set *sets; /* the trie; sets[0] is the empty set */
-	struct set_sum *sums;	/* by set, made by frames_settle() */
+	struct frame_chunk *chunks; /* what the tables are cut from */
+	struct owner_set *sets;	    /* the trie; sets[0] is the empty set */
+	struct set_sum *sums;	    /* by set, made by frames_settle() */
 	size_t n_sets, sets_room;
 	uint32_t last_owner;
 	uint64_t last_block;

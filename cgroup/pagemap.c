@@ -270,9 +270,10 @@ static int spans_by_maps(struct reader *r, int process)
 	}
 }
 
-static int read_spans(struct reader *r, int process)
+static int read_spans(struct reader *r, int process, bool dense)
 {
-	int failed = r->p->scans ? spans_by_scan(r) : spans_by_maps(r, process);
+	bool by_scan = r->p->scans && !dense;
+	int failed = by_scan ? spans_by_scan(r) : spans_by_maps(r, process);
 
 	if (failed == 0 && r->start != r->end)
 		failed = read_span(r);
@@ -290,7 +291,8 @@ static int open_pagemap(int process)
 	return errno == EPERM ? -EACCES : -errno;
 }
 
-int pagemap_read(struct pagemap *p, int process, pagemap_visit *visit, void *context, struct err *e)
+int pagemap_read(struct pagemap *p, int process, bool dense, pagemap_visit *visit, void *context,
+	struct err *e)
 {
 	autofd int fd = open_pagemap(process);
 	struct reader r = { .p = p,
@@ -304,7 +306,7 @@ int pagemap_read(struct pagemap *p, int process, pagemap_visit *visit, void *con
 	if (fd < 0)
 		return err_set(e, -fd, "open the pagemap of a process");
 	*e = (struct err){ 0 };
-	int failed = read_spans(&r, process);
+	int failed = read_spans(&r, process, dense);
 	if (failed < 0 && !e->code)
 		return err_set(e, -failed, "read the pagemap of a process");
 	return failed;
@@ -316,5 +318,5 @@ bool pagemap_is_same(struct pagemap *p, int process, int other)
 	autofd int other_fd = open_pagemap(other);
 	struct reader r = { .p = p, .fd = fd, .other = other_fd, .limit = MAPS_PAGES_MAX };
 
-	return fd >= 0 && other_fd >= 0 && read_spans(&r, process) == 0;
+	return fd >= 0 && other_fd >= 0 && read_spans(&r, process, false) == 0;
 }

@@ -39,9 +39,11 @@ typedef int pagemap_visit(void *context, const uint64_t *frames, size_t n, struc
  * All frames of the process whose /proc directory this is, each as often as it is mapped.
  * -ESRCH: it is gone, or has no memory; -EACCES: it is none of our business; -EFBIG: without
  * PAGEMAP_SCAN its address space would take too long. What visit() returns below 0 ends it.
+ * `dense`: its address space is not much larger than what is resident; maps is then the cheaper
+ * way.
  */
-int pagemap_read(
-	struct pagemap *p, int process, pagemap_visit *visit, void *context, struct err *e);
+int pagemap_read(struct pagemap *p, int process, bool dense, pagemap_visit *visit, void *context,
+	struct err *e);
 
 /* Whether two processes have the same pages in the same places: an address space that they share.
  */
