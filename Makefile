@@ -24,7 +24,7 @@ endif
 CFLAGS_ALL := $(COMMON) $(HARDENING) -DCOWRUN_VERSION='"$(VERSION)"' -DCOWRUN_COMMIT='"$(COMMIT)"' $(CFLAGS)
 # The child's program has no library under it: nothing that needs thread-local storage or a start-up.
 CFLAGS_INIT := $(COMMON) -Os -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables \
-	-mno-sse -fno-tree-loop-distribute-patterns
+	-mgeneral-regs-only -fno-tree-loop-distribute-patterns
 
 # --- what is built of what -------------------------------------------------------------------------
 # The rooms below cmd/ are one archive: a program gets the objects that it refers to and no others, so
@@ -42,11 +42,11 @@ cow_SRC         := cmd/cow.c $(wildcard cmd/cow/*.c)
 cow-monitor_SRC := cmd/cow-monitor.c
 cow-import_SRC  := cmd/cow-import.c
 cow-doctor_SRC  := cmd/cow-doctor.c
-cowrun_LIBS      := $(STATIC) -ljansson -lcap -lseccomp
-cow_LIBS         := $(STATIC) -ljansson -lcap -lseccomp
+cowrun_LIBS      := $(STATIC) -ljansson -lcap -lseccomp -lm
+cow_LIBS         := $(STATIC) -ljansson -lcap -lseccomp -lm
 cow-monitor_LIBS := -static
 cow-import_LIBS  := -pie -ljansson -larchive -lisal -lzstd -lcrypto
-cow-doctor_LIBS  := -pie -ljansson -lcap -lseccomp -lmount -lcgroup
+cow-doctor_LIBS  := -pie -ljansson -lcap -lseccomp -lm -lmount -lcgroup
 PROGRAMS  := $(foreach p,$(PROGRAMS),$(if $(wildcard cmd/$(p).c),$(p)))
 BIN       := $(filter cowrun cow,$(PROGRAMS))
 LIBEXEC   := $(filter-out cowrun cow,$(PROGRAMS))
@@ -80,7 +80,7 @@ $(OUT)/runtime/init/%.o: runtime/init/%.c Makefile
 # The child's program, and the object that carries it inside the parent's.
 $(OUT)/cowrun-init: $(call objects,$(INIT_SRC))
 	$(call say,LD,$@)
-	$(Q)$(CC) -static -nostdlib -no-pie -Wl,--gc-sections,-z,noexecstack,-z,norelro,--build-id=none,-n -s -o $@ $^
+	$(Q)$(CC) -static -nostdlib -no-pie -Wl,--gc-sections,-z,noexecstack,-z,norelro,-z,noseparate-code,--build-id=none -s -o $@ $^
 
 $(OUT)/runtime/init_image.o: runtime/init_image.c $(OUT)/cowrun-init Makefile
 	$(call say,CC,$<)
