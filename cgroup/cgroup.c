@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -162,7 +163,7 @@ static void prune(int root, const struct cgroup_path *path, size_t depth, unsign
 {
 	char at[CGROUP_PATH_MAX];
 
-	strcpy(at, path->whole);
+	snprintf(at, sizeof(at), "%s", path->whole);
 	for (; n && depth; n--, depth--) {
 		at[cgroup_path_length(path, depth)] = '\0';
 		if (unlinkat(root, at, AT_REMOVEDIR) < 0 && !is_gone(-errno))

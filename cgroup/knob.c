@@ -16,6 +16,7 @@ ssize_t knob_read(int dirfd, const char *name, char *out, size_t size)
 {
 	autofd int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
 
+	*out = '\0';
 	if (fd < 0)
 		return -errno;
 	return knob_read_again(fd, out, size);
@@ -23,14 +24,12 @@ ssize_t knob_read(int dirfd, const char *name, char *out, size_t size)
 
 ssize_t knob_read_again(int fd, char *out, size_t size)
 {
-	ssize_t n = pread(fd, out, size, 0);
+	ssize_t n = pread(fd, out, size - 1, 0);
 
+	out[n < 0 ? 0 : n] = '\0';
 	if (n < 0)
 		return -errno;
-	if ((size_t)n == size)
-		return -EFBIG;
-	out[n] = '\0';
-	return n;
+	return (size_t)n == size - 1 ? -EFBIG : n;
 }
 
 int knob_write(int dirfd, const char *name, const char *value)

@@ -16,7 +16,10 @@
 /* What fits the longest of them (memory.stat). */
 enum { KNOB_TEXT_MAX = 8192 };
 
-/* The text into `out`, terminated; its length, -EFBIG when it does not fit, or -errno. */
+/*
+ * The text into `out`, terminated (also on failure); its length, -EFBIG when it does not fit, or
+ * -errno.
+ */
 ssize_t knob_read(int dirfd, const char *name, char *out, size_t size);
 
 /* The same of a file that is open for reading, as it is now. */
