@@ -97,6 +97,11 @@ int knob_read_value(int dirfd, const char *name, const char *key, uint64_t *ret)
 	return knob_value(text, key, ret) ? 0 : -ENODATA;
 }
 
+bool knob_is_gone(int r)
+{
+	return r == -ENOENT || r == -ENODEV;
+}
+
 int knob_error(struct err *e, int code, const char *format, ...)
 {
 	char what[ERR_TEXT_MAX];
@@ -105,7 +110,7 @@ int knob_error(struct err *e, int code, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	if (code == ENOENT || code == ENODEV)
+	if (knob_is_gone(-code))
 		return err_say(e, code, "%s: the group is gone", what);
 	return err_set(e, code, "%s", what);
 }

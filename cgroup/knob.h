@@ -38,6 +38,9 @@ bool knob_value(const char *text, const char *key, uint64_t *ret);
 int knob_read_number(int dirfd, const char *name, uint64_t *ret);
 int knob_read_value(int dirfd, const char *name, const char *key, uint64_t *ret);
 
+/* Whether a result (-errno) means that the group is not there, or not any more. */
+bool knob_is_gone(int r);
+
 /* err_set(), but never with the words for ENOENT: there it says that the group is gone. */
 int knob_error(struct err *e, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
