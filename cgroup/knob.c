@@ -11,6 +11,7 @@
 
 #include "spec/base/fd.h"
 #include "spec/base/own.h"
+#include "spec/base/str.h"
 
 ssize_t knob_read(int dirfd, const char *name, char *out, size_t size)
 {
@@ -58,7 +59,7 @@ static bool number_at(const char *text, uint64_t *ret)
 
 bool knob_number(const char *text, uint64_t *ret)
 {
-	if (strncmp(text, "max", 3) == 0 && (!text[3] || text[3] == '\n')) {
+	if (str_equal(text, "max") || str_equal(text, "max\n")) {
 		*ret = UINT64_MAX;
 		return true;
 	}

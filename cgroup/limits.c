@@ -278,7 +278,7 @@ static int check_usage(int fd, const struct memory_limits *m, struct err *e)
 int limits_apply(int fd, const struct resources *r, struct err *e)
 {
 	const struct opt_bool *check = &r->memory.check_before_update;
-	struct limits_plan plan;
+	struct limits_plan plan = { .n = 0 };
 	int bad = limits_plan(r, &plan, e);
 
 	if (bad == 0 && check->set && check->value)
