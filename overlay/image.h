@@ -27,13 +27,16 @@ int image_name(const char *ref, char **ret, struct err *e);
 
 /* -ERR_NO_IMAGE when there is none ("no image 'x' in the store '/…'"), or several short forms. */
 int image_find(const struct store *store, const char *ref, struct image *ret, struct err *e);
+/* The record alone. */
+int image_find_record(
+	const struct store *store, const char *ref, struct image_record *ret, struct err *e);
 void image_done(struct image *image);
 DEFINE_AUTO(image, image_done)
 
 /* All records, by name. A record that cannot be read is skipped with a warning. */
 struct image_list {
 	struct image_record *records;
-	size_t n;
+	size_t n, n_damaged;
 };
 
 int image_list(const struct store *store, struct image_list *ret, struct err *e);
@@ -45,6 +48,9 @@ DEFINE_AUTO(image_list, image_list_done)
  * (-EAGAIN: one was removed meanwhile, import it again). Replaces an image of the same name.
  */
 int image_publish(const struct store *store, const struct image_record *record, struct err *e);
+
+/* Takes a whole name away, and nothing else. */
+int image_forget(const struct store *store, const char *name, struct err *e);
 
 struct image_removal {
 	char *name;	 /* the image that was meant */

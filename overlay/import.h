@@ -24,8 +24,9 @@ struct import_options {
 	const char *working_dir, *user;
 	uint64_t max_bytes;   /* of one layer, unpacked; 0: 64 GiB, and never the last free space */
 	uint64_t max_entries; /* of one layer; 0: 4 million */
-	/* Called by one thread, now and then: input bytes read, and of how many (0: not known). */
-	void (*progress)(void *data, uint64_t done, uint64_t total);
+	/* Called by one thread, now and then: bytes of `what` read, and of how many (0: not known).
+	 */
+	void (*progress)(void *data, const char *what, uint64_t done, uint64_t total);
 	void *progress_data;
 	const volatile sig_atomic_t *cancelled; /* NULL, or: -ECANCELED soon after it turns true */
 };

@@ -44,7 +44,7 @@ DEFINE_AUTO(stack, stack_done)
 /* A container's own files (its upper layer), as a directory fd. -ENODATA: it has none. */
 int stack_upper(const struct store *store, const char *id, int *ret_fd, struct err *e);
 
-/* All files of that id. No error when there are none; -EXDEV and untouched if one is a mount. */
+/* All files of that id, never across a mount (-EXDEV). No error when there are none. */
 int stack_remove(const struct store *store, const char *id, struct err *e);
 
 #endif

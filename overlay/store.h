@@ -21,6 +21,7 @@
 
 #include "spec/base/err.h"
 #include "spec/base/own.h"
+#include "spec/base/str.h"
 
 #define STORE_DEFAULT "/var/lib/cowrun"
 
@@ -55,6 +56,10 @@ enum store_use {
 
 /* Waits for the lock; closing the fd gives it back. */
 int store_lock(const struct store *store, enum store_use use, int *ret_fd, struct err *e);
+
+/* A small file in one of the rooms above: whole, and on disk before it is seen. */
+int store_put(const struct store *store, const char *room, const char *name, const struct str *text,
+	struct err *e);
 
 /* Flushes what was written to the file system of the store. */
 int store_sync(const struct store *store, struct err *e);
