@@ -67,6 +67,7 @@ struct index_doc {
 	char *media_type;
 	struct descriptor *manifests; /* manifests, nested indexes, and kinds we do not know */
 	size_t n_manifests;
+	bool has_layers, has_config; /* a manifest's keys: such a document is refused */
 };
 
 int index_parse(
@@ -89,6 +90,7 @@ struct manifest_doc {
 	size_t n_layers;
 	struct string_pair *annotations;
 	size_t n_annotations;
+	bool has_manifests; /* an index's key: such a document is refused */
 };
 
 /* Also checks that it is an image (its config's and layers' media types are of media_types[]). */
@@ -106,9 +108,12 @@ struct image_process {
 	size_t n_env, n_entrypoint, n_cmd, n_volumes, n_exposed_ports, n_labels;
 };
 
+enum rootfs_type { ROOTFS_LAYERS = 1 };
+
 struct image_config {
 	char *architecture, *os, *variant, *created, *author;
 	struct image_process config;
+	int rootfs_type; /* enum rootfs_type */
 	char **diff_ids; /* checked digests of the uncompressed layers, base first */
 	size_t n_diff_ids;
 };
@@ -117,9 +122,13 @@ int image_config_parse(
 	const char *what, const char *text, size_t len, struct image_config *ret, struct err *e);
 void image_config_done(struct image_config *config);
 DEFINE_AUTO(image_config, image_config_done)
-/* The document for an imported root file system; the image's id is the sha256 of these bytes. */
+/*
+ * The document, compact; the image's id is the sha256 of these bytes. For an imported root file
+ * system architecture, os, created and the one diffID are enough; rootfs_type is filled in.
+ */
 void image_config_write(const struct image_config *config, struct str *out);
-/* A manifest in the OCI spelling; absent media types are filled in. */
+/* A manifest in the OCI spelling: its version and media type are filled in, its descriptors' not.
+ */
 void manifest_write(const struct manifest_doc *manifest, struct str *out);
 
 /* `docker save`: manifest.json is a list of these; names are members of the archive. */
@@ -145,9 +154,9 @@ int image_layout_check(const char *what, const char *text, size_t len, struct er
 /* What the store keeps of an image's name: images/<sha256 of ref>.json. */
 struct image_record {
 	char *ref;
-	char *manifest,
-		*config; /* digests; manifest NULL: there was none (docker archive, rootfs) */
-	char **layers;	 /* diffIDs, base first */
+	char *manifest; /* digest; NULL: there was none (docker archive, root file system) */
+	char *config;	/* digest: the image's id */
+	char **layers;	/* diffIDs, base first */
 	size_t n_layers;
 	uint64_t size;		   /* bytes of the layers, unpacked */
 	char *created, *pulled_at; /* RFC 3339 */

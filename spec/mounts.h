@@ -19,7 +19,8 @@ struct mount_option {
 	uint64_t propagation;	/* MS_SHARED and so on, perhaps with MS_REC */
 	const char *superblock; /* a flag for fsconfig(FSCONFIG_SET_FLAG): "ro", "sync", "dirsync",
 				   ... */
-	unsigned bits;		/* enum mount_bits */
+	const char *superblock_clear; /* takes that flag back: the word is its opposite */
+	unsigned bits;		      /* enum mount_bits */
 };
 
 enum mount_bits {
@@ -33,17 +34,26 @@ enum mount_bits {
 
 extern const struct mount_option mount_options[]; /* ends with a NULL name */
 
+/* NULL when the word is none of ours: the file system's own, then. */
+const struct mount_option *mount_option_find(const char *name);
+
 struct mount_flags {
 	uint64_t attr_set, attr_clear, rec_set, rec_clear; /* for mount_setattr() */
 	uint64_t propagation[4];			   /* applied one after the other */
 	size_t n_propagation;
 	unsigned bits;
-	char **data; /* "key=value" or "flag", in order; superblock flags among them. NULL at the
-			end */
+	const char **data; /* "key=value" or "flag", in order, superblock flags behind them; a NULL
+			      ends it. The words are the mount_spec's: they live as long */
 	size_t n_data;
 };
 
-/* Later words win over earlier ones. The caller ends it with mount_flags_done(). */
+/*
+ * Later words win over earlier ones. Superblock flags are only given for a new file system, not for
+ * a bind, and "ro" only where a device or file is behind it: that may be read-only itself, while
+ * the superblock of a virtual one may be the host's too (then the mount's attribute does it all).
+ * Atime bits in attr_set and rec_set come with all of MOUNT_ATTR__ATIME in *_clear, as the kernel
+ * wants it. The caller ends it with mount_flags_done().
+ */
 int mount_flags_parse(const struct mount_spec *m, struct mount_flags *ret, struct err *e);
 void mount_flags_done(struct mount_flags *f);
 DEFINE_AUTO(mount_flags, mount_flags_done)

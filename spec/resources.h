@@ -55,6 +55,12 @@ struct resources {
 
 extern const struct field resources_fields[];
 
+/*
+ * Whether these limits make sense together and a cgroup of version 2 can hold them. `path` is their
+ * place in errors: "linux.resources", or "resources" for an update.
+ */
+int resources_validate(const struct resources *r, const char *path, struct err *e);
+
 /* True when any limit of these is asked for: an empty object needs no controller. */
 bool resources_limit_memory(const struct resources *r);
 bool resources_limit_cpu(const struct resources *r);

@@ -16,8 +16,11 @@
 #include "spec/base/opt.h"
 #include "spec/resources.h"
 
+/* Values are RLIMIT_* + 1, so that 0 is none. */
+extern const struct enum_name rlimit_names[];
+
 struct rlimit_spec {
-	int type; /* RLIMIT_NAME + 1, so that 0 is none (enum_name's rule); see rlimit_names */
+	int type; /* RLIMIT_* + 1 */
 	uint64_t soft, hard;
 };
 
@@ -134,6 +137,8 @@ struct spec {
 
 extern const struct field spec_fields[];
 extern const struct field process_fields[]; /* exec's --process document */
+
+#define SPEC_VERSION "1.3.0" /* of the runtime-spec that this is written to */
 
 /* Reads <dirfd>/name (a bundle's config.json). The caller ends it with spec_done(). */
 int spec_load(int dirfd, const char *name, struct spec *ret, struct err *e);

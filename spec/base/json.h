@@ -8,11 +8,12 @@
  *	};
  *
  * Reading: unknown keys are ignored (the OCI rule); `null` is as absent; a wrong type or a number
- *out of range is an error with its path ("process.args[1]: expected a string, found 7"), a syntax
- *error one with line and column; duplicate keys, too deep nesting and too large documents are
- *errors (struct json_limits). What is read into must be zeroed (or hold defaults); on failure it is
- *freed. Strings, lists and optional objects are allocated; json_free() frees what the table names.
- * Writing: absent values are left out, in table order. jansson is known to json.c alone.
+ * out of range is an error with its path ("process.args[1]: expected a string, found 7"), a syntax
+ * error one with line and column; duplicate keys, too deep nesting and too large documents are
+ * errors (struct json_limits). What is read into must be zeroed (or hold defaults); on failure it
+ * is freed. Strings, lists and optional objects are allocated; json_free() frees what the table
+ * names. Writing: absent values are left out, in table order, and bytes that are not UTF-8 become
+ * U+FFFD, so that what was written can be read. jansson is known to json.c alone.
  */
 #ifndef SPEC_BASE_JSON_H
 #define SPEC_BASE_JSON_H
@@ -38,8 +39,10 @@ enum field_kind {
 	FIELD_OBJECT,	/* an embedded struct, described by .inside */
 	FIELD_OBJECT_PTR, /* a pointer to one of .size bytes; NULL: absent */
 	FIELD_MAP,     /* struct string_pair *, with a count: {"key": "string"} in document order */
-	FIELD_PRESENT, /* bool: the key is there with anything but null; what it holds is not looked
-			  at */
+	FIELD_KEYS,    /* char **, with a count: the keys of an object; what they hold is not looked
+			  at, and is written as {} */
+	FIELD_PRESENT, /* bool: the key asks for something: it holds no null and no empty object or
+			  list. What it holds is not looked at, and not written */
 };
 
 struct enum_name {
@@ -91,14 +94,31 @@ extern const struct json_limits json_usual_limits;
 int json_read(const char *what, const char *text, size_t len, const struct field *table, void *into,
 	const struct json_limits *limits, struct err *e);
 
+/*
+ * The same where the document is a list of objects: `list` is the FIELD_LIST row of the member of
+ * `into` that takes it; its name is not used.
+ */
+int json_read_list(const char *what, const char *text, size_t len, const struct field *list,
+	void *into, const struct json_limits *limits, struct err *e);
+
 enum json_style { JSON_COMPACT, JSON_INDENTED };
 
 /* Adds the object to `out` (no newline behind it). */
 void json_write(
 	const struct field *table, const void *from, enum json_style style, struct str *out);
 
+/* The list that `list` describes, "[]" when it is empty. */
+void json_write_list(
+	const struct field *list, const void *from, enum json_style style, struct str *out);
+
+/* Adds `text` as a JSON string with its quotes. */
+void json_write_string(const char *text, struct str *out);
+
 /* Frees what the table's fields own and zeroes them; `of` itself is the caller's. */
 void json_free(const struct field *table, void *of);
+
+/* The bytes that one value (one element, in a list) takes in the struct. */
+size_t field_size(const struct field *f);
 
 /* The name of an enum's value, NULL when it has none; and back, 0 when unknown. */
 const char *enum_name_of(const struct enum_name *names, int value);

@@ -1,0 +1,202 @@
+/* One pass over a JSON text before it is parsed: limits, and integers that jansson refuses. */
+#include "spec/base/json_scan.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BIG_DIGITS = 19 }; /* of INT64_MAX; a shorter integer is not above it */
+
+/* What a byte outside of strings means to us. */
+enum class { OTHER, QUOTE, NUMBER, OPEN, CLOSE, COMMA };
+
+static const unsigned char classes[256] = {
+	['"'] = QUOTE,
+	['-'] = NUMBER,
+	['0' ... '9'] = NUMBER,
+	['{'] = OPEN,
+	['['] = OPEN,
+	['}'] = CLOSE,
+	[']'] = CLOSE,
+	[','] = COMMA,
+};
+
+static const unsigned char number_bytes[256] = {
+	['0' ... '9'] = 1, ['-'] = 1, ['+'] = 1, ['.'] = 1, ['e'] = 1, ['E'] = 1
+};
+
+void json_place(const char *text, size_t offset, size_t *ret_line, size_t *ret_column)
+{
+	size_t line = 1, column = 1;
+
+	for (size_t i = 0; i < offset; i++) {
+		if (text[i] == '\n') {
+			line++;
+			column = 1;
+		} else if (((unsigned char)text[i] & 0xc0) != 0x80) {
+			column++; /* the bytes that go on with a character (UTF-8) do not count */
+		}
+	}
+	*ret_line = line;
+	*ret_column = column;
+}
+
+/* The byte behind a string that begins at `at`, or `end`. */
+static const char *string_end(const char *at, const char *end)
+{
+	for (at++; at < end && *at != '"'; at++)
+		if (*at == '\\' && at + 1 < end)
+			at++;
+	return at < end ? at + 1 : end;
+}
+
+static const char *number_end(const char *at, const char *end)
+{
+	while (at < end && number_bytes[(unsigned char)*at])
+		at++;
+	return at;
+}
+
+/* Whether these digits are an integer from INT64_MAX + 1 to UINT64_MAX. */
+static bool is_big(const char *at, size_t n, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	if (n < BIG_DIGITS || n > BIG_DIGITS + 1 || *at == '0')
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (at[i] < '0' || at[i] > '9' || __builtin_mul_overflow(value, 10, &value) ||
+			__builtin_add_overflow(value, (uint64_t)(at[i] - '0'), &value))
+			return false;
+	*ret = value;
+	return value > INT64_MAX;
+}
+
+static bool is_real(const char *at, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (at[i] == '.' || at[i] == 'e' || at[i] == 'E')
+			return true;
+	return false;
+}
+
+/* Puts `as` and blanks in the place of a number. */
+static void overwrite(char *at, size_t n, const char *as)
+{
+	memset(at, ' ', n);
+	memcpy(at, as, strnlen(as, n));
+}
+
+static int rewrite(const char *text, size_t len, size_t n_big, struct json_scan *scan)
+{
+	scan->copy = malloc(len);
+	scan->big = malloc(n_big * sizeof(*scan->big));
+	if (!scan->copy || !scan->big)
+		return -ENOMEM;
+	memcpy(scan->copy, text, len);
+	char *end = scan->copy + len;
+	for (char *at = scan->copy; at < end;) {
+		char name[BIG_DIGITS + 1];
+		enum class class = classes[(unsigned char)*at];
+		char *next = at + 1;
+		uint64_t value;
+
+		if (class == QUOTE)
+			next = (char *)string_end(at, end);
+		if (class == NUMBER) {
+			next = (char *)number_end(at, end);
+			if (is_big(at, (size_t)(next - at), &value)) {
+				snprintf(name, sizeof(name), "%zu.5", scan->n_big);
+				scan->big[scan->n_big++] = value;
+				overwrite(at, (size_t)(next - at), name);
+			} else if (is_real(at, (size_t)(next - at))) {
+				overwrite(at, (size_t)(next - at), "0.0");
+			}
+		}
+		at = next;
+	}
+	return 0;
+}
+
+static int refuse(const char *what, const char *text, const char *at, const char *limit, size_t n,
+	struct err *e)
+{
+	size_t line, column;
+
+	json_place(text, (size_t)(at - text), &line, &column);
+	return err_say(e, EFBIG, "%s:%zu:%zu: %s %zu", what, line, column, limit, n);
+}
+
+/* Counts a value for every comma and every bracket: never fewer than there are. */
+static int count(const char *what, const char *text, size_t len, const struct json_limits *limits,
+	size_t *ret_big, struct err *e)
+{
+	size_t depth = 0, values = 1, n_big = 0;
+	const char *end = text + len, *next;
+	uint64_t value;
+
+	for (const char *at = text; at < end; at = next) {
+		next = at + 1;
+		switch ((enum class)classes[(unsigned char)*at]) {
+		case QUOTE:
+			next = string_end(at, end);
+			break;
+		case NUMBER:
+			next = number_end(at, end);
+			n_big += is_big(at, (size_t)(next - at), &value);
+			break;
+		case OPEN:
+			if (++depth > limits->depth)
+				return refuse(
+					what, text, at, "nested deeper than", limits->depth, e);
+			values++;
+			break;
+		case CLOSE:
+			depth -= depth > 0;
+			break;
+		case COMMA:
+			values++;
+			break;
+		case OTHER:
+			break;
+		}
+		if (values > limits->values)
+			return refuse(
+				what, text, at, "the number of values exceeds", limits->values, e);
+	}
+	*ret_big = n_big;
+	return 0;
+}
+
+int json_scan(const char *what, const char *text, size_t len, const struct json_limits *limits,
+	struct json_scan *ret, struct err *e)
+{
+	automatic(json_scan) struct json_scan scan = { 0 };
+	size_t n_big = 0;
+
+	int r = count(what, text, len, limits, &n_big, e);
+	if (r < 0)
+		return r;
+	if (n_big && rewrite(text, len, n_big, &scan) < 0)
+		return err_set(e, ENOMEM, "read '%s'", what);
+	*ret = scan;
+	scan = (struct json_scan){ 0 };
+	return 0;
+}
+
+int json_scan_integer(const struct json_scan *scan, double real, uint64_t *ret)
+{
+	if (real < 0.5 || real >= (double)scan->n_big + 0.5)
+		return -1;
+	*ret = scan->big[(size_t)real];
+	return 0;
+}
+
+void json_scan_done(struct json_scan *scan)
+{
+	free(scan->copy);
+	free(scan->big);
+	*scan = (struct json_scan){ 0 };
+}

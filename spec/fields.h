@@ -1,0 +1,13 @@
+/* The tables of config.json's parts: one file per part, put together in spec.c. */
+#ifndef SPEC_FIELDS_H
+#define SPEC_FIELDS_H
+
+#include "spec/spec.h"
+
+extern const struct field mount_fields[];
+extern const struct field hooks_fields[];
+extern const struct field namespace_fields[];
+extern const struct field id_map_fields[];
+extern const struct field device_fields[];
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * The checks of config.json, by its parts; spec_validate() runs them all.
+ *
+ * A check returns 0, or says what is wrong with the place first ("linux.devices[2].major: ..."):
+ * -EINVAL when no runtime could do it, -ENOTSUP when this one cannot yet.
+ */
+#ifndef SPEC_VALIDATE_H
+#define SPEC_VALIDATE_H
+
+#include "spec/spec.h"
+
+struct check {
+	const char *name;
+	int (*run)(const struct spec *s, struct err *e);
+};
+
+extern const struct check linux_checks[]; /* ends with a NULL name */
+
+/* What config.json may ask for and this version cannot do: a flag of `of`, and its place. */
+struct unsupported {
+	const char *path;
+	size_t offset; /* of a bool */
+};
+
+int check_unsupported(const struct unsupported *rows, const void *of, struct err *e);
+
+/* "<path>: not supported by this version" */
+int not_supported(const char *path, struct err *e);
+
+/* Paths that a kernel call can take: absolute, not longer than PATH_MAX. */
+int check_absolute(const char *path, const char *what, size_t index, struct err *e);
+
+#endif
