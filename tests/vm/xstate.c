@@ -2,7 +2,7 @@
  *
  * User-Mode Linux before 6.14 keeps 2696 bytes of a process's vector registers, as much as there
  * was when it was written. Reading cuts the rest off, but the host takes back only the whole of it
- * (EFAULT since 5.x), and on a CPU with AMX the whole is 11008 bytes: the guest dies before its
+ * (EFAULT), and on a CPU with AMX the whole is 11008 bytes: the guest dies before its
  * first process has run. So what is written is filled up here. The rest is tile registers, which no
  * process has without asking the host for them.
  *
@@ -18,11 +18,10 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-#define XSTATE_BV 512 /* offset of the word that says which parts are not in their initial state   \
-		       */
-#define XSTATE_KEPT ((UINT64_C(1) << 17) - 1) /* all before the tile registers */
-
-extern int *__errno_location(void);
+/* The word at this byte says which parts are not in their initial state; the tile registers are
+ * from bit 17 on. */
+#define XSTATE_BV 512
+#define XSTATE_KEPT ((UINT64_C(1) << 17) - 1)
 
 static uint64_t full[8192]; /* the guest kernel has one thread that calls ptrace */
 
@@ -82,7 +81,7 @@ long ptrace(enum __ptrace_request request, ...)
 	else
 		ret = syscall_ptrace(request, pid, addr, data);
 	if (ret < 0) {
-		*__errno_location() = -ret;
+		errno = -ret;
 		return -1;
 	}
 	return peeks ? word : ret;
