@@ -91,7 +91,6 @@ verdict() {
 }
 
 @test "what a test leaves behind fails" {
-	# shellcheck disable=SC2016 # for the program's shell
 	unit litters 'echo 1..1; mkdir "/dev/shm/cowrun-test.$COWRUN_TEST.left"; echo ok 1 - a'
 	verdict 1 "1 passed, 1 failed"
 	rmdir /dev/shm/cowrun-test.*.left
