@@ -20,6 +20,11 @@ const struct field mount_fields[] = {
 	{ 0 },
 };
 
+void mount_spec_done(struct mount_spec *m)
+{
+	json_free(mount_fields, m);
+}
+
 /*
  * In strcmp()'s order, since words are found by halving. Rows that do nothing are words we must
  * know: the kernel's default ("norelatime": relatime is what a mount has without any word), how

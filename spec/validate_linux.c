@@ -200,7 +200,7 @@ static int check_parameter(const struct spec *s, const struct string_pair *p, st
 			p->key);
 	if (!spec_namespace(s, type))
 		return err_say(e, EINVAL,
-			"linux.sysctl['%s']: needs a %s namespace, and linux.namespaces has none",
+			"linux.sysctl['%s']: needs the namespace '%s', which linux.namespaces does not list",
 			p->key, enum_name_of(namespace_names, type));
 	/* Two sources for one name: which is written last would decide. */
 	if ((strcmp(path, "kernel/hostname") == 0 && s->hostname) ||
