@@ -1,5 +1,5 @@
 /* A process by its number and start time. */
-#include "runtime/process.h"
+#include "runtime/mark.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include "spec/base/fd.h"
 #include "spec/base/own.h"
 
-int process_mark(pid_t pid, struct process_mark *ret)
+int mark_take(pid_t pid, struct process_mark *ret)
 {
 	char path[32], text[1024];
 
@@ -36,19 +36,19 @@ int process_mark(pid_t pid, struct process_mark *ret)
 	return 0;
 }
 
-bool process_is_alive(const struct process_mark *mark)
+bool mark_is_alive(const struct process_mark *mark)
 {
 	struct process_mark now;
 
-	return mark->pid > 0 && process_mark(mark->pid, &now) == 0 && now.start == mark->start;
+	return mark->pid > 0 && mark_take(mark->pid, &now) == 0 && now.start == mark->start;
 }
 
-int process_open(const struct process_mark *mark)
+int mark_open(const struct process_mark *mark)
 {
 	/* The pidfd first: what it means cannot change while we compare. */
 	autofd int fd = mark->pid > 0 ? pidfd_open(mark->pid, 0) : -1;
 
 	if (fd < 0)
 		return mark->pid > 0 ? -errno : -ESRCH;
-	return process_is_alive(mark) ? take_fd(&fd) : -ESRCH;
+	return mark_is_alive(mark) ? take_fd(&fd) : -ESRCH;
 }

@@ -1,8 +1,8 @@
 /*
  * A process by more than its number: numbers are used again, a number with its start time is not.
  */
-#ifndef RUNTIME_PROCESS_H
-#define RUNTIME_PROCESS_H
+#ifndef RUNTIME_MARK_H
+#define RUNTIME_MARK_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,10 +14,10 @@ struct process_mark {
 };
 
 /* The mark of a living process; -errno (-ESRCH when there is none, or only its zombie). */
-int process_mark(pid_t pid, struct process_mark *ret);
-bool process_is_alive(const struct process_mark *mark);
+int mark_take(pid_t pid, struct process_mark *ret);
+bool mark_is_alive(const struct process_mark *mark);
 
 /* A pidfd of exactly that process, -ESRCH when it is gone. The caller's. */
-int process_open(const struct process_mark *mark);
+int mark_open(const struct process_mark *mark);
 
 #endif
