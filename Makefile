@@ -89,12 +89,12 @@ $(OUT)/runtime/init_image.o: runtime/init_image.c $(OUT)/cowrun-init Makefile
 
 $(LIB): $(call objects,$(ROOM_SRC))
 	$(call say,AR,$@)
-	@rm -f $@
+	@mkdir -p $(@D) && rm -f $@
 	$(Q)ar rcs $@ $^
 
 $(CMDLIB): $(call objects,$(CMD_SRC))
 	$(call say,AR,$@)
-	@rm -f $@
+	@mkdir -p $(@D) && rm -f $@
 	$(Q)ar rcs $@ $^
 
 define program_rule
@@ -121,7 +121,7 @@ $(OUT)/tests/%: tests/programs/%.c Makefile
 
 # --- tests, demo, bench ----------------------------------------------------------------------------
 DEPS := gcc make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev libjansson-dev libcgroup-dev \
-	libarchive-dev libisal-dev libssl-dev libzstd-dev check libsubunit-dev bats jq busybox-static strace patchelf \
+	libarchive-dev libisal-dev libssl-dev libzstd-dev check libsubunit-dev bats jq busybox-static strace e2fsprogs \
 	util-linux iproute2 xz-utils zstd mmdebstrap crun runc clang-tidy clang-format cppcheck shellcheck mandoc
 
 deps:                    ## install what the build and the tests need (apt)
