@@ -10,6 +10,8 @@
 
 #include "spec/base/json.h"
 
+#define STATE_VERSION "1.3.0" /* of the runtime-spec that we follow */
+
 enum state_status {
 	STATE_CREATING = 1,
 	STATE_CREATED,
@@ -36,6 +38,8 @@ struct state_doc {
 
 /* For hooks compact, which their scripts expect. */
 void state_write(const struct state_doc *state, enum json_style style, struct str *out);
+/* The same up to the digits of the pid, which stand last here: who knows them adds "1}". */
+void state_write_head(const struct state_doc *state, struct str *out);
 /* The array that `list --format json` prints; "[]" when there are none. */
 void state_list_write(
 	const struct state_doc *states, size_t n, enum json_style style, struct str *out);
