@@ -86,14 +86,15 @@ static const char *const tokens[] = { "null", "true", "false", "0", "-1", "1.0",
 /* Puts n bytes in the place of `cut` bytes at `at`. */
 static void replace(struct text *t, size_t at, size_t cut, const char *bytes, size_t n)
 {
+	struct str s = { 0 };
+
 	cut = cut < t->len - at ? cut : t->len - at;
-	char *data = malloc(t->len - cut + n + 1);
-	memcpy(data, t->data, at);
-	memcpy(data + at, bytes, n);
-	memcpy(data + at + n, t->data + at + cut, t->len - at - cut);
+	str_add_bytes(&s, t->data, at);
+	str_add_bytes(&s, bytes, n);
+	str_add_bytes(&s, t->data + at + cut, t->len - at - cut);
 	free(t->data);
-	t->data = data;
-	t->len += n - cut;
+	t->data = s.data;
+	t->len = s.len;
 }
 
 static void change(struct text *t)

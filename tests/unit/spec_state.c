@@ -22,8 +22,23 @@ START_TEST(writes_for_hooks)
 
 	state_write(&running, JSON_COMPACT, &out);
 	ck_assert_str_eq(out.data,
-		"{\"ociVersion\":\"1.3.0\",\"id\":\"web\",\"status\":\"running\",\"pid\":4219,"
+		"{\"ociVersion\":\"1.3.0\",\"id\":\"web\",\"pid\":4219,\"status\":\"running\","
 		"\"bundle\":\"/b\",\"annotations\":{\"k/x\":\"v\"}}");
+}
+END_TEST
+
+/* The child knows its pid and has no JSON writer: it adds the number and the brace. */
+START_TEST(writes_head_for_the_child)
+{
+	automatic(str) struct str out = { 0 };
+	automatic(state_doc) struct state_doc s = { 0 };
+	struct err e = { 0 };
+
+	state_write_head(&running, &out);
+	str_add(&out, "17}");
+	ck_assert_msg(state_parse("state", out.data, out.len, &s, &e) == 0, "%s", e.text);
+	ck_assert_int_eq(s.pid, 17);
+	ck_assert_str_eq(s.annotations[0].value, "v");
 }
 END_TEST
 
@@ -40,8 +55,8 @@ START_TEST(writes_for_engines)
 	s.owner = (char *)"root";
 	state_write(&s, JSON_INDENTED, &out);
 	ck_assert_str_eq(out.data,
-		"{\n\t\"ociVersion\": \"1.3.0\",\n\t\"id\": \"web\",\n\t\"status\": \"stopped\",\n"
-		"\t\"pid\": 0,\n\t\"bundle\": \"/b\",\n\t\"rootfs\": \"/b/rootfs\",\n"
+		"{\n\t\"ociVersion\": \"1.3.0\",\n\t\"id\": \"web\",\n\t\"pid\": 0,\n"
+		"\t\"status\": \"stopped\",\n\t\"bundle\": \"/b\",\n\t\"rootfs\": \"/b/rootfs\",\n"
 		"\t\"created\": \"2026-01-02T03:04:05.000000006Z\",\n\t\"owner\": \"root\"\n}");
 }
 END_TEST
@@ -101,6 +116,7 @@ int main(void)
 	TCase *cases = tcase_create("state");
 
 	tcase_add_test(cases, writes_for_hooks);
+	tcase_add_test(cases, writes_head_for_the_child);
 	tcase_add_test(cases, writes_for_engines);
 	tcase_add_test(cases, writes_lists);
 	tcase_add_test(cases, reads_what_it_writes);
