@@ -13,7 +13,12 @@
 
 #include "spec/mounts.h"
 
-enum { MOUNTS_MAX = 1000, HOST_NAME_BYTES = 64, HOOKS_MAX = 1000 };
+enum {
+	MOUNTS_MAX = 1000,
+	HOST_NAME_BYTES = 64,
+	HOOKS_MAX = 1000,
+	HOOK_SECONDS_MAX = 2147483, /* 24 days: in milliseconds still an int, as poll() takes it */
+};
 
 int not_supported(const char *path, struct err *e)
 {
@@ -208,9 +213,9 @@ static int check_hook(const struct hook *h, const char *list, size_t i, struct e
 	if (h->path[0] != '/')
 		return err_say(e, EINVAL, "hooks.%s[%zu].path: '%.80s' is not an absolute path",
 			list, i, h->path);
-	if (h->timeout.set && h->timeout.value <= 0)
-		return err_say(e, EINVAL, "hooks.%s[%zu].timeout: %lld is not above 0", list, i,
-			(long long)h->timeout.value);
+	if (h->timeout.set && (h->timeout.value <= 0 || h->timeout.value > HOOK_SECONDS_MAX))
+		return err_say(e, EINVAL, "hooks.%s[%zu].timeout: %lld is out of range (1 to %d)",
+			list, i, (long long)h->timeout.value, HOOK_SECONDS_MAX);
 	return 0;
 }
 
