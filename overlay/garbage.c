@@ -157,16 +157,18 @@ static int sweep_blob(
 }
 
 /* Under the exclusive lock. The name goes first: from then on nobody new finds the image. */
-static int forget_and_sweep(
-	const struct store *store, const char *name, struct image_removal *removal, struct err *e)
+static int forget_and_sweep(const struct store *store, const char *name, bool damaged,
+	struct image_removal *removal, struct err *e)
 {
 	automatic(marks) struct marks marks = { 0 };
 	struct sweep sweep = { .marks = &marks, .removal = removal };
 
-	int r = mark_images(store, name, &marks, e);
+	int r = damaged ? image_forget(store, name, e) : 0;
+	if (r == 0)
+		r = mark_images(store, name, &marks, e);
 	if (r == 0)
 		r = each_name(store, "containers", mark_container, &marks, e);
-	if (r == 0)
+	if (r == 0 && !damaged)
 		r = image_forget(store, name, e);
 	if (r < 0)
 		return r;
@@ -177,13 +179,15 @@ static int forget_and_sweep(
 }
 
 /* A record that cannot be read is removed by its whole name. */
-static int resolve(const struct store *store, const char *ref, char **ret_name, struct err *e)
+static int resolve(const struct store *store, const char *ref, char **ret_name, bool *ret_damaged,
+	struct err *e)
 {
 	automatic(image_record) struct image_record record = { 0 };
 
 	int r = image_find_record(store, ref, &record, e);
 	if (r == -ERR_NO_IMAGE)
 		return r;
+	*ret_damaged = r < 0;
 	if (r < 0)
 		return image_name(ref, ret_name, e);
 	*ret_name = take(record.ref);
@@ -196,12 +200,13 @@ int image_remove(
 	struct image_removal removal = { 0 };
 	autofree char *name = NULL;
 	autofd int lock = -1;
+	bool damaged;
 
 	int r = store_lock(store, STORE_EXCLUSIVE, &lock, e);
 	if (r == 0)
-		r = resolve(store, ref, &name, e);
+		r = resolve(store, ref, &name, &damaged, e);
 	if (r == 0)
-		r = forget_and_sweep(store, name, &removal, e);
+		r = forget_and_sweep(store, name, damaged, &removal, e);
 	if (r < 0)
 		return r;
 	own_close(&lock);

@@ -93,7 +93,7 @@ static int write_file(int dir, const char *name, const struct str *text, struct 
 }
 
 /* meta.json last, after everything else is on disk: it says that the layer is whole. */
-static int seal(
+int ingest_seal(
 	struct work *work, const struct unpack_result *result, const char *diff_id, struct err *e)
 {
 	struct time_text now = time_write(time(NULL));
@@ -136,7 +136,7 @@ static int fill(struct work *work, struct input *in, const char *diff_id,
 		return err_say(e, ERR_DAMAGED,
 			"'%s' is not the layer that the image names: its diffID is %s, it should be %s",
 			in->name, is.text, diff_id);
-	r = seal(work, &result, is.text, e);
+	r = ingest_seal(work, &result, is.text, e);
 	if (r == 0)
 		*ret = (struct ingested){
 			.diff_id = is, .size = result.size, .newest = result.newest

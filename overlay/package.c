@@ -8,6 +8,7 @@
 
 #include "overlay/blob.h"
 #include "overlay/ingest.h"
+#include "overlay/parents.h"
 #include "spec/base/log.h"
 
 #define TRIES_MAX 3 /* when a removal takes layers away while they are not yet named */
@@ -125,6 +126,7 @@ static int load_once(const struct store *store, const struct parcel *parcel,
 {
 	struct time_text now = time_write(time(NULL));
 	struct digest_text manifest_digest, config_digest;
+	automatic(stacking) struct stacking stack = { 0 };
 	uint64_t size = 0;
 
 	for (size_t i = 0; i < p->n_layers; i++) {
@@ -132,14 +134,19 @@ static int load_once(const struct store *store, const struct parcel *parcel,
 		if (r < 0)
 			return err_while(e, "layer %zu of %zu", i + 1, p->n_layers);
 	}
-	int r = put_documents(store, p, &manifest_digest, &config_digest, e);
+	int r = parents_stack(store, config->diff_ids, config->n_diff_ids, &stack, e);
+	/* One was removed since: as when publishing finds that. */
+	if (r == -ENOENT)
+		return -EAGAIN;
+	if (r == 0)
+		r = put_documents(store, p, &manifest_digest, &config_digest, e);
 	if (r < 0)
 		return r;
 	struct image_record record = {
 		.manifest = p->manifest ? manifest_digest.text : NULL,
 		.config = config_digest.text,
-		.layers = config->diff_ids,
-		.n_layers = config->n_diff_ids,
+		.layers = stack.layers,
+		.n_layers = stack.n,
 		.size = size,
 		.created = config->created,
 		.pulled_at = now.text,

@@ -234,14 +234,16 @@ void stream_blame(struct stream *s, struct err *e)
 	ssize_t n = 1;
 
 	stop(s);
-	if (!s->failure.code && s->in->digest) {
-		while (n > 0)
-			n = input_read(s->in, s->slots, SLOT_SIZE, &why);
-		if (n == 0)
-			input_finish(s->in, &why);
-	}
-	if (s->failure.code || why.code)
-		*e = s->failure.code ? s->failure : why;
+	if (s->failure.code)
+		*e = s->failure;
+	if (e->code == ECANCELED || !s->in->sum)
+		return;
+	while (n > 0)
+		n = input_read(s->in, s->slots, SLOT_SIZE, &why);
+	if (n == 0)
+		input_finish(s->in, &why);
+	if (why.code)
+		*e = why;
 }
 
 void stream_free(struct stream *s)
