@@ -163,20 +163,20 @@ static int fill_shares(const struct reading *r, struct census *c)
 static void fill_totals(const struct reading *r, struct census *c)
 {
 	uint64_t union_bytes = frames_union(&r->frames) * page_size(), apart = 0;
-	bool all = true;
+	bool has_apart = true;
 
 	for (size_t i = 0; i < c->n_usages; i++) {
 		const struct memory_usage *u = &c->usages[i];
-		all = all && (u->unique.set || (u->is_template && u->private.set));
+		if (!u->private.set)
+			return;
+		has_apart = has_apart && (u->unique.set || u->is_template);
 		if (!u->is_template)
 			apart += u->unique.value;
 		if (!r->has_frames)
 			union_bytes += u->pss.value;
 	}
-	if (r->n_unread)
-		return;
 	c->union_bytes = known(union_bytes);
-	if (!all)
+	if (!has_apart)
 		return;
 	c->unshared_bytes = known(apart);
 	c->saved_bytes = known(apart > union_bytes ? apart - union_bytes : 0);

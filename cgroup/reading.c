@@ -40,8 +40,10 @@ int reading_init(struct reading *r, const struct census_thing *things, size_t n,
 	if (options->without_scan)
 		r->pagemap.scans = false;
 	r->has_frames = r->pagemap.tells && !options->without_frames;
-	if (r->has_frames && !options->without_counts)
+	if (r->has_frames)
 		kpage_init(&r->kpage, r->proc);
+	if (options->without_counts)
+		kpage_distrust(&r->kpage);
 	r->scans_host = r->kpage.count < 0;
 	spaces_init(&r->spaces, r->proc, r->has_frames ? &r->pagemap : NULL);
 	/* One more for the host. */

@@ -31,13 +31,14 @@ static size_t width_of(const char *text)
 }
 
 /* Control characters, those of C1 too (two bytes in UTF-8), could rewrite the screen. */
-static void clean(char *text)
+static void put(const char *text, size_t n, FILE *to)
 {
-	for (unsigned char *c = (unsigned char *)text; *c; c++) {
-		if (*c < 0x20 || *c == 0x7f)
-			*c = '?';
-		else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
-			c[0] = c[1] = '?';
+	const unsigned char *c = (const unsigned char *)text;
+
+	for (size_t i = 0; i < n; i++) {
+		bool is_c1 = c[i] == 0xc2 && i + 1 < n && c[i + 1] >= 0x80 && c[i + 1] < 0xa0;
+		fputc(is_c1 || c[i] < 0x20 || c[i] == 0x7f ? '?' : c[i], to);
+		i += is_c1;
 	}
 }
 
@@ -57,7 +58,6 @@ static void keep(struct table *t, char *cell)
 		t->failed = true;
 		return;
 	}
-	clean(cell);
 	t->cells[t->n_cells++] = cell;
 }
 
@@ -119,10 +119,10 @@ static void print_cell(const struct table_column *column, const char *cell, size
 
 	if (column->align == TABLE_RIGHT)
 		fprintf(to, "%*s", pad, "");
-	if (is_cut(column, cell, terminal))
-		fprintf(to, "%.*s" ELLIPSIS, (int)bytes_of(cell, shown - strlen(ELLIPSIS)), cell);
-	else
-		fputs(cell, to);
+	bool cut = is_cut(column, cell, terminal);
+	put(cell, cut ? bytes_of(cell, shown - strlen(ELLIPSIS)) : strlen(cell), to);
+	if (cut)
+		fputs(ELLIPSIS, to);
 	if (!last)
 		fprintf(to, "%*s  ", column->align == TABLE_LEFT ? pad : 0, "");
 }
