@@ -32,9 +32,13 @@ static struct pagemap map_of(void)
 	return p;
 }
 
-/* Frames cannot be read everywhere that tests run. */
+/* Frames cannot be read everywhere that tests run, and ASan's shadow is 20 TiB of address space. */
 static bool is_told(const struct pagemap *p)
 {
+#ifdef __SANITIZE_ADDRESS__
+	puts("# skip: too much address space under ASan");
+	return false;
+#endif
 	if (!p->tells)
 		puts("# skip: page frames are not told here (no CAP_SYS_ADMIN)");
 	return p->tells;
@@ -75,19 +79,19 @@ static int read_list(struct pagemap *p, pid_t pid, bool scans, bool dense, struc
 /* Reads a process in all ways, and expects the same frames; how many. */
 static size_t check_all_ways(struct pagemap *p, pid_t pid)
 {
-	struct list scan, maps, dense;
+	struct list scan, smaps, maps;
 
 	ck_assert_int_eq(read_list(p, pid, true, false, &scan), 0);
-	ck_assert_int_eq(read_list(p, pid, false, false, &maps), 0);
-	ck_assert_int_eq(read_list(p, pid, true, true, &dense), 0);
+	ck_assert_int_eq(read_list(p, pid, false, false, &smaps), 0);
+	ck_assert_int_eq(read_list(p, pid, true, true, &maps), 0);
+	ck_assert_uint_eq(scan.n, smaps.n);
 	ck_assert_uint_eq(scan.n, maps.n);
-	ck_assert_uint_eq(scan.n, dense.n);
+	ck_assert_mem_eq(scan.frames, smaps.frames, scan.n * sizeof(*scan.frames));
 	ck_assert_mem_eq(scan.frames, maps.frames, scan.n * sizeof(*scan.frames));
-	ck_assert_mem_eq(scan.frames, dense.frames, scan.n * sizeof(*scan.frames));
 	size_t n = scan.n;
 	free(scan.frames);
+	free(smaps.frames);
 	free(maps.frames);
-	free(dense.frames);
 	return n;
 }
 
@@ -199,6 +203,23 @@ START_TEST(a_reservation_is_not_read)
 	/* Without PAGEMAP_SCAN it would take seconds: refused, before a single entry of it. */
 	p.n_read = 0;
 	ck_assert_int_eq(read_list(&p, child.pid, false, false, &l), -EFBIG);
+	ck_assert_uint_lt(p.n_read, 20000);
+	free(l.frames);
+	child_stop(&child);
+}
+END_TEST
+
+START_TEST(an_empty_reservation_is_not_read_before_6_7)
+{
+	automatic(pagemap) struct pagemap p = map_of();
+	char *memory = memory_of(50 * TIB);
+	struct child child = child_start(touch_some, &(struct holes){ 0 });
+	struct list l;
+
+	(void)memory;
+	if (!is_told(&p))
+		return;
+	ck_assert_int_eq(read_list(&p, child.pid, false, false, &l), 0);
 	ck_assert_uint_lt(p.n_read, 20000);
 	free(l.frames);
 	child_stop(&child);
@@ -343,6 +364,7 @@ int main(void)
 	tcase_add_test(tests, more_than_one_buffer_is_read);
 	tcase_add_test(tests, sixty_thousand_mappings_cost_what_they_hold);
 	tcase_add_test(tests, a_reservation_is_not_read);
+	tcase_add_test(tests, an_empty_reservation_is_not_read_before_6_7);
 	tcase_add_test(tests, names_forge_no_mappings);
 	tcase_add_test(tests, the_dead_have_no_pages);
 	tcase_add_test(tests, a_visit_may_end_it);
