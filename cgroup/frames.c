@@ -18,7 +18,7 @@
 #define EMPTY_SET 0
 
 /* Reading a frame that nobody added is cheaper than one more run, up to this many of them. */
-#define RUN_GAP 4
+#define RUN_GAP 8
 
 struct frame_entry {
 	uint32_t set, mappings;

@@ -99,15 +99,28 @@ bool process_parse_stat(const char *text, struct process_stat *ret)
 	return true;
 }
 
-int process_read_stat(int dir, struct process_stat *ret)
+static int read_stat(int dir, const char *name, struct process_stat *ret)
 {
 	char text[2048];
 	autofree char *longer = NULL;
-	int r = read_text(dir, "stat", text, sizeof(text), &longer);
+	int r = read_text(dir, name, text, sizeof(text), &longer);
 
 	if (r < 0)
 		return r;
 	return process_parse_stat(longer ? longer : text, ret) ? 0 : -EPROTO;
+}
+
+int process_read_stat(int dir, struct process_stat *ret)
+{
+	return read_stat(dir, "stat", ret);
+}
+
+int process_read_stat_of(int proc, pid_t pid, struct process_stat *ret)
+{
+	char name[24];
+
+	snprintf(name, sizeof(name), "%d/stat", (int)pid);
+	return read_stat(proc, name, ret);
 }
 
 /* The bytes of a line "Key:   123 kB"; false when there is none. Names in /proc hold no newlines.

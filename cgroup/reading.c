@@ -272,10 +272,9 @@ int reading_take(struct reading *r, struct err *e)
 
 static bool has_changed(const struct reading *r, const struct member *m)
 {
-	autofd int dir = process_open(r->proc, m->pid);
 	struct process_stat now;
 
-	return dir < 0 || process_read_stat(dir, &now) < 0 || now.start != m->stat.start ||
+	return process_read_stat_of(r->proc, m->pid, &now) < 0 || now.start != m->stat.start ||
 	       now.faults != m->stat.faults || now.threads != m->stat.threads ||
 	       now.size != m->stat.size || now.resident != m->stat.resident;
 }
