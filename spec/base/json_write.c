@@ -113,8 +113,28 @@ static void add_key(struct writer *w, const char *key)
 
 static bool write_object(struct writer *w, const struct field *table, const char *from);
 
+/* Written for want of a value: only where the table says "always". */
+static bool is_null(const struct field *f, const void *at)
+{
+	switch ((int)f->kind) {
+	case FIELD_OPT_BOOL:
+		return !((const struct opt_bool *)at)->set;
+	case FIELD_OPT_I64:
+	case FIELD_OPT_U64:
+		return !((const struct opt_u64 *)at)->set;
+	case FIELD_OBJECT_PTR:
+		return !*(char *const *)at;
+	default:
+		return false;
+	}
+}
+
 static void write_value(struct writer *w, const struct field *f, const void *at)
 {
+	if (!f->list && is_null(f, at)) {
+		str_add(w->out, "null");
+		return;
+	}
 	switch (f->kind) {
 	case FIELD_STRING:
 		json_write_string(*(char *const *)at ? *(char *const *)at : "", w->out);
@@ -198,7 +218,6 @@ static bool is_absent(const struct field *f, const char *of)
 		return *(const size_t *)(of + f->count_offset) == 0 && !f->always;
 	switch (f->kind) {
 	case FIELD_STRING:
-	case FIELD_OBJECT_PTR:
 		return !*(char *const *)at;
 	case FIELD_BOOL:
 		return !f->always && !*(const bool *)at;
@@ -210,10 +229,10 @@ static bool is_absent(const struct field *f, const char *of)
 	case FIELD_ENUM:
 		return *(const int *)at == 0;
 	case FIELD_OPT_BOOL:
-		return !((const struct opt_bool *)at)->set;
 	case FIELD_OPT_I64:
 	case FIELD_OPT_U64:
-		return !((const struct opt_u64 *)at)->set;
+	case FIELD_OBJECT_PTR:
+		return !f->always && is_null(f, at);
 	case FIELD_OBJECT:
 		return false;
 	case FIELD_PRESENT: /* what it held is not known */
