@@ -257,6 +257,43 @@ START_TEST(the_matrix_is_symmetric)
 }
 END_TEST
 
+START_TEST(programs_read_bytes_and_null)
+{
+	struct sample s;
+	struct output o;
+	struct err e;
+	struct memory_kinds kinds = { .anon = { MIB, 2 }, .ksm = { 0, 7 } };
+
+	sample_fill(&s);
+	s.census.n_usages = 2;
+	s.usages[0].kinds = &kinds;
+	s.usages[1].is_template = true;
+	s.shares[0] = 12345;
+	s.usages[1].unique = bytes(5);
+	ck_assert_int_eq(mem_print_json(output_open(&o), &s.census, &e), 0);
+	fclose(o.to);
+	static const char *const expected[] = {
+		"{\n\t\"exact\": true,\n\t\"containers\": [\n\t\t{\n\t\t\t\"name\": \"web-1\",\n",
+		"\"processes\": 3,\n\t\t\t\"unique_bytes\": 42991616,\n",
+		"\"shared_with\": [\n\t\t\t\t{\n\t\t\t\t\t\"name\": \"web-2\",\n"
+		"\t\t\t\t\t\"bytes\": 12345\n\t\t\t\t}\n\t\t\t],\n",
+		"\"charged_bytes\": 42991616,\n\t\t\t\"limit_bytes\": 67108864,\n",
+		"\"charged_bytes\": null,\n",
+		"\"anon\": {\n\t\t\t\t\t\"private_bytes\": 1048576,\n"
+		"\t\t\t\t\t\"shared_bytes\": 2\n\t\t\t\t}",
+		"\"template\": true,\n",
+		"\"kinds\": null\n\t\t}\n\t],\n\t\"union_bytes\": 62914560,\n",
+		"\"saved_bytes\": 78643200\n}\n",
+	};
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+		ck_assert_msg(
+			strstr(o.text, expected[i]), "'%s' is not in %s", expected[i], o.text);
+	free(o.text);
+	free(s.usages[0].with);
+	free(s.usages[1].with);
+}
+END_TEST
+
 START_TEST(every_column_is_in_the_legend)
 {
 	struct sample s;
@@ -293,6 +330,7 @@ int main(void)
 	tcase_add_test(tests, an_estimate_says_so);
 	tcase_add_test(tests, what_moved_is_said);
 	tcase_add_test(tests, the_matrix_is_symmetric);
+	tcase_add_test(tests, programs_read_bytes_and_null);
 	tcase_add_test(tests, every_column_is_in_the_legend);
 	suite_add_tcase(suite, tests);
 	srunner_set_tap(runner, "-");
