@@ -151,7 +151,7 @@ static int fill_shares(const struct reading *r, struct census *c)
 	if (!r->has_frames || r->n_things > CENSUS_PAIRS_MAX)
 		return 0;
 	size_t n = frames_pair(0, r->n_things + 1);
-	c->shares = calloc(n, sizeof(*c->shares));
+	c->shares = calloc(n + 1, sizeof(*c->shares));
 	if (!c->shares)
 		return -ENOMEM;
 	frames_share(&r->frames, c->shares, r->n_things);

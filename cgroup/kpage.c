@@ -102,7 +102,7 @@ static uint64_t own_frame(int pagemap, const void *page)
 static bool try_precision(const struct kpage *k, int pagemap, char *large)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	struct frame_fact fact;
+	struct frame_fact fact = { 0 };
 	struct err e;
 
 	if (madvise(large, LARGE_PAGE, MADV_HUGEPAGE) < 0)

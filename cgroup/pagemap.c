@@ -102,21 +102,23 @@ int pagemap_init(struct pagemap *p, int proc, struct err *e)
 
 	if (fd < 0)
 		return err_set(e, errno, "open '/proc/self/pagemap'");
-	automatic(pagemap) struct pagemap made = {
-		.entries = malloc(2 * N_ENTRIES * sizeof(*made.entries)),
-		.regions = malloc(N_REGIONS * sizeof(*made.regions)),
-	};
-	if (!made.entries || !made.regions)
-		return err_set(e, ENOMEM, "read '/proc/self/pagemap'");
-	made.end = probe_end(fd, page);
-	made.scans = made.end != 0;
 	/* Our own stack is present; without CAP_SYS_ADMIN its frame is told as 0. */
 	off_t at = (off_t)((uintptr_t)&entry / page * sizeof(entry));
 	if (pread(fd, &entry, sizeof(entry), at) != sizeof(entry))
 		return err_set(e, errno, "read '/proc/self/pagemap'");
-	made.tells = (entry & ENTRY_FRAME) != 0;
-	*p = made;
-	made = (struct pagemap){ 0 };
+	/* Twice the entries, for comparisons; untouched, the second half costs nothing. */
+	autofree uint64_t *entries = malloc(2 * N_ENTRIES * sizeof(*entries));
+	autofree struct page_region *regions = malloc(N_REGIONS * sizeof(*regions));
+	if (!entries || !regions)
+		return err_set(e, ENOMEM, "read '/proc/self/pagemap'");
+	uint64_t end = probe_end(fd, page);
+	*p = (struct pagemap){
+		.scans = end != 0,
+		.tells = (entry & ENTRY_FRAME) != 0,
+		.end = end,
+		.entries = take(entries),
+		.regions = take(regions),
+	};
 	return 0;
 }
 

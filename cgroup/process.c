@@ -165,8 +165,8 @@ int process_read_memory(int dir, struct process_memory *ret)
 
 bool process_parse_rollup(const char *text, struct process_rollup *ret)
 {
-	struct process_rollup rollup;
-	uint64_t clean, dirty, huge = 0;
+	struct process_rollup rollup = { 0 };
+	uint64_t clean = 0, dirty = 0, huge = 0;
 
 	if (!find_kib(text, "Rss", &rollup.rss) || !find_kib(text, "Pss", &rollup.pss) ||
 		!find_kib(text, "Private_Clean", &clean) ||

@@ -136,7 +136,7 @@ static int make_groups(struct reading *r, struct err *e)
 		return err_set(e, ENOMEM, "list the processes of %zu containers", r->n_things);
 	for (size_t i = 0; i < r->n_things; i++) {
 		autofree pid_t *pids = NULL;
-		size_t n;
+		size_t n = 0;
 		int failed = list(r, i, &pids, &n, e);
 		if (failed == 0)
 			failed = make_group(&r->groups[i], pids, n, e);
@@ -283,7 +283,7 @@ static bool has_changed(const struct reading *r, const struct member *m)
 static int count_new(struct reading *r, size_t thing, struct err *e)
 {
 	autofree pid_t *pids = NULL;
-	size_t n;
+	size_t n = 0;
 	int failed = list(r, thing, &pids, &n, e);
 
 	for (size_t i = 0; failed == 0 && i < n; i++)

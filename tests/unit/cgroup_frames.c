@@ -287,7 +287,7 @@ static void compare_counts(const struct frames *f, const struct model *m)
 
 static void compare_shares(const struct frames *f, const struct model *m)
 {
-	uint64_t *shares = calloc(frames_pair(0, m->n_owners), sizeof(*shares));
+	uint64_t *shares = calloc(frames_pair(0, m->n_owners) + 1, sizeof(*shares));
 
 	frames_share(f, shares, m->n_owners);
 	for (size_t b = 1; b < m->n_owners; b++) {
