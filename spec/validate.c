@@ -44,6 +44,7 @@ int check_absolute(const char *path, const char *what, size_t index, struct err 
 	return 0;
 }
 
+/* SemVer with major 1 (config.md#specification-version): minor versions only add. */
 static int check_version(const struct spec *s, struct err *e)
 {
 	if (!str_starts(s->version, "1.") || s->version[2] < '0' || s->version[2] > '9')
@@ -51,6 +52,7 @@ static int check_version(const struct spec *s, struct err *e)
 	return 0;
 }
 
+/* Whether the directory is there is seen when it is opened, once. */
 static int check_root(const struct spec *s, struct err *e)
 {
 	if (!s->root)
@@ -60,6 +62,10 @@ static int check_root(const struct spec *s, struct err *e)
 	return 0;
 }
 
+/*
+ * LIMIT: config.md lets `create` go without a process, and `start` fail then. Nobody can start such
+ * a container, so it is refused before it is one.
+ */
 static int check_process(const struct spec *s, struct err *e)
 {
 	if (!s->process)
@@ -67,6 +73,7 @@ static int check_process(const struct spec *s, struct err *e)
 	return process_validate(s->process, "process", e);
 }
 
+/* Without a namespace of its own it would be the host that is renamed. */
 static int check_uts_name(const struct spec *s, const char *key, const char *name, struct err *e)
 {
 	if (!name || !*name)
@@ -90,6 +97,7 @@ static int check_names(const struct spec *s, struct err *e)
 /* --- mounts -------------------------------------------------------------------------------------
  */
 
+/* What kind of mount the words make; their flags are parsed where the mount is planned. */
 static unsigned option_bits(const struct mount_spec *m)
 {
 	unsigned bits = 0;
@@ -156,6 +164,7 @@ static int check_proc(const struct mount_spec *m, unsigned bits, size_t i, struc
 		e, EINVAL, "mounts[%zu].destination: '%.80s' is inside /proc", i, m->destination);
 }
 
+/* A bind is what has the option, whatever its type says (config.md#mounts). */
 static int check_mount_source(const struct mount_spec *m, unsigned bits, size_t i, struct err *e)
 {
 	if (bits & (MOUNT_BIND | MOUNT_RBIND)) {
@@ -208,6 +217,7 @@ static int check_mounts(const struct spec *s, struct err *e)
 /* --- hooks --------------------------------------------------------------------------------------
  */
 
+/* The files are looked at when they run: createRuntime hooks may install startContainer's. */
 static int check_hook(const struct hook *h, const char *list, size_t i, struct err *e)
 {
 	if (h->path[0] != '/')

@@ -31,6 +31,7 @@ static size_t utf8_length(const unsigned char *at)
 	return n;
 }
 
+/* Runs of these are added whole: most strings are nothing else. */
 static bool is_plain(unsigned char c)
 {
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
@@ -73,6 +74,7 @@ void json_write_string(const char *text, struct str *out)
 	str_add_bytes(out, "\"", 1);
 }
 
+/* Indented as other runtimes indent what people read: one tab a level. */
 static void new_line(struct writer *w)
 {
 	if (w->style == JSON_COMPACT)
@@ -179,6 +181,7 @@ static void write_value(struct writer *w, const struct field *f, const void *at)
 	}
 }
 
+/* The elements lie behind each other, each as large as its kind says. */
 static void write_list(struct writer *w, const struct field *f, const char *v, size_t n)
 {
 	bool first = true;
@@ -244,6 +247,7 @@ static bool is_absent(const struct field *f, const char *of)
 	return true;
 }
 
+/* The key goes out first; an embedded object that turns out empty takes it back. */
 static void write_field(struct writer *w, const struct field *f, const char *of, bool *first)
 {
 	size_t before = w->out->len;
