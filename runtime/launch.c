@@ -119,7 +119,7 @@ static int derive(const struct launch_options *o, const struct image *image, con
 	if (r < 0)
 		return r;
 	d.user = &user;
-	if (!d.hostname && d.network != DERIVE_NETWORK_HOST && strlen(id) < 64)
+	if (id && !d.hostname && d.network != DERIVE_NETWORK_HOST && strlen(id) < 64)
 		d.hostname = id;
 	if (hierarchy_open(&hierarchy, &ignored) == 0)
 		d.has_pids_controller = hierarchy_has(hierarchy, "pids");

@@ -221,7 +221,7 @@ static void plan_hook_state(const struct spec *spec, const struct plan_inputs *i
 {
 	automatic(str) struct str text = { 0 };
 	/* Borrowed throughout: written, never freed. */
-	struct state_doc doc = { .version = (char *)STATE_VERSION,
+	struct state_doc doc = { .version = (char *)SPEC_VERSION,
 		.id = (char *)in->id,
 		.status = (int)status,
 		.bundle = (char *)in->bundle,
