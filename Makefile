@@ -55,17 +55,19 @@ UNIT_SRC  := $(wildcard tests/unit/*.c)
 UNITS     := $(UNIT_SRC:tests/unit/%.c=$(OUT)/tests/unit/%)
 # Small static programs that tests run inside containers and guests.
 HELPERS   := $(patsubst tests/programs/%.c,$(OUT)/tests/%,$(wildcard tests/programs/*.c))
+BENCHES   := $(patsubst %.c,$(OUT)/%,$(wildcard tests/bench/*.c))
 
 objects = $(patsubst %.c,$(OUT)/%.o,$(1))
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)  $(2)')
 
-.PHONY: all programs units helpers deps test test-all demo bench asan lint layers format install clean help
+.PHONY: all programs units helpers benches deps test test-all demo bench asan lint layers format install clean help
 all: programs            ## all programs, into build/
 programs: $(addprefix $(OUT)/,$(PROGRAMS))
 units: $(UNITS)
 helpers: $(HELPERS)
+benches: $(BENCHES)
 
 $(OUT)/%.o: %.c Makefile
 	$(call say,CC,$<)
@@ -119,6 +121,11 @@ $(OUT)/tests/%: tests/programs/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(COMMON) -static -o $@ $<
 
+$(OUT)/tests/bench/%: tests/bench/%.c $(LIB) Makefile
+	$(call say,BENCH,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) -static -o $@ $< $(LIB)
+
 # --- tests, demo, bench ----------------------------------------------------------------------------
 DEPS := gcc make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev libjansson-dev libcgroup-dev \
 	libarchive-dev libisal-dev libssl-dev libzstd-dev check libsubunit-dev bats jq busybox-static strace patchelf \
@@ -146,7 +153,7 @@ demo: deps               ## eight containers of one Debian image, and what they 
 	@examples/demo $(OUT)
 
 bench: deps              ## side by side with crun, runc and tar: ratios
-	@$(MAKE) --no-print-directory all helpers
+	@$(MAKE) --no-print-directory all helpers benches
 	@tests/bench/run $(OUT)
 
 # --- checks ----------------------------------------------------------------------------------------
