@@ -1,38 +1,40 @@
 /*
  * The least that a start can cost here: the system calls that tests/bench/config.json asks for,
- * with its values compiled in. No JSON, no plan, no checks, no messages, no copy of a program.
+ * with its values compiled in. No libc, no JSON, no plan, no checks, no messages, no copy of a
+ * program.
  *
  *	floor STATE-ROOT ROOTFS [CGROUP-MOUNT]	runs ROOTFS/true
+ *
+ * Ends with 125 where something cannot be done (strace tells what).
  */
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/if.h>
+#include <linux/keyctl.h>
+#include <linux/prctl.h>
+#include <linux/stat.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "runtime/init/sys.h"
 
 #define SAFE (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
-static void must(int r, const char *what)
+static _Noreturn void leave(int status)
 {
-	if (r >= 0)
-		return;
-	perror(what);
-	_exit(125);
+	for (;;)
+		sys(exit_group, status);
+}
+
+static long must(long r)
+{
+	if (r < 0)
+		leave(125);
+	return r;
 }
 
 static const struct {
@@ -79,42 +81,40 @@ static const char *const masked[] = { "proc/acpi", "proc/asound", "proc/kcore", 
 
 static void set_up_files(const char *rootfs)
 {
-	struct stat st;
+	struct statx st;
 
-	must(mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL), "private");
-	must(mount(rootfs, rootfs, NULL, MS_BIND | MS_REC, NULL), "rootfs");
-	must(chdir(rootfs), rootfs);
+	must(sys(mount, 0, "/", 0, MS_PRIVATE | MS_REC, 0));
+	must(sys(mount, rootfs, rootfs, 0, MS_BIND | MS_REC, 0));
+	must(sys(chdir, rootfs));
 	for (size_t i = 0; i < COUNT(mounts); i++) {
 		if (mounts[i].at[0] == 'd' && mounts[i].at[3])
-			mkdir(mounts[i].at, 0755);
-		must(mount(mounts[i].type, mounts[i].at, mounts[i].type, mounts[i].flags,
-			     mounts[i].data),
-			mounts[i].at);
+			must(sys(mkdirat, AT_FDCWD, mounts[i].at, 0755));
+		must(sys(mount, mounts[i].type, mounts[i].at, mounts[i].type, mounts[i].flags,
+			mounts[i].data));
 	}
 	for (size_t i = 0; i < COUNT(nodes); i++)
-		must(mknod(nodes[i].at, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)),
-			nodes[i].at);
+		must(sys(mknodat, AT_FDCWD, nodes[i].at, S_IFCHR | 0666,
+			nodes[i].major << 8 | nodes[i].minor));
 	for (size_t i = 0; i < COUNT(links); i++)
-		must(symlink(links[i][0], links[i][1]), links[i][1]);
+		must(sys(symlinkat, links[i][0], AT_FDCWD, links[i][1]));
 	for (size_t i = 0; i < COUNT(read_only); i++) {
 		const char *at = read_only[i];
-		if (mount(at, at, NULL, MS_BIND | MS_REC, NULL) < 0)
-			continue; /* it is not there */
-		must(mount(NULL, at, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), at);
+		if (sys(mount, at, at, 0, MS_BIND | MS_REC, 0) >= 0) /* else it is not there */
+			must(sys(mount, 0, at, 0, MS_BIND | MS_REMOUNT | MS_RDONLY, 0));
 	}
 	for (size_t i = 0; i < COUNT(masked); i++) {
-		if (stat(masked[i], &st) < 0)
+		if (sys(statx, AT_FDCWD, masked[i], 0, STATX_TYPE, &st) < 0)
 			continue;
-		if (S_ISDIR(st.st_mode))
-			must(mount("tmpfs", masked[i], "tmpfs", SAFE | MS_RDONLY, "nr_blocks=1"),
-				masked[i]);
+		if ((st.stx_mode & S_IFMT) == S_IFDIR)
+			must(sys(mount, "tmpfs", masked[i], "tmpfs", SAFE | MS_RDONLY,
+				"nr_blocks=1"));
 		else
-			must(mount("/dev/null", masked[i], NULL, MS_BIND, NULL), masked[i]);
+			must(sys(mount, "/dev/null", masked[i], 0, MS_BIND, 0));
 	}
-	must((int)syscall(SYS_pivot_root, ".", "."), "pivot_root");
-	must(umount2(".", MNT_DETACH), "umount");
-	must(mount(NULL, "/", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), "read-only");
-	must(chdir("/"), "/");
+	must(sys(pivot_root, ".", "."));
+	must(sys(umount2, ".", MNT_DETACH));
+	must(sys(mount, 0, "/", 0, MS_BIND | MS_REMOUNT | MS_RDONLY, 0));
+	must(sys(chdir, "/"));
 }
 
 static void set_up_identity(void)
@@ -122,54 +122,57 @@ static void set_up_identity(void)
 	const uint32_t caps = 1u << CAP_AUDIT_WRITE | 1u << CAP_KILL | 1u << CAP_NET_BIND_SERVICE;
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = { { .effective = caps, .permitted = caps } };
-	struct rlimit files = { 1024, 1024 };
+	uint64_t files[] = { 1024, 1024 };
 
-	must(setrlimit(RLIMIT_NOFILE, &files), "rlimit");
+	must(sys(prlimit64, 0, RLIMIT_NOFILE, files, 0));
 	for (unsigned cap = 0; cap <= CAP_LAST_CAP; cap++)
 		if (!(cap < 32 && caps & 1u << cap))
-			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-	must((int)syscall(SYS_setgroups, 0, NULL), "setgroups");
-	must((int)syscall(SYS_capset, &header, data), "capset");
-	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+			must(sys(prctl, PR_CAPBSET_DROP, cap, 0, 0, 0));
+	must(sys(setgroups, 0, 0));
+	must(sys(setresgid, 0, 0, 0));
+	must(sys(setresuid, 0, 0, 0));
+	must(sys(capset, &header, data));
+	must(sys(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
-static void child(const char *rootfs)
+static _Noreturn void child(const char *rootfs)
 {
-	static char program[] = "/true", term[] = "TERM=xterm",
-		    path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-	char *const argv[] = { program, NULL }, *const envp[] = { path, term, NULL };
+	static const char *const argv[] = { "/true", NULL };
+	static const char *const envp[] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm",
+		NULL
+	};
 	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
 
-	must(unshare(CLONE_NEWCGROUP), "cgroup namespace");
-	setsid();
-	must((int)syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, "_ses.floor"),
-		"keyring");
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	must(ioctl(fd, SIOCSIFFLAGS, &lo), "lo");
-	close(fd);
-	must(sethostname("bench", 5), "hostname");
-	umask(0);
+	must(sys(unshare, CLONE_NEWCGROUP));
+	must(sys(setsid));
+	must(sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, "_ses.floor"));
+	long fd = must(sys(socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	must(sys(ioctl, fd, 0x8914 /* SIOCSIFFLAGS */, &lo));
+	sys(close, fd);
+	must(sys(sethostname, "bench", 5));
+	sys(umask, 0);
 	set_up_files(rootfs);
-	umask(022);
+	sys(umask, 022);
 	set_up_identity();
-	execve(program, argv, envp);
-	must(-1, "/true");
+	must(sys(execve, argv[0], argv, envp));
+	leave(125);
 }
 
-int main(int argc, char **argv)
+static int start(const char *root, const char *rootfs, const char *groups_path)
 {
-	char id[] = "floor";
+	static const char name[] = "bench-floor";
+	siginfo_t info = { 0 };
+	int pidfd = -1;
+	long groups = -1, cgroup = -1;
 
-	if (argc < 3)
-		return 125;
-	mkdir(argv[1], 0700);
-	int home = open(argv[1], O_PATH | O_CLOEXEC), cgroup = -1, groups = -1, pidfd = -1;
-	must(mkdirat(home, id, 0700), "state");
-	if (argc > 3) {
-		groups = open(argv[3], O_PATH | O_CLOEXEC);
-		must(mkdirat(groups, "bench-floor", 0755), "cgroup");
-		cgroup = openat(groups, "bench-floor", O_PATH | O_CLOEXEC);
-		must(cgroup, "cgroup");
+	sys(mkdirat, AT_FDCWD, root, 0700);
+	long home = must(sys(openat, AT_FDCWD, root, O_PATH | O_CLOEXEC));
+	must(sys(mkdirat, home, name, 0700));
+	if (groups_path) {
+		groups = must(sys(openat, AT_FDCWD, groups_path, O_PATH | O_CLOEXEC));
+		must(sys(mkdirat, groups, name, 0755));
+		cgroup = must(sys(openat, groups, name, O_PATH | O_CLOEXEC));
 	}
 	/* As by vfork(): the child has our memory and we wait until it executes. */
 	struct clone_args args = {
@@ -180,14 +183,27 @@ int main(int argc, char **argv)
 		.exit_signal = SIGCHLD,
 		.cgroup = (uint64_t)cgroup,
 	};
-	long pid = sys(clone3, &args, sizeof(args)); /* inline: no return address to run over */
-	must((int)pid, "clone");
+	long pid = must(sys(clone3, &args, sizeof(args)));
 	if (pid == 0)
-		child(argv[2]);
-	siginfo_t info = { 0 };
-	must(waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED), "wait");
+		child(rootfs);
+	must(sys(waitid, P_PIDFD, pidfd, &info, WEXITED, 0));
 	if (groups >= 0)
-		must(unlinkat(groups, "bench-floor", AT_REMOVEDIR), "cgroup");
-	must(unlinkat(home, id, AT_REMOVEDIR), "state");
+		must(sys(unlinkat, groups, name, AT_REMOVEDIR));
+	must(sys(unlinkat, home, name, AT_REMOVEDIR));
 	return info.si_status;
 }
+
+_Noreturn void begin(const long *stack);
+
+_Noreturn void begin(const long *stack)
+{
+	const char *const *argv = (const char *const *)(stack + 1);
+
+	leave(*stack < 3 ? 125 : start(argv[1], argv[2], argv[3]));
+}
+
+#ifdef __x86_64__
+__asm__(".globl _start\n_start:\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall begin\n\thlt\n");
+#else
+__asm__(".globl _start\n_start:\n\tmov x0, sp\n\tb begin\n");
+#endif

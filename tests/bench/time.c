@@ -13,7 +13,7 @@
  * comes out as a line of JSON: {"name", "unit", "ours", "peer", "ratio", "ratio_pairs",
  * "ratio_cpu", "limit"}. `ratio` is that of the medians, `ratio_pairs` the median of each round's
  * ratio, `ratio_cpu` that of the medians of processor time (the command's and of those it waited
- * for). A command that fails ends it all.
+ * for). What commands print goes nowhere, their errors to stderr; one that fails ends it all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +45,7 @@ struct row {
 static struct command commands[COMMANDS_MAX];
 static struct row rows[ROWS_MAX];
 static size_t n_commands, n_rows, rounds = 100, rest_ms = 5;
+static int nowhere;
 
 static void fail(const char *what, const char *whom)
 {
@@ -114,6 +115,7 @@ static void run_once(const struct command *c, double *ret_wall, double *ret_cpu)
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	pid_t pid = vfork();
 	if (pid == 0) {
+		dup2(nowhere, 1);
 		execv(c->words[1], c->words + 1);
 		_exit(127);
 	}
@@ -167,6 +169,7 @@ int main(int argc, char **argv)
 		rest_ms = strtoul(argv[2], NULL, 10);
 	if (rounds < 1 || rounds > ROUNDS_MAX || rest_ms > 900)
 		fail("cannot use", "ROUNDS or REST_MS");
+	nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
 	while (fgets(line, sizeof(line), stdin))
 		read_line(line);
 	for (size_t i = 0; i < WARM_ROUNDS * n_commands; i++)
