@@ -13,11 +13,13 @@ WARNINGS  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wf
 COMMON    := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -O2 -g -MMD -MP $(WARNINGS)
 HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
 LINKING   := -Wl,-z,relro,-z,now,-z,noexecstack
-STATIC    := -static-pie
+STATIC    := -static-pie -Wl,-e,program_start
+START     := cmd/start.c
 
 ifdef SAN   # `make asan`: the same programs and tests, dynamic, with every error fatal
 HARDENING := -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 STATIC    := -pie
+START     :=
 LINKING   += -fsanitize=address,undefined
 endif
 
@@ -31,14 +33,14 @@ CFLAGS_INIT := $(COMMON) -Os -ffreestanding -fno-stack-protector -fno-pie -fno-a
 # that libraries which only some files use (libarchive, libmount, ...) stay out of the static programs.
 ROOM_SRC  := $(wildcard spec/base/*.c spec/*.c overlay/*.c cgroup/*.c runtime/*.c)
 INIT_SRC  := $(wildcard runtime/init/*.c)
-CMD_SRC   := $(filter-out $(wildcard cmd/cow*.c),$(wildcard cmd/*.c))
+CMD_SRC   := $(filter-out $(wildcard cmd/cow*.c) cmd/start.c,$(wildcard cmd/*.c))
 LIB       := $(OUT)/libcowrun.a
 CMDLIB    := $(OUT)/libcmd.a
 
 # program                objects of its own                  how it is linked
 PROGRAMS  := cowrun cow cow-monitor cow-import cow-doctor
-cowrun_SRC      := cmd/cowrun.c $(wildcard cmd/oci/*.c)
-cow_SRC         := cmd/cow.c $(wildcard cmd/cow/*.c)
+cowrun_SRC      := cmd/cowrun.c $(START) $(wildcard cmd/oci/*.c)
+cow_SRC         := cmd/cow.c $(START) $(wildcard cmd/cow/*.c)
 cow-monitor_SRC := cmd/cow-monitor.c
 cow-import_SRC  := cmd/cow-import.c
 cow-doctor_SRC  := cmd/cow-doctor.c
