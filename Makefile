@@ -13,11 +13,13 @@ WARNINGS  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wf
 COMMON    := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -O2 -g -MMD -MP $(WARNINGS)
 HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
 LINKING   := -Wl,-z,relro,-z,now,-z,noexecstack
-STATIC    := -static-pie
+STATIC    := -static-pie -Wl,-e,program_start
+START     := cmd/start.c
 
 ifdef SAN   # `make asan`: the same programs and tests, dynamic, with every error fatal
 HARDENING := -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 STATIC    := -pie
+START     :=
 LINKING   += -fsanitize=address,undefined
 endif
 
@@ -31,14 +33,14 @@ CFLAGS_INIT := $(COMMON) -Os -ffreestanding -fno-stack-protector -fno-pie -fno-a
 # that libraries which only some files use (libarchive, libmount, ...) stay out of the static programs.
 ROOM_SRC  := $(wildcard spec/base/*.c spec/*.c overlay/*.c cgroup/*.c runtime/*.c)
 INIT_SRC  := $(wildcard runtime/init/*.c)
-CMD_SRC   := $(filter-out $(wildcard cmd/cow*.c),$(wildcard cmd/*.c))
+CMD_SRC   := $(filter-out $(wildcard cmd/cow*.c) cmd/start.c,$(wildcard cmd/*.c))
 LIB       := $(OUT)/libcowrun.a
 CMDLIB    := $(OUT)/libcmd.a
 
 # program                objects of its own                  how it is linked
 PROGRAMS  := cowrun cow cow-monitor cow-import cow-doctor
-cowrun_SRC      := cmd/cowrun.c $(wildcard cmd/oci/*.c)
-cow_SRC         := cmd/cow.c $(wildcard cmd/cow/*.c)
+cowrun_SRC      := cmd/cowrun.c $(START) $(wildcard cmd/oci/*.c)
+cow_SRC         := cmd/cow.c $(START) $(wildcard cmd/cow/*.c)
 cow-monitor_SRC := cmd/cow-monitor.c
 cow-import_SRC  := cmd/cow-import.c
 cow-doctor_SRC  := cmd/cow-doctor.c
@@ -55,17 +57,19 @@ UNIT_SRC  := $(wildcard tests/unit/*.c)
 UNITS     := $(UNIT_SRC:tests/unit/%.c=$(OUT)/tests/unit/%)
 # Small static programs that tests run inside containers and guests.
 HELPERS   := $(patsubst tests/programs/%.c,$(OUT)/tests/%,$(wildcard tests/programs/*.c))
+BENCHES   := $(patsubst %.c,$(OUT)/%,$(wildcard tests/bench/*.c))
 
 objects = $(patsubst %.c,$(OUT)/%.o,$(1))
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)  $(2)')
 
-.PHONY: all programs units helpers deps test test-all demo bench asan lint layers format install clean help
+.PHONY: all programs units helpers benches deps test test-all demo bench asan lint layers format install clean help
 all: programs            ## all programs, into build/
 programs: $(addprefix $(OUT)/,$(PROGRAMS))
 units: $(UNITS)
 helpers: $(HELPERS)
+benches: $(BENCHES)
 
 $(OUT)/%.o: %.c Makefile
 	$(call say,CC,$<)
@@ -119,6 +123,17 @@ $(OUT)/tests/%: tests/programs/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(COMMON) -static -o $@ $<
 
+$(OUT)/tests/bench/%: tests/bench/%.c $(LIB) Makefile
+	$(call say,BENCH,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) -static -o $@ $< $(LIB)
+
+# What a start is measured with and against has no libc: its own start is not what is measured.
+$(OUT)/tests/bench/true $(OUT)/tests/bench/floor: $(OUT)/tests/bench/%: tests/bench/%.c runtime/init/text.c Makefile
+	$(call say,BENCH,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_INIT) -static -nostdlib -no-pie -o $@ $< $(filter %/text.c,$^)
+
 # --- tests, demo, bench ----------------------------------------------------------------------------
 DEPS := gcc make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev libjansson-dev libcgroup-dev \
 	libarchive-dev libisal-dev libssl-dev libzstd-dev check libsubunit-dev bats jq busybox-static strace e2fsprogs \
@@ -146,7 +161,7 @@ demo: deps               ## eight containers of one Debian image, and what they 
 	@examples/demo $(OUT)
 
 bench: deps              ## side by side with crun, runc and tar: ratios
-	@$(MAKE) --no-print-directory all helpers
+	@$(MAKE) --no-print-directory all helpers benches
 	@tests/bench/run $(OUT)
 
 # --- checks ----------------------------------------------------------------------------------------
