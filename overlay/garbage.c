@@ -61,7 +61,7 @@ static int compare_hex(const void *a, const void *b)
 static bool is_marked(const struct marks *m, const char *hex)
 {
 	return strlen(hex) != DIGEST_HEX ||
-	       bsearch(hex, m->hex, m->n, sizeof(*m->hex), compare_hex);
+	       (m->n && bsearch(hex, m->hex, m->n, sizeof(*m->hex), compare_hex));
 }
 
 static int mark_images(

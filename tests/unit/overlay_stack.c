@@ -40,30 +40,32 @@ static mode_t mode_of(int root, const char *name)
 	return st.st_mode & 07777;
 }
 
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_no_dots(const struct dirent *d)
+{
+	return strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;
+}
+
 /* The names in a directory, sorted, with spaces between. */
 static const char *names_in(int root, const char *name)
 {
-	static char text[400];
-	char *names[40];
-	int n = 0;
-	DIR *dir = fdopendir(openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	static struct str text;
+	struct dirent **names;
+	int n = scandirat(root, name, &names, is_no_dots, by_name);
 
-	ck_assert_msg(dir != NULL, "no directory '%s'", name);
-	for (struct dirent *d; (d = readdir(dir)) && n < 40;)
-		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-			names[n++] = strdup(d->d_name);
-	closedir(dir);
-	text[0] = '\0';
-	for (int left = n; left--;) {
-		int least = -1;
-		for (int i = 0; i < n; i++)
-			if (names[i] && (least < 0 || strcmp(names[i], names[least]) < 0))
-				least = i;
-		strcat(strcat(text, *text ? " " : ""), names[least]);
-		free(names[least]);
-		names[least] = NULL;
+	ck_assert_msg(n >= 0, "no directory '%s'", name);
+	text.len = 0;
+	str_add(&text, "");
+	for (int i = 0; i < n; i++) {
+		str_addf(&text, "%s%s", i ? " " : "", names[i]->d_name);
+		free(names[i]);
 	}
-	return text;
+	free(names);
+	return text.data;
 }
 
 #define BASE                                                                                       \

@@ -103,14 +103,15 @@ static inline const char *scene_layer(const char *name)
 {
 	static char path[4200];
 	DIR *dir = opendir(scene_path("store/layers"));
-	struct dirent *d;
 
 	ck_assert_ptr_nonnull(dir);
-	while ((d = readdir(dir)) && d->d_name[0] == '.')
-		continue;
-	ck_assert_msg(d != NULL, "the store has no layer");
-	snprintf(path, sizeof(path), "%s/store/layers/%s/fs/%s", scene_dir, d->d_name, name);
+	path[0] = '\0';
+	for (struct dirent *d; (d = readdir(dir));)
+		if (d->d_name[0] != '.')
+			snprintf(path, sizeof(path), "%s/store/layers/%s/fs/%s", scene_dir,
+				d->d_name, name);
 	closedir(dir);
+	ck_assert_msg(path[0] != '\0', "the store has no layer");
 	return path;
 }
 
