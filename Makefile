@@ -104,7 +104,7 @@ $(CMDLIB): $(call objects,$(CMD_SRC))
 define program_rule
 $(OUT)/$(1): $(call objects,$($(1)_SRC)) $(CMDLIB) $(LIB)
 	$$(call say,LD,$$@)
-	$(Q)$(CC) $(LINKING) -o $$@ $(call objects,$($(1)_SRC)) $(CMDLIB) $(LIB) $($(1)_LIBS)
+	$(Q)$(CC) $$(LINKING) -o $$@ $(call objects,$($(1)_SRC)) $(CMDLIB) $(LIB) $($(1)_LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
