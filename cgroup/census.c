@@ -241,7 +241,7 @@ int census_take(const struct census_thing *things, size_t n, const struct census
 	struct census *ret, struct err *e)
 {
 	static const struct census_options usual;
-	automatic(reading) struct reading r = { .proc = -1, .kpage = { -1, -1 } };
+	automatic(reading) struct reading r = { .proc = -1, .kpage = { .count = -1, .flags = -1 } };
 	automatic(census) struct census c = { 0 };
 	int failed = reading_init(&r, things, n, options ? options : &usual, e);
 

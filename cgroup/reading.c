@@ -29,7 +29,7 @@ int reading_init(struct reading *r, const struct census_thing *things, size_t n,
 		.n_things = n,
 		.options = options,
 		.proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-		.kpage = { -1, -1 },
+		.kpage = { .count = -1, .flags = -1 },
 	};
 	frames_init(&r->frames);
 	if (r->proc < 0)
