@@ -1,4 +1,9 @@
-/* /proc/kpagecount and /proc/kpageflags. */
+/*
+ * /proc/kpagecount and /proc/kpageflags: one word for each frame.
+ *
+ * Both are asked for the same short run, one after the other: the price is the cache miss on the
+ * kernel's descriptor of the frame, and the second file then finds it in the cache.
+ */
 #include "cgroup/kpage.h"
 
 #include <errno.h>
