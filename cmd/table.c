@@ -1,4 +1,9 @@
-/* Listings: columns as wide as their widest cell. */
+/*
+ * Listings: columns as wide as their widest cell.
+ *
+ * Cells are kept as they came and made harmless when they are printed, so widths are of what is
+ * shown: a control character and the '?' in its place are both one wide.
+ */
 #include "cmd/table.h"
 
 #include <errno.h>
@@ -111,6 +116,7 @@ static size_t bytes_of(const char *text, size_t width)
 	return n;
 }
 
+/* `last`: no padding, since nothing stands behind it. */
 static void print_cell(const struct table_column *column, const char *cell, size_t width, bool last,
 	bool terminal, FILE *to)
 {
@@ -148,13 +154,15 @@ static void print_rows(
 int table_print(const struct table *t, FILE *to, bool terminal, struct err *e)
 {
 	size_t n_columns = count_columns(t);
-	autofree size_t *widths = calloc(n_columns + 1, sizeof(*widths));
 
-	if (t->failed || !widths)
+	if (t->failed)
 		return err_set(e, ENOMEM, "print a table");
 	if (!n_columns || t->n_cells % n_columns)
 		return err_say(e, EINVAL, "print a table: %zu cells in rows of %zu", t->n_cells,
 			n_columns);
+	autofree size_t *widths = calloc(n_columns, sizeof(*widths));
+	if (!widths)
+		return err_set(e, ENOMEM, "print a table");
 	for (size_t c = 0; c < n_columns; c++)
 		widths[c] = width_of(t->columns[c].name);
 	for (size_t i = 0; i < t->n_cells; i++) {

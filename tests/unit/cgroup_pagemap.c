@@ -185,10 +185,25 @@ START_TEST(sixty_thousand_mappings_cost_what_they_hold)
 }
 END_TEST
 
+/* NULL where address spaces are smaller (512 GiB in User-Mode Linux), or overcommit is forbidden.
+ */
+static char *reserve(size_t bytes)
+{
+	char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory != MAP_FAILED)
+		return memory;
+	puts("# skip: terabytes of address space are not to be had here");
+	return NULL;
+}
+
 START_TEST(a_reservation_is_not_read)
 {
 	automatic(pagemap) struct pagemap p = map_of();
-	struct holes h = { memory_of(10 * TIB), 3, TIB / PAGE };
+	struct holes h = { reserve(10 * TIB), 3, TIB / PAGE };
+	if (!h.memory)
+		return;
 	struct child child = child_start(touch_some, &h);
 	struct list l;
 
@@ -212,11 +227,12 @@ END_TEST
 START_TEST(an_empty_reservation_is_not_read_before_6_7)
 {
 	automatic(pagemap) struct pagemap p = map_of();
-	char *memory = memory_of(50 * TIB);
+	char *memory = reserve(50 * TIB);
+	if (!memory)
+		return;
 	struct child child = child_start(touch_some, &(struct holes){ 0 });
 	struct list l;
 
-	(void)memory;
 	if (!is_told(&p))
 		return;
 	ck_assert_int_eq(read_list(&p, child.pid, false, false, &l), 0);

@@ -1,7 +1,9 @@
 /* Readings of processes that change meanwhile, and the several ways to read the same. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 
+#include "cgroup/pagemap.h"
 #include "tests/unit/measure.h"
 
 /* Writes one page for each command, always a new one. */
@@ -185,6 +187,16 @@ static void touch_few(void *context, char command)
 		memory[i * 10 * 1024 * MIB] = 1;
 }
 
+/* Before 6.7 there is only so much that can be done. */
+static bool scans(void)
+{
+	autofd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	automatic(pagemap) struct pagemap p = { 0 };
+	struct err e;
+
+	return pagemap_init(&p, proc, &e) == 0 && p.scans;
+}
+
 START_TEST(work_follows_resident_pages)
 {
 	struct child child = child_start(touch_few, memory_of(100 * 1024 * MIB));
@@ -196,7 +208,8 @@ START_TEST(work_follows_resident_pages)
 	child_tell(&child, 't');
 	struct census after = take_still(&t, 1);
 	ck_assert_uint_eq(anon_of(&after.usages[0]) - anon_of(&before.usages[0]), 10 * PAGE);
-	ck_assert_uint_lt(after.n_read, 50000);
+	if (scans())
+		ck_assert_uint_lt(after.n_read, 50000);
 	census_done(&before);
 	census_done(&after);
 	child_stop(&child);
