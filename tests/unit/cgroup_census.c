@@ -4,6 +4,7 @@
 #include <sys/vfs.h>
 
 #include "tests/unit/measure.h"
+#include "tests/unit/run.h"
 
 #define TREE_BYTES (64 * MIB)
 #define TREE_CHILDREN 3
@@ -409,7 +410,6 @@ int main(void)
 {
 	Suite *suite = suite_create("cgroup_census");
 	TCase *tests = tcase_create("census");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, forked_processes_own_what_they_wrote);
@@ -424,9 +424,5 @@ int main(void)
 	tcase_add_test(tests, what_may_not_be_read_is_unset);
 	tcase_add_test(tests, nothing_to_measure_is_exact);
 	suite_add_tcase(suite, tests);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cgroup/frames.h"
+#include "tests/unit/run.h"
 
 #define NO_HOST UINT32_MAX
 
@@ -405,7 +406,6 @@ int main(void)
 {
 	Suite *suite = suite_create("cgroup_frames");
 	TCase *tests = tcase_create("frames");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_test(tests, private_shared_and_host);
 	tcase_add_test(tests, several_processes_of_one_owner_are_private);
@@ -419,9 +419,5 @@ int main(void)
 	tcase_add_test(tests, wrong_use_is_an_error);
 	tcase_add_test(tests, nothing_is_a_set_too);
 	suite_add_tcase(suite, tests);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cgroup/kpage.h"
+#include "tests/unit/run.h"
 
 #define FLAG(bit) (1ULL << (bit))
 #define PAGE ((size_t)sysconf(_SC_PAGESIZE))
@@ -129,16 +130,11 @@ int main(void)
 {
 	Suite *suite = suite_create("cgroup_kpage");
 	TCase *tests = tcase_create("kpage");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_test(tests, kinds_are_told_by_flags);
 	tcase_add_test(tests, our_own_pages_are_what_they_are);
 	tcase_add_test(tests, frames_beyond_memory_are_nobodys);
 	tcase_add_test(tests, distrusted_counts_are_unknown);
 	suite_add_tcase(suite, tests);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "cgroup/process.h"
 #include "cgroup/spaces.h"
 #include "tests/unit/child.h"
+#include "tests/unit/run.h"
 
 #define PAGE ((size_t)sysconf(_SC_PAGESIZE))
 #define TIB ((size_t)1 << 40)
@@ -373,7 +374,6 @@ int main(void)
 {
 	Suite *suite = suite_create("cgroup_pagemap");
 	TCase *tests = tcase_create("pagemap");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, every_page_is_found_whatever_the_gaps);
@@ -387,9 +387,5 @@ int main(void)
 	tcase_add_test(tests, forked_twins_are_two_address_spaces);
 	tcase_add_test(tests, equal_pages_are_one_address_space);
 	suite_add_tcase(suite, tests);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run(suite);
 }

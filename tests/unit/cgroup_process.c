@@ -9,6 +9,7 @@
 #include "cgroup/process.h"
 #include "spec/base/own.h"
 #include "tests/unit/child.h"
+#include "tests/unit/run.h"
 
 #define STAT_TAIL                                                                                  \
 	"S 1 2 3 34816 -1 4194560 1000 7 20 9 1 2 3 4 20 0 5 0 987654 104857600 2560 "             \
@@ -129,7 +130,6 @@ int main(void)
 {
 	Suite *suite = suite_create("cgroup_process");
 	TCase *tests = tcase_create("process");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_test(tests, stat_is_read_after_the_name);
 	tcase_add_test(tests, what_is_no_stat_is_refused);
@@ -138,9 +138,5 @@ int main(void)
 	tcase_add_test(tests, a_living_process_of_a_hostile_name_is_read);
 	tcase_add_test(tests, a_zombie_is_told);
 	suite_add_tcase(suite, tests);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run(suite);
 }

@@ -5,6 +5,7 @@
 
 #include "cgroup/pagemap.h"
 #include "tests/unit/measure.h"
+#include "tests/unit/run.h"
 
 /* Writes one page for each command, always a new one. */
 static void write_next(void *context, char command)
@@ -352,7 +353,6 @@ int main(void)
 {
 	Suite *suite = suite_create("cgroup_reading");
 	TCase *tests = tcase_create("reading");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_change_meanwhile_is_read_again);
@@ -366,9 +366,5 @@ int main(void)
 	tcase_add_test(tests, an_address_space_counts_once);
 	tcase_add_test(tests, a_process_may_be_of_two_things);
 	suite_add_tcase(suite, tests);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run(suite);
 }

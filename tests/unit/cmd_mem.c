@@ -5,6 +5,7 @@
 
 #include "cmd/mem.h"
 #include "cmd/table.h"
+#include "tests/unit/run.h"
 
 #define MIB ((uint64_t)1 << 20)
 
@@ -318,7 +319,6 @@ int main(void)
 {
 	Suite *suite = suite_create("cmd_mem");
 	TCase *tests = tcase_create("mem");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_test(tests, columns_are_as_wide_as_their_widest_cell);
 	tcase_add_test(tests, a_last_column_has_nothing_behind_it);
@@ -333,9 +333,5 @@ int main(void)
 	tcase_add_test(tests, programs_read_bytes_and_null);
 	tcase_add_test(tests, every_column_is_in_the_legend);
 	suite_add_tcase(suite, tests);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "overlay/attributes.h"
 #include "overlay/member.h"
+#include "tests/unit/run.h"
 
 static const struct {
 	const char *path;
@@ -127,10 +128,5 @@ int main(void)
 	tcase_add_test(cases, shows_one_printable_line);
 	tcase_add_test(cases, knows_which_xattrs_to_take);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return unit_run(suite);
 }

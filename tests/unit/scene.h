@@ -17,6 +17,7 @@
 #include "overlay/import.h"
 #include "spec/base/fd.h"
 #include "tests/unit/tarball.h"
+#include "tests/unit/run.h"
 
 static char scene_root[64]; /* of all tests of a program; what a failed one leaves goes with it */
 static char scene_dir[96];
@@ -137,11 +138,7 @@ static inline int scene_run(const char *name, void (*fill)(TCase *cases))
 	tcase_set_timeout(cases, 60);
 	fill(cases);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	int failed = unit_run(suite);
 	if (fd_remove_tree(memory, strrchr(scene_root, '/') + 1, &e) < 0) {
 		fprintf(stderr, "%s\n", e.text);
 		return 1;

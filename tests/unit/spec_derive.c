@@ -7,6 +7,7 @@
 
 #include "spec/derive.h"
 #include "spec/profile.h"
+#include "tests/unit/run.h"
 
 #define TEXTS(...) ((char *[]){ __VA_ARGS__, NULL })
 #define WORDS(...) ((const char *[]){ __VA_ARGS__, NULL })
@@ -440,10 +441,5 @@ int main(void)
 		cases, refuses_volume, 0, (int)(sizeof(no_volumes) / sizeof(no_volumes[0])));
 	tcase_add_loop_test(cases, default_document_is_valid, 0, 2);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return unit_run(suite);
 }

@@ -1,6 +1,8 @@
 /* A short course of tests/fuzz/spec.c: the same at every run. */
 #include <check.h>
 
+#include "tests/unit/run.h"
+
 #define FUZZ_NO_MAIN
 #include "tests/fuzz/spec.c" // NOLINT(bugprone-suspicious-include): its functions are the test
 
@@ -24,10 +26,5 @@ int main(void)
 	tcase_set_timeout(cases, 120);
 	tcase_add_loop_test(cases, survives, 0, 4);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return unit_run(suite);
 }

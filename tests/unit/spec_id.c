@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "spec/id.h"
+#include "tests/unit/run.h"
 
 static const char *const good_ids[] = { "a", "web-1", "0", "-x", "_", "+", "a.b", "A_b+C-9",
 	"a..b" };
@@ -104,10 +105,5 @@ int main(void)
 	tcase_add_loop_test(cases, reads_numbers, 0, 5);
 	tcase_add_loop_test(cases, refuses_numbers, 0, (int)(sizeof(no_numbers) / sizeof(char *)));
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return unit_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "spec/image.h"
+#include "tests/unit/run.h"
 
 #define HEX "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 #define DIGEST "sha256:" HEX
@@ -418,10 +419,5 @@ int main(void)
 	tcase_add_test(cases, reads_archive);
 	tcase_add_test(cases, keeps_record);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return unit_run(suite);
 }

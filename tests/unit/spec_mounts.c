@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 
 #include "spec/mounts.h"
+#include "tests/unit/run.h"
 
 #define WORDS(...) ((const char *[]){ __VA_ARGS__ })
 
@@ -258,10 +259,5 @@ int main(void)
 	tcase_add_test(cases, superblock_is_read_only_only_over_a_file);
 	tcase_add_test(cases, no_words);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return unit_run(suite);
 }

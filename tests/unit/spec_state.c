@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "spec/state.h"
+#include "tests/unit/run.h"
 
 static struct string_pair annotations[] = { { (char *)"k/x", (char *)"v" } };
 
@@ -122,10 +123,5 @@ int main(void)
 	tcase_add_test(cases, reads_what_it_writes);
 	tcase_add_loop_test(cases, refuses_damage, 0, 4);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return unit_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "spec/spec.h"
 #include "spec/sysctl.h"
+#include "tests/unit/run.h"
 
 static int validate(const struct str *text, struct err *e)
 {
@@ -248,10 +249,5 @@ int main(void)
 		cases, reads_parameters, 0, (int)(sizeof(parameters) / sizeof(parameters[0])));
 	tcase_add_test(cases, bounds_parameters);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return unit_run(suite);
 }
