@@ -311,6 +311,7 @@ int main(void)
 {
 	Suite *suite = suite_create("cgroup_limited");
 	TCase *tcase = tcase_create("limited");
+	suite_add_tcase(suite, tcase);
 	const unsigned needed = CONTROLLER_MEMORY | CONTROLLER_CPU | CONTROLLER_PIDS;
 	struct cgroup all = CGROUP_NONE;
 
@@ -334,7 +335,6 @@ int main(void)
 	tcase_add_test(tcase, burst_follows_the_quota_both_ways);
 	tcase_add_test(tcase, processes_live_at_the_end_of_paths);
 	tcase_add_test(tcase, cpusets_or_a_clear_word);
-	suite_add_tcase(suite, tcase);
 	int failed = unit_run(suite);
 	if (cgroup_remove(root, base, 1, &e) < 0) {
 		printf("# %s\n", e.text);
