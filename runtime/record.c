@@ -38,12 +38,31 @@ static const struct record_key {
 	{ "oom", KEY_TEXT, offsetof(struct record, oom) },
 };
 
+/* As mkdir -p: engines name a root two levels below what exists. */
+static int make_directories(const char *path)
+{
+	autofree char *prefix = strdup(path);
+
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return 0;
+	if (!prefix || errno != ENOENT)
+		return -errno;
+	for (char *at = strchr(prefix + 1, '/'); at; at = strchr(at + 1, '/')) {
+		*at = '\0';
+		if (mkdir(prefix, 0700) < 0 && errno != EEXIST)
+			return -errno;
+		*at = '/';
+	}
+	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 int home_open(const char *path, bool create, struct home *ret, struct err *e)
 {
 	struct stat st;
 
-	if (create && mkdir(path, 0700) < 0 && errno != EEXIST)
-		return err_set(e, errno, "make the state root '%s'", path);
+	int r = create ? make_directories(path) : 0;
+	if (r < 0)
+		return err_set(e, -r, "make the state root '%s'", path);
 	autofd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && !create) {
 		*ret = (struct home){ .fd = -1, .path = path };
