@@ -273,6 +273,8 @@ int container_create(struct container *c, const struct spec *spec, const char *c
 	}
 	c->birth.over = true;
 	c->complete = true;
+	/* Whoever waits for its end must not keep others from signalling, freezing, deleting it. */
+	record_unlock(c->dir);
 	return 0;
 }
 
@@ -293,11 +295,15 @@ int container_clear(struct container *c, struct err *e)
 {
 	const struct hooks *h = c->spec ? &c->spec->hooks : NULL;
 	struct err failed;
+	bool removed = false;
 
 	birth_done(&c->birth);
-	int r = c->cgroup_path && c->root >= 0 ? cgroup_remove(c->root, c->cgroup_path,
-							 c->cgroup.made ? c->cgroup.made : 1, e)
-					       : 0;
+	int r = record_relock(c->dir, c->id, &removed, e);
+	if (r < 0 || removed)
+		return r;
+	r = c->cgroup_path && c->root >= 0
+		    ? cgroup_remove(c->root, c->cgroup_path, c->cgroup.made ? c->cgroup.made : 1, e)
+		    : 0;
 	/* Whatever a poststop hook does, the container goes (runtime.md#lifecycle: warn, continue).
 	 */
 	if (h && h->n_poststop &&
