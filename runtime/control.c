@@ -45,11 +45,12 @@ int container_cgroup(const struct record *r, struct cgroup *ret)
 	return bad < 0 ? bad : cgroup_open(root, r->cgroup, ret, &ignored);
 }
 
-/* A connection to the init that waits to be started. -errno. */
-static int connect_start(int dir)
+/* A connection to the init that waits to be started. `flags`: SOCK_NONBLOCK for one that does not
+ * wait until it is accepted. -errno. */
+static int connect_start(int dir, int flags)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 
 	snprintf(at.sun_path, sizeof(at.sun_path), "/proc/self/fd/%d/" RECORD_SOCKET, dir);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
@@ -66,8 +67,9 @@ static bool still_waits(const struct home *h, const struct record *r)
 	if (!r->waits || r->started)
 		return false;
 	autofd int dir = openat(h->fd, r->id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	autofd int fd = dir < 0 ? -1 : connect_start(dir);
-	return fd >= 0;
+	autofd int fd = dir < 0 ? -1 : connect_start(dir, SOCK_NONBLOCK);
+	/* -EAGAIN: somebody listens, and has many connections to look at (frozen, he cannot). */
+	return fd >= 0 || fd == -EAGAIN;
 }
 
 enum container_status container_status(const struct home *h, const struct record *r)
@@ -78,11 +80,12 @@ enum container_status container_status(const struct home *h, const struct record
 		return CONTAINER_CREATING;
 	if (!process_is_alive(&r->init))
 		return CONTAINER_STOPPED;
-	if (still_waits(h, r))
-		return CONTAINER_CREATED;
+	bool waits = still_waits(h, r);
 	bool frozen = container_cgroup(r, &group) == 0 && cgroup_is_frozen(group.fd) > 0;
 	cgroup_done(&group);
-	return frozen ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+	if (frozen)
+		return CONTAINER_PAUSED;
+	return waits ? CONTAINER_CREATED : CONTAINER_RUNNING;
 }
 
 /* The lock, and the record under it. */
@@ -127,7 +130,7 @@ int container_start(const struct home *h, const char *id, struct err *e)
 	enum container_status status = container_status(h, &record);
 	if (status != CONTAINER_CREATED)
 		return refuse_start(id, status, e);
-	autofd int start = connect_start(dir);
+	autofd int start = connect_start(dir, 0);
 	if (start < 0)
 		return err_set(e, -start, "start container '%s'", id);
 	r = birth_hear_start(start, e);
