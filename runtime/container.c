@@ -38,19 +38,18 @@ int container_reserve(const struct home *h, const char *id, struct container *re
 /* How many levels of the path are not there: what cgroup_make() is about to make. */
 static unsigned missing_levels(int root, const char *path)
 {
-	autofree char *prefix = strdup(path);
+	autofree char *prefix = strdup(path + strspn(path, "/"));
 	unsigned missing = 0;
 
-	for (char *at = prefix; at && *at; missing++) {
-		autofd int fd =
-			openat(root, prefix + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	for (size_t n = prefix ? strlen(prefix) : 0; n; missing++) {
+		while (prefix[n - 1] == '/')
+			prefix[--n] = '\0';
+		autofd int fd = openat(root, prefix, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0)
 			break;
-		at = strrchr(prefix, '/');
-		if (at == prefix)
-			at = NULL;
-		else
-			*at = '\0';
+		const char *slash = strrchr(prefix, '/');
+		n = slash ? (size_t)(slash - prefix) : 0;
+		prefix[n] = '\0';
 	}
 	return missing;
 }
