@@ -122,6 +122,7 @@ static int plan_limits(const struct process_spec *p, struct draft *d, struct err
 		return err_set(e, ENOMEM, "draw up the rlimits");
 	for (size_t i = 0; i < p->n_rlimits; i++)
 		limits[i] = (struct plan_rlimit){ .resource = (uint32_t)p->rlimits[i].type - 1,
+			.name = draft_text(d, enum_name_of(rlimit_names, p->rlimits[i].type)),
 			.soft = p->rlimits[i].soft,
 			.hard = p->rlimits[i].hard };
 	d->plan.n_rlimits = (uint32_t)p->n_rlimits;
