@@ -2,6 +2,7 @@
 #include "cmd/commands.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -94,6 +95,21 @@ static void fill_standard_streams(void)
 			_exit(1);
 }
 
+/*
+ * What the caller ignores is inherited. Children that nobody need wait for (SIGCHLD ignored) would
+ * take their status with them; a reader of our output that has gone must not end us half-way
+ * through making or removing something, so SIGPIPE is blocked (ignored, it would be handed on).
+ */
+static void set_signals(void)
+{
+	sigset_t pipe;
+
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &pipe, NULL);
+}
+
 static int end(const struct command *command, const char *name, const struct err *e)
 {
 	char text[ERR_TEXT_MAX + 64];
@@ -115,6 +131,7 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 
 	fill_standard_streams();
 	umask(077);
+	set_signals();
 	c->program = p->name;
 	c->home = (struct home)HOME_NONE;
 	struct log_options stderr_only = { .name = p->name, .fd = -1 };
