@@ -27,6 +27,8 @@ CFLAGS_ALL := $(COMMON) $(HARDENING) -DCOWRUN_VERSION='"$(VERSION)"' -DCOWRUN_CO
 # The child's program has no library under it: nothing that needs thread-local storage or a start-up.
 CFLAGS_INIT := $(COMMON) -Os -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables \
 	-mgeneral-regs-only -fno-tree-loop-distribute-patterns
+LINKING_INIT := -static -nostdlib -no-pie -s \
+	-Wl,--gc-sections,-z,noexecstack,-z,norelro,-z,noseparate-code,--build-id=none
 
 # --- what is built of what -------------------------------------------------------------------------
 # The rooms below cmd/ are one archive: a program gets the objects that it refers to and no others, so
@@ -41,12 +43,10 @@ CMDLIB    := $(OUT)/libcmd.a
 PROGRAMS  := cowrun cow cow-monitor cow-import cow-doctor
 cowrun_SRC      := cmd/cowrun.c $(START) $(wildcard cmd/oci/*.c)
 cow_SRC         := cmd/cow.c $(START) $(wildcard cmd/cow/*.c)
-cow-monitor_SRC := cmd/cow-monitor.c
 cow-import_SRC  := cmd/cow-import.c
 cow-doctor_SRC  := cmd/cow-doctor.c
 cowrun_LIBS      := $(STATIC) -ljansson -lcap -lseccomp -lm
 cow_LIBS         := $(STATIC) -ljansson -lcap -lseccomp -lm
-cow-monitor_LIBS := -static
 cow-import_LIBS  := -pie -ljansson -larchive -lisal -lzstd -lcrypto
 cow-doctor_LIBS  := -pie -ljansson -lcap -lseccomp -lm -lmount -lcgroup
 PROGRAMS  := $(foreach p,$(PROGRAMS),$(if $(wildcard cmd/$(p).c),$(p)))
@@ -84,7 +84,7 @@ $(OUT)/runtime/init/%.o: runtime/init/%.c Makefile
 # The child's program, and the object that carries it inside the parent's.
 $(OUT)/cowrun-init: $(call objects,$(INIT_SRC))
 	$(call say,LD,$@)
-	$(Q)$(CC) -static -nostdlib -no-pie -Wl,--gc-sections,-z,noexecstack,-z,norelro,-z,noseparate-code,--build-id=none -s -o $@ $^
+	$(Q)$(CC) $(LINKING_INIT) -o $@ $^
 
 $(OUT)/runtime/init_image.o: runtime/init_image.c $(OUT)/cowrun-init Makefile
 	$(call say,CC,$<)
@@ -106,11 +106,13 @@ $(OUT)/$(1): $(call objects,$($(1)_SRC)) $(CMDLIB) $(LIB)
 	$$(call say,LD,$$@)
 	$(Q)$(CC) $$(LINKING) -o $$@ $(call objects,$($(1)_SRC)) $(CMDLIB) $(LIB) $($(1)_LIBS)
 endef
-$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+$(foreach p,$(filter-out cow-monitor,$(PROGRAMS)),$(eval $(call program_rule,$(p))))
 
-# The monitor lives as long as its container: no sanitizer, no library beyond libc's smallest parts.
-$(OUT)/cmd/cow-monitor.o: CFLAGS_ALL := $(COMMON) -fno-stack-protector
-$(OUT)/cow-monitor: LINKING := -Wl,-z,noexecstack,-z,norelro
+# The monitor lives as long as its container: no sanitizer, no library, as few pages as can be.
+$(OUT)/cmd/cow-monitor.o: CFLAGS_ALL = $(CFLAGS_INIT)
+$(OUT)/cow-monitor: $(OUT)/cmd/cow-monitor.o $(OUT)/runtime/init/text.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LINKING_INIT) -o $@ $^
 
 $(OUT)/tests/unit/%: tests/unit/%.c $(CMDLIB) $(LIB) Makefile
 	$(call say,UNIT,$<)
