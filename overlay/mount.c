@@ -164,8 +164,9 @@ int overlay_mount(const struct overlay_dirs *dirs, int *ret_fd, struct err *e)
 	if (fs < 0)
 		return fs;
 	int r = set_fds(fs, dirs);
-	/* Before 6.13: no such parameter, or not of type fd. Whatever else it is comes up again. */
-	if (r == -EINVAL)
+	/* Before 6.13: no such parameter, or not of type fd, or not for O_PATH (EBADF). Whatever
+	 * else it is comes up again. */
+	if (r == -EINVAL || r == -EBADF)
 		return overlay_mount_by_name(dirs, ret_fd, e);
 	if (r < 0)
 		return kernel_says(fs, -r, "mount overlay: set its directories", e);
