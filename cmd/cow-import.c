@@ -36,17 +36,18 @@ struct list {
 	size_t n;
 };
 
+struct bar {
+	struct timespec shown;
+	bool visible;
+};
+
 struct request {
 	const char *store;
 	const char *path, *ref;
 	bool json, quiet;
 	struct list cmd, entrypoint, env;
 	struct import_options import;
-};
-
-struct bar {
-	struct timespec shown;
-	bool visible;
+	struct bar bar;
 };
 
 static void note_interrupt(int signal)
@@ -245,11 +246,10 @@ static int perform(const struct command *command, struct request *r, int n, char
 	struct image_list *ret, struct err *e)
 {
 	automatic(store) struct store store = STORE_NONE;
-	struct bar bar = { 0 };
 
 	if (isatty(STDERR_FILENO) && !r->quiet) {
 		r->import.progress = show_bar;
-		r->import.progress_data = &bar;
+		r->import.progress_data = &r->bar;
 	}
 	r->import.cancelled = &interrupted;
 	int failed = store_open(r->store, STORE_CREATE, &store, e);
@@ -257,7 +257,7 @@ static int perform(const struct command *command, struct request *r, int n, char
 		return failed;
 	confine_import();
 	failed = command->run(&store, r, n, words, ret, e);
-	clear_bar(&bar);
+	clear_bar(&r->bar);
 	return failed;
 }
 

@@ -120,7 +120,8 @@ static int list_records(DIR *dir, struct image_list *list, struct err *e)
 			return err_set(e, ENOMEM, "list images");
 		}
 	}
-	qsort(list->records, list->n, sizeof(*list->records), compare_records);
+	if (list->n)
+		qsort(list->records, list->n, sizeof(*list->records), compare_records);
 	return 0;
 }
 
@@ -155,7 +156,7 @@ void image_list_done(struct image_list *list)
 /* "x" matches "…/x"; digits match the beginning of an image's id. */
 static bool is_short_form(const struct image_record *record, const char *name, const char *given)
 {
-	size_t whole = strlen(record->ref), part = strlen(name);
+	size_t whole = record->ref ? strlen(record->ref) : 0, part = strlen(name);
 
 	if (whole > part && record->ref[whole - part - 1] == '/' &&
 		strcmp(record->ref + whole - part, name) == 0)
