@@ -156,7 +156,7 @@ void image_list_done(struct image_list *list)
 /* "x" matches "…/x"; digits match the beginning of an image's id. */
 static bool is_short_form(const struct image_record *record, const char *name, const char *given)
 {
-	size_t whole = record->ref ? strlen(record->ref) : 0, part = strlen(name);
+	size_t whole = strlen(record->ref), part = strlen(name);
 
 	if (whole > part && record->ref[whole - part - 1] == '/' &&
 		strcmp(record->ref + whole - part, name) == 0)
@@ -203,7 +203,7 @@ int image_find_record(
 	char file[NAME_MAX + 1];
 
 	int r = image_name(ref, &name, e);
-	if (r < 0)
+	if (!name)
 		return r;
 	record_file(name, file);
 	autofd int images = open_images(store, O_PATH, e);
