@@ -98,13 +98,16 @@ int fd_read_file(
 int fd_replace_file(
 	int dirfd, const char *name, const void *data, size_t n, mode_t mode, struct err *e)
 {
-	char temporary[300];
+	char temporary[4200];
+	const char *slash = strrchr(name, '/');
+	int directory = slash ? (int)(slash + 1 - name) : 0;
 
-	snprintf(temporary, sizeof(temporary), ".%.255s.%d", name, (int)getpid());
+	snprintf(temporary, sizeof(temporary), "%.*s.%.200s.%d", directory, name, name + directory,
+		(int)getpid());
 	autofd int fd = openat(
 		dirfd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
-		return err_set(e, errno, "create '%s'", temporary);
+		return err_set(e, errno, "create '%s'", name);
 	int r = fd_write_all(fd, data, n);
 	if (r == 0 && renameat(dirfd, temporary, dirfd, name) < 0)
 		r = -errno;

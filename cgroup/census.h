@@ -1,0 +1,127 @@
+/*
+ * What containers use, page by page, and what they share.
+ *
+ * A thing that is measured is a name and some processes: nothing here knows containers or cgroups.
+ * Figures are over page frames and not over processes: a frame counts once for a thing, however
+ * many of its processes map it.
+ *
+ *	unique	frames that it maps
+ *	private	of these, mapped by nobody else: what its death would free
+ *	shared	of these, all others: `with` says with whom, `outside` with processes of no thing
+ *	kernel	page tables (once for each address space), 16 KiB of stack for each thread, and the
+ *		other kernel memory where the caller knows it
+ *	cost	private + kernel + private_cache + monitor: the bill if it were alone here
+ *	union	frames of all things, templates too
+ *	saved	unique of all things that are no templates, less union; 0 when it is below 0
+ *
+ * Every result says whether it is exact. It is when frames could be read, every process could be
+ * read, and no process that is not frozen changed its memory between the first look and the last
+ * (page faults, size, threads, members: read again at the end), and no frame had fewer mappings
+ * in the system than we saw. When one did, everything is read once more, and then said. Without
+ * the privilege for frames there are estimates: private is USS, unique is known of single
+ * processes only, the union is the sum of PSS. What is not known is unset, never 0.
+ *
+ * LIMIT: memory that no process maps is seen in no frame (page cache, tmpfs): the caller may know
+ * it (private_cache). LIMIT: swap is reported and not divided among those who share it.
+ */
+#ifndef CGROUP_CENSUS_H
+#define CGROUP_CENSUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "spec/base/err.h"
+#include "spec/base/opt.h"
+#include "spec/base/own.h"
+
+/* Input. All is borrowed for the call. */
+struct census_thing {
+	const char *name, *id;
+	const pid_t *pids; /* NULL: census_options.list is asked */
+	size_t n_pids;
+	bool is_template;	       /* measured, shared with, and no container: not in `saved` */
+	bool is_frozen;		       /* its processes do not run: no need to look again */
+	pid_t monitor;		       /* 0: none */
+	struct opt_u64 kernel_other;   /* bytes: slab and the like, not page tables and stacks */
+	struct opt_u64 private_cache;  /* page cache of its own files that it does not map */
+	struct opt_u64 charged, limit; /* of the memory controller; handed through */
+};
+
+/* The pids of things[thing], allocated: they become the census's. Gone ones do no harm. */
+typedef int census_list(
+	void *context, size_t thing, pid_t **ret_pids, size_t *ret_n, struct err *e);
+
+struct census_options {
+	/*
+	 * Asked for the members of each thing before each reading and after it: what was born
+	 * meanwhile is a reason to read once more. NULL: members are taken as given.
+	 */
+	census_list *list;
+	void *context;
+	/* For tests, and to tell what a host that lacks them would see: */
+	bool without_frames; /* as without the privilege */
+	bool without_scan;   /* as before 6.7 */
+	bool without_counts; /* as if kpagecount told nothing: all of /proc is read instead */
+};
+
+struct memory_kind {
+	uint64_t private_bytes, shared_bytes;
+};
+
+struct memory_kinds {
+	struct memory_kind anon, file, shmem, ksm, hugetlb;
+};
+
+struct memory_share {
+	char *name; /* that of a usage: not freed with this */
+	uint64_t bytes;
+};
+
+/* One thing's figures, bytes. */
+struct memory_usage {
+	char *name, *id;
+	bool is_template;
+	uint64_t processes, threads;
+	struct opt_u64 unique, private, shared, outside;
+	struct memory_kinds *kinds; /* NULL: not known */
+	struct opt_u64 large;	    /* of unique: in larger folios (THP and the like) */
+	struct memory_share *with;  /* most first; by census_rank() */
+	size_t n_with;
+	struct opt_u64 page_tables, kernel_stacks, kernel;
+	struct opt_u64 private_cache, monitor, cost;
+	struct opt_u64 swap;
+	struct opt_u64 pss; /* the sum over its processes: where frames are not told */
+	struct opt_u64 charged, limit;
+};
+
+struct census {
+	bool exact;
+	char *why;	/* not exact: the reason, one line without a full stop. NULL: exact */
+	bool estimated; /* not exact in that frames were not told at all */
+	struct memory_usage *usages; /* in the order of the things */
+	size_t n_usages;
+	struct opt_u64 union_bytes, unshared_bytes, saved_bytes;
+	uint64_t n_gone;   /* processes that ended before they were read */
+	uint64_t n_read;   /* pagemap entries read: the work */
+	unsigned n_passes; /* above 1: read again, since something had moved */
+	uint64_t *shares;  /* bytes by pair: census_shared() reads them; NULL: not known */
+};
+
+/* Pairs are known up to this many things: the triangle is 64 MiB then. */
+#define CENSUS_PAIRS_MAX 4096
+
+/* Reads /proc. Processes that end meanwhile are no error, nor are those that we may not read. */
+int census_take(const struct census_thing *things, size_t n, const struct census_options *options,
+	struct census *ret, struct err *e);
+void census_done(struct census *c);
+DEFINE_AUTO(census, census_done)
+
+/* The matrix: bytes that things a and b both map; of one with itself its unique bytes. */
+struct opt_u64 census_shared(const struct census *c, size_t a, size_t b);
+
+/* Fills usages[].with: n * n work, so only for those who show it all. */
+int census_rank(struct census *c, struct err *e);
+
+#endif

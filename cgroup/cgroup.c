@@ -1,0 +1,245 @@
+/* Groups: made, opened, killed, frozen. */
+#include "cgroup/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cgroup/hierarchy.h"
+#include "cgroup/knob.h"
+#include "cgroup/limits.h"
+#include "cgroup/path.h"
+#include "cgroup/watch.h"
+#include "spec/base/fd.h"
+
+/* Tries to make a group whose parents others keep removing. */
+enum { MAKE_TRIES = 64 };
+
+void cgroup_done(struct cgroup *c)
+{
+	own_close(&c->fd);
+	*c = CGROUP_NONE;
+}
+
+static int event(int fd, const char *key)
+{
+	uint64_t value;
+	int r = knob_read_value(fd, "cgroup.events", key, &value);
+
+	return r < 0 ? r : value != 0;
+}
+
+int cgroup_is_frozen(int fd)
+{
+	return event(fd, "frozen");
+}
+
+int cgroup_is_populated(int fd)
+{
+	return event(fd, "populated");
+}
+
+/* --- making ---------------------------------------------------------------------------------- */
+
+/* A walk from the root down to the group. */
+struct walk {
+	const struct cgroup_path *path;
+	size_t depth;	 /* names behind us */
+	int fd;		 /* the group there; the root's is borrowed */
+	unsigned made;	 /* the last levels that we made, without a gap */
+	unsigned enable; /* controllers that the groups above the leaf must pass on */
+};
+
+/* Why the controllers of `set` could not be enabled in the walk's group. */
+static int enable_error(const struct walk *w, unsigned set, int code, struct err *e)
+{
+	int n = cgroup_path_length(w->path, w->depth);
+	char offered[KNOB_TEXT_MAX], asked[CONTROLLERS_TEXT];
+	ssize_t r = knob_read(w->fd, "cgroup.controllers", offered, sizeof(offered));
+
+	controllers_format(set, asked);
+	if (r < 0)
+		return knob_error(e, (int)-r, "enable %s in '/%.*s'", asked, n, w->path->whole);
+	if (set & ~controllers_parse(offered)) {
+		offered[strcspn(offered, "\n")] = '\0';
+		return err_say(e, ERR_NO_CONTROLLER,
+			"cannot set limits: '%s' needs controllers that '/%.*s' does not have (it has: %s)",
+			asked, n, w->path->whole, *offered ? offered : "none");
+	}
+	if (code == EBUSY)
+		return err_say(e, code,
+			"cannot enable '%s' in '/%.*s': it has processes of its own, which cgroup v2 "
+			"allows only in groups at the end of a path",
+			asked, n, w->path->whole);
+	return knob_error(e, code, "enable '%s' in '/%.*s'", asked, n, w->path->whole);
+}
+
+/* Lets the walk's group pass on the wanted controllers to those below it. */
+static int enable_controllers(const struct walk *w, struct err *e)
+{
+	char text[KNOB_TEXT_MAX];
+
+	if (!w->enable)
+		return 0;
+	/* A write takes the lock of all cgroups, a read does not: ask first. */
+	ssize_t n = knob_read(w->fd, "cgroup.subtree_control", text, sizeof(text));
+	if (n < 0)
+		return knob_error(e, (int)-n, "read the controllers of '/%.*s'",
+			cgroup_path_length(w->path, w->depth), w->path->whole);
+	unsigned missing = w->enable & ~controllers_parse(text);
+	if (!missing)
+		return 0;
+	int r = knob_write(w->fd, "cgroup.subtree_control", controllers_format(missing, text));
+	return r < 0 ? enable_error(w, missing, -r, e) : 0;
+}
+
+/* Opens the next group of the path; makes it where it is missing. The fd or -errno. */
+static int go_down(struct walk *w)
+{
+	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	const char *name = w->path->name[w->depth];
+	bool leaf = w->depth + 1 == w->path->n, made = false;
+
+	/* The leaf is nearly always new, a group above it nearly always there. */
+	int fd = leaf ? -1 : openat(w->fd, name, flags);
+	if (fd < 0 && (leaf || errno == ENOENT)) {
+		made = mkdirat(w->fd, name, 0755) == 0;
+		if (made || errno == EEXIST)
+			fd = openat(w->fd, name, flags);
+	}
+	if (fd < 0) {
+		int r = -errno;
+		if (made)
+			unlinkat(w->fd, name, AT_REMOVEDIR);
+		return r;
+	}
+	w->made = made ? w->made + 1 : 0;
+	w->depth++;
+	return fd;
+}
+
+/* A leaf that was there before is taken over only when nothing lives in it. */
+static int check_idle(int fd, const char *path, struct err *e)
+{
+	int busy = cgroup_is_populated(fd), frozen = busy ? 0 : cgroup_is_frozen(fd);
+
+	if (busy < 0 || frozen < 0)
+		return knob_error(e, busy < 0 ? -busy : -frozen, "use the cgroup '%s'", path);
+	if (busy)
+		return err_say(e, EBUSY, "cgroup '%s' is not empty", path);
+	if (frozen)
+		return err_say(e, EBUSY, "cgroup '%s' is frozen", path);
+	return 0;
+}
+
+/* The fd of the group at the end, or -errno. */
+static int walk_down(struct walk *w, const char *path, struct err *e)
+{
+	autofd int own = -1;
+
+	while (w->depth < w->path->n) {
+		int r = enable_controllers(w, e);
+		if (r < 0)
+			return r;
+		int fd = go_down(w);
+		if (fd < 0)
+			return knob_error(e, -fd, "make the cgroup '%s'", path);
+		own_close(&own);
+		w->fd = own = fd;
+	}
+	int r = w->made ? 0 : check_idle(own, path, e);
+	return r < 0 ? r : take_fd(&own);
+}
+
+/* Removes the last n of the path's first `depth` groups. */
+static void prune(int root, const struct cgroup_path *path, size_t depth, unsigned n)
+{
+	char at[CGROUP_PATH_MAX];
+
+	snprintf(at, sizeof(at), "%s", path->whole);
+	for (; n && depth; n--, depth--) {
+		at[cgroup_path_length(path, depth)] = '\0';
+		if (unlinkat(root, at, AT_REMOVEDIR) < 0 && !knob_is_gone(-errno))
+			return;
+	}
+}
+
+void cgroup_prune(int root, const char *path, unsigned n)
+{
+	struct cgroup_path names;
+	struct err ignored;
+
+	if (cgroup_path_parse(path, &names, &ignored) == 0)
+		prune(root, &names, names.n - 1, n);
+}
+
+int cgroup_make(int root, const char *path, const struct resources *limits, struct cgroup *ret,
+	struct err *e)
+{
+	struct limits_plan plan = { .n = 0 };
+	struct cgroup_path names;
+	int r = cgroup_path_parse(path, &names, e);
+
+	if (r == 0 && limits)
+		r = limits_plan(limits, &plan, e);
+	for (int tries = 0; r == 0; tries++) {
+		struct walk w = { .path = &names, .fd = root, .enable = plan.controllers };
+		r = walk_down(&w, path, e);
+		if (r >= 0) {
+			*ret = (struct cgroup){ .fd = r, .made = w.made };
+			return 0;
+		}
+		prune(root, &names, w.depth, w.made);
+		/* A group above it went away under us: somebody else's last one was removed. */
+		if (knob_is_gone(r) && tries < MAKE_TRIES)
+			r = 0;
+	}
+	return r;
+}
+
+int cgroup_open(int root, const char *path, struct cgroup *ret, struct err *e)
+{
+	struct cgroup_path names;
+	int r = cgroup_path_parse(path, &names, e);
+
+	if (r < 0)
+		return r;
+	int fd = fd_open_beneath(root, names.whole, O_PATH | O_DIRECTORY);
+	if (fd == -ENOENT)
+		return err_say(e, ENOENT, "there is no cgroup '%s'", path);
+	if (fd < 0)
+		return knob_error(e, -fd, "open the cgroup '%s'", path);
+	*ret = (struct cgroup){ .fd = fd };
+	return 0;
+}
+
+/* --- what is inside -------------------------------------------------------------------------- */
+
+int cgroup_kill(int fd, struct err *e)
+{
+	/* Since 5.14. */
+	int r = knob_write(fd, "cgroup.kill", "1");
+
+	return r < 0 ? knob_error(e, -r, "kill the processes of the cgroup") : 0;
+}
+
+int cgroup_freeze(int fd, bool frozen, int timeout_ms, struct err *e)
+{
+	const char *what = frozen ? "freeze the cgroup" : "thaw the cgroup";
+	autofd int events = -1;
+	int r = watch_open(fd, "cgroup.events", &events, e);
+
+	if (r < 0)
+		return err_while(e, "%s", what);
+	r = knob_write(fd, "cgroup.freeze", frozen ? "1" : "0");
+	if (r == 0)
+		r = watch_until(events, "frozen", frozen, timeout_ms);
+	/* Half frozen is neither: processes would hang in it unseen. */
+	if (r == -ETIMEDOUT && frozen)
+		knob_write(fd, "cgroup.freeze", "0");
+	if (r == -ETIMEDOUT)
+		return err_say(e, ETIMEDOUT, "%s: not done after %d ms", what, timeout_ms);
+	return r < 0 ? knob_error(e, -r, "%s", what) : 0;
+}

@@ -1,0 +1,58 @@
+/*
+ * linux.resources as cgroup files: planned by one table, a row each knob, then written.
+ *
+ * What the document leaves unset (or 0, where the OCI tools take that as unset) writes nothing; so
+ * create and update are the same way. The plan says which controllers are needed.
+ */
+#ifndef CGROUP_LIMITS_H
+#define CGROUP_LIMITS_H
+
+#include <stddef.h>
+
+#include "cgroup/hierarchy.h"
+#include "spec/base/err.h"
+#include "spec/resources.h"
+
+struct limit_write {
+	enum controller controller;
+	const char *file; /* "memory.max" */
+	char value[48];	  /* what is written, ... */
+	const char *text; /* ... unless this is set: borrowed from the resources */
+	unsigned flags;	  /* enum limit_flags */
+};
+
+enum limit_flags {
+	LIMIT_MAY_LACK = 1,    /* the file may not be there: what it would say holds anyway */
+	LIMIT_COMES_AGAIN = 2, /* -EINVAL is no error: a later row writes it once more */
+	LIMIT_KEEP_FIRST = 4,  /* the first word is a stand-in for what the file says now */
+};
+
+enum { LIMITS_MAX = 12 };
+
+struct limits_plan {
+	struct limit_write v[LIMITS_MAX];
+	size_t n;
+	unsigned controllers; /* the set that they need */
+};
+
+/* Pure. -EINVAL for values that no order of writes could give. */
+int limits_plan(const struct resources *r, struct limits_plan *ret, struct err *e);
+
+/*
+ * Whether the host can give these limits: -ERR_NO_CONTROLLER names the controller, where it is, and
+ * what to do. No system call when nothing is asked for.
+ */
+int limits_check(int root, const struct resources *r, struct err *e);
+
+/* Writes them into the group. With memory.checkBeforeUpdate a limit below what is in use is
+ * refused (-EBUSY) before anything is written. */
+int limits_apply(int fd, const struct resources *r, struct err *e);
+
+/*
+ * Makes the group die as a whole when one of its processes is killed for lack of memory
+ * (memory.oom.group). `cow run --memory` wants that; an OCI document has no word for it, so
+ * limits_apply() leaves it alone.
+ */
+int limits_die_together(int fd, struct err *e);
+
+#endif

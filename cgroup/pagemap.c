@@ -1,0 +1,358 @@
+/* /proc/PID/pagemap: which addresses to read, and the frames found there. */
+#include "cgroup/pagemap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "spec/base/fd.h"
+
+#define ENTRY_PRESENT (1ULL << 63)
+#define ENTRY_FRAME ((1ULL << 55) - 1)
+
+/* 64 KiB of entries at once: stays in the second level cache, and a call is 1/1000 of its cost. */
+#define N_ENTRIES 8192
+#define N_REGIONS 1024
+
+/* A call costs 0.7 µs, reading the entry of a hole 8 ns: gaps below this many pages are read. */
+#define GAP_PAGES 90
+
+/* Without PAGEMAP_SCAN: 1 TiB of address space with 4 KiB pages takes half a second. */
+#define MAPS_PAGES_MAX (1ULL << 28)
+
+/* PAGEMAP_SCAN of linux/fs.h since 6.7, which Debian 12's headers lack. */
+struct page_region {
+	uint64_t start, end, categories;
+};
+
+struct scan_arguments {
+	uint64_t size, flags, start, end, walk_end, regions, n_regions, max_pages;
+	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+#define SCAN _IOWR('f', 16, struct scan_arguments)
+#define CATEGORY_PRESENT (1ULL << 3)
+#define CATEGORY_ZERO (1ULL << 5)
+
+/* One reading: spans of addresses come in rising order, near ones are made one. */
+struct reader {
+	struct pagemap *p;
+	int fd;
+	int other; /* to compare with; -1: to visit */
+	pagemap_visit *visit;
+	void *context;
+	struct err *e;
+	uint64_t start, end; /* of the span not yet read, in pages; none: start == end */
+	uint64_t limit;	     /* pages that may still be read */
+};
+
+static uint64_t page_size(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Regions found in [start, end), or -errno; *ret_end is how far it came. */
+static int scan(int fd, uint64_t start, uint64_t end, struct page_region *regions, size_t n,
+	uint64_t max_pages, uint64_t *ret_end)
+{
+	/* Neither holes nor the zero page. */
+	struct scan_arguments arguments = {
+		.size = sizeof(arguments),
+		.start = start,
+		.end = end,
+		.regions = (uintptr_t)regions,
+		.n_regions = n,
+		.max_pages = max_pages,
+		.category_inverted = CATEGORY_ZERO,
+		.category_mask = CATEGORY_PRESENT | CATEGORY_ZERO,
+		.return_mask = CATEGORY_PRESENT,
+	};
+	int found = ioctl(fd, SCAN, &arguments);
+
+	if (found < 0)
+		return -errno;
+	*ret_end = arguments.walk_end;
+	return found;
+}
+
+/* The highest end that the kernel takes for an address space; 0: it knows no PAGEMAP_SCAN. */
+static uint64_t probe_end(int fd, uint64_t page)
+{
+	struct page_region region;
+	uint64_t good = 0, bad = (1ULL << 63) / page, walked;
+
+	/* An end beyond user space is EFAULT, and where that begins no file tells. */
+	while (bad - good > 1) {
+		uint64_t middle = good + (bad - good) / 2;
+		int r = scan(fd, 0, middle * page, &region, 1, 1, &walked);
+		if (r < 0 && r != -EFAULT)
+			return 0;
+		*(r < 0 ? &bad : &good) = middle;
+	}
+	return good * page;
+}
+
+int pagemap_init(struct pagemap *p, int proc, struct err *e)
+{
+	autofd int fd = openat(proc, "self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t page = page_size(), entry = 0;
+
+	if (fd < 0)
+		return err_set(e, errno, "open '/proc/self/pagemap'");
+	/* Our own stack is present; without CAP_SYS_ADMIN its frame is told as 0. */
+	off_t at = (off_t)((uintptr_t)&entry / page * sizeof(entry));
+	if (pread(fd, &entry, sizeof(entry), at) != sizeof(entry))
+		return err_set(e, errno, "read '/proc/self/pagemap'");
+	/* Twice the entries, for comparisons; untouched, the second half costs nothing. */
+	autofree uint64_t *entries = malloc(2 * N_ENTRIES * sizeof(*entries));
+	autofree struct page_region *regions = malloc(N_REGIONS * sizeof(*regions));
+	if (!entries || !regions)
+		return err_set(e, ENOMEM, "read '/proc/self/pagemap'");
+	uint64_t end = probe_end(fd, page);
+	*p = (struct pagemap){
+		.scans = end != 0,
+		.tells = (entry & ENTRY_FRAME) != 0,
+		.end = end,
+		.entries = take(entries),
+		.regions = take(regions),
+	};
+	return 0;
+}
+
+void pagemap_done(struct pagemap *p)
+{
+	free(p->entries);
+	free(p->regions);
+	*p = (struct pagemap){ 0 };
+}
+
+/* Leaves the frames of present entries in their place; how many there are. */
+static size_t keep_frames(uint64_t *entries, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t entry = entries[i];
+		entries[kept] = entry & ENTRY_FRAME;
+		kept += (entry & ENTRY_PRESENT) && (entry & ENTRY_FRAME);
+	}
+	return kept;
+}
+
+/* Entries from page `at` on: the count (0 beyond user space, or of the dead), or -errno. */
+static ssize_t read_entries(const struct reader *r, int fd, uint64_t at, size_t n, uint64_t *into)
+{
+	ssize_t got = pread(fd, into, n * sizeof(*into), (off_t)(at * sizeof(*into)));
+
+	if (got < 0)
+		return -errno;
+	r->p->n_read += (uint64_t)got / sizeof(*into);
+	return (ssize_t)((size_t)got / sizeof(*into));
+}
+
+/* 0, -ESTALE at the first difference, or -errno. */
+static int compare(const struct reader *r, uint64_t at, size_t n)
+{
+	uint64_t *other = r->p->entries + N_ENTRIES;
+	ssize_t got = read_entries(r, r->other, at, n, other);
+
+	if (got < 0)
+		return (int)got;
+	if ((size_t)got != n || memcmp(r->p->entries, other, n * sizeof(*other)) != 0)
+		return -ESTALE;
+	return 0;
+}
+
+static int read_span(struct reader *r)
+{
+	uint64_t *entries = r->p->entries;
+
+	if (r->end - r->start > r->limit)
+		return -EFBIG;
+	r->limit -= r->end - r->start;
+	while (r->start < r->end) {
+		uint64_t n = r->end - r->start < N_ENTRIES ? r->end - r->start : N_ENTRIES;
+		ssize_t got = read_entries(r, r->fd, r->start, n, entries);
+		if (got <= 0)
+			return (int)got;
+		int failed = 0;
+		if (r->other >= 0)
+			failed = compare(r, r->start, (size_t)got);
+		else
+			failed = r->visit(
+				r->context, entries, keep_frames(entries, (size_t)got), r->e);
+		if (failed < 0)
+			return failed;
+		r->start += (uint64_t)got;
+	}
+	return 0;
+}
+
+static int add_span(struct reader *r, uint64_t start, uint64_t end)
+{
+	int failed = 0;
+
+	if (r->start != r->end && start - r->end <= GAP_PAGES) {
+		r->end = end;
+		return 0;
+	}
+	if (r->start != r->end)
+		failed = read_span(r);
+	r->start = start;
+	r->end = end;
+	return failed;
+}
+
+static int spans_by_scan(struct reader *r)
+{
+	struct page_region *regions = r->p->regions;
+	uint64_t at = 0, page = page_size();
+
+	while (at < r->p->end) {
+		int n = scan(r->fd, at, r->p->end, regions, N_REGIONS, 0, &at);
+		int failed = n < 0 ? n : 0;
+		for (int i = 0; i < n && failed == 0; i++)
+			failed = add_span(r, regions[i].start / page, regions[i].end / page);
+		if (failed < 0)
+			return failed;
+	}
+	return 0;
+}
+
+/* A text file of /proc line by line: the beginning of each, which is all that we need. */
+struct lines {
+	int fd;
+	char text[4096];
+	size_t at, n;
+};
+
+/* 1 and the next line, 0 at the end, or -errno. */
+static int next_line(struct lines *l, char *line, size_t room)
+{
+	for (size_t n = 0;; l->at++) {
+		if (l->at == l->n) {
+			ssize_t got = read(l->fd, l->text, sizeof(l->text));
+			if (got <= 0)
+				return got < 0 ? -errno : 0;
+			l->n = (size_t)got;
+			l->at = 0;
+		}
+		char c = l->text[l->at];
+		if (c == '\n') {
+			line[n] = '\0';
+			l->at++;
+			return 1;
+		}
+		if (n + 1 < room)
+			line[n++] = c;
+	}
+}
+
+/* "start-end ...", in hexadecimal. False for other lines, and for [vsyscall]. */
+static bool parse_mapping(const char *line, uint64_t *ret_start, uint64_t *ret_end)
+{
+	char *end;
+
+	*ret_start = strtoull(line, &end, 16);
+	if (*end != '-')
+		return false;
+	*ret_end = strtoull(end + 1, &end, 16);
+	return *end == ' ' && !(*ret_end >> 63);
+}
+
+/* Of smaps: whether the mapping before this line holds anything. */
+static bool tells_resident(const char *line)
+{
+	static const char *const keys[] = { "Rss:", "Shared_Hugetlb:", "Private_Hugetlb:" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		size_t n = strlen(keys[i]);
+		if (strncmp(line, keys[i], n) == 0)
+			return strtoull(line + n, NULL, 10) > 0;
+	}
+	return false;
+}
+
+/*
+ * By mappings: all of them, from maps; or, from smaps, those that hold anything. That costs as much
+ * as reading the pages once more, and no reservation of terabytes is read for nothing. Names have
+ * their newlines escaped in both.
+ */
+static int spans_by_mapping(struct reader *r, int process, bool all)
+{
+	autofd int fd = openat(process, all ? "maps" : "smaps", O_RDONLY | O_CLOEXEC);
+	struct lines lines = { .fd = fd };
+	char line[80];
+	uint64_t start = 0, end = 0, page = page_size();
+	int more = fd < 0 ? -errno : next_line(&lines, line, sizeof(line));
+
+	for (; more > 0; more = next_line(&lines, line, sizeof(line))) {
+		uint64_t from, to;
+		bool is_mapping = parse_mapping(line, &from, &to);
+		if (is_mapping) {
+			start = from;
+			end = to;
+		}
+		if (start == end || !(all ? is_mapping : tells_resident(line)))
+			continue;
+		int failed = add_span(r, start / page, end / page);
+		if (failed < 0)
+			return failed;
+		start = end;
+	}
+	return more;
+}
+
+static int read_spans(struct reader *r, int process, bool dense)
+{
+	bool by_scan = r->p->scans && !dense;
+	int failed = by_scan ? spans_by_scan(r) : spans_by_mapping(r, process, dense);
+
+	if (failed == 0 && r->start != r->end)
+		failed = read_span(r);
+	return failed;
+}
+
+static int open_pagemap(int process)
+{
+	int fd = openat(process, "pagemap", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT)
+		return -ESRCH;
+	return errno == EPERM ? -EACCES : -errno;
+}
+
+int pagemap_read(struct pagemap *p, int process, bool dense, pagemap_visit *visit, void *context,
+	struct err *e)
+{
+	autofd int fd = open_pagemap(process);
+	struct reader r = { .p = p,
+		.fd = fd,
+		.other = -1,
+		.visit = visit,
+		.context = context,
+		.e = e,
+		.limit = p->scans ? UINT64_MAX : MAPS_PAGES_MAX };
+
+	if (fd < 0)
+		return err_set(e, -fd, "open the pagemap of a process");
+	*e = (struct err){ 0 };
+	int failed = read_spans(&r, process, dense);
+	if (failed < 0 && !e->code)
+		return err_set(e, -failed, "read the pagemap of a process");
+	return failed;
+}
+
+bool pagemap_is_same(struct pagemap *p, int process, int other)
+{
+	autofd int fd = open_pagemap(process);
+	autofd int other_fd = open_pagemap(other);
+	struct reader r = { .p = p, .fd = fd, .other = other_fd, .limit = MAPS_PAGES_MAX };
+
+	return fd >= 0 && other_fd >= 0 && read_spans(&r, process, false) == 0;
+}

@@ -1,0 +1,198 @@
+/*
+ * /proc/PID/{stat,status,smaps_rollup} as numbers.
+ *
+ * Both stat and status are needed: only the first has the start time and the faults, only the
+ * second the page tables.
+ */
+#include "cgroup/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "spec/base/fd.h"
+#include "spec/base/own.h"
+#include "spec/base/str.h"
+
+/* Causes as our callers tell them apart: it has ended, or we may not look. */
+static int cause(int r)
+{
+	if (r == -ENOENT)
+		return -ESRCH;
+	return r == -EPERM ? -EACCES : r;
+}
+
+int process_open(int proc, pid_t pid)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%d", (int)pid);
+	int fd = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? cause(-errno) : fd;
+}
+
+/*
+ * The file's text, at least its first `room` bytes; what does not fit is allocated and the
+ * caller's, since /proc/PID/status lists up to 65536 groups before what we look for.
+ */
+static int read_text(int dir, const char *name, char *text, size_t room, char **ret_long)
+{
+	autofd int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+
+	*ret_long = NULL;
+	if (fd < 0)
+		return cause(-errno);
+	ssize_t n = fd_read_full(fd, text, room - 1);
+	if (n < 0)
+		return cause((int)n);
+	if (n == 0)
+		return -ESRCH;
+	text[n] = '\0';
+	if ((size_t)n < room - 1)
+		return 0;
+	struct err e;
+	size_t len;
+	return cause(fd_read_file(dir, name, 1 << 20, ret_long, &len, &e));
+}
+
+/*
+ * Fields of stat, as proc(5) numbers them; the first three are read apart. Two rows of one member
+ * are added up.
+ */
+static const struct {
+	unsigned field;
+	size_t offset;
+} stat_fields[] = {
+	{ 10, offsetof(struct process_stat, faults) },
+	{ 12, offsetof(struct process_stat, faults) },
+	{ 20, offsetof(struct process_stat, threads) },
+	{ 22, offsetof(struct process_stat, start) },
+	{ 23, offsetof(struct process_stat, size) },
+	{ 24, offsetof(struct process_stat, resident) },
+	{ 26, offsetof(struct process_stat, code) },
+	{ 28, offsetof(struct process_stat, stack) },
+	{ 47, offsetof(struct process_stat, brk) },
+};
+
+#define N_STAT_FIELDS (sizeof(stat_fields) / sizeof(stat_fields[0]))
+
+bool process_parse_stat(const char *text, struct process_stat *ret)
+{
+	struct process_stat stat = { 0 };
+	size_t found = 0;
+	/* The name before it may hold anything, ")" and newlines too. */
+	const char *at = strrchr(text, ')');
+
+	if (!at || at[1] != ' ' || !at[2])
+		return false;
+	char state = at[2];
+	at += 3;
+	for (unsigned field = 4; *at == ' ' && found < N_STAT_FIELDS; field++) {
+		char *end;
+		uint64_t n = strtoull(at, &end, 10);
+		if (end == at)
+			return false;
+		for (; found < N_STAT_FIELDS && stat_fields[found].field == field; found++)
+			*(uint64_t *)((char *)&stat + stat_fields[found].offset) += n;
+		at = end;
+	}
+	if (found < N_STAT_FIELDS)
+		return false;
+	stat.zombie = state == 'Z' || state == 'X' || stat.size == 0;
+	*ret = stat;
+	return true;
+}
+
+static int read_stat(int dir, const char *name, struct process_stat *ret)
+{
+	char text[2048] = "";
+	autofree char *longer = NULL;
+	int r = read_text(dir, name, text, sizeof(text), &longer);
+
+	if (r < 0)
+		return r;
+	return process_parse_stat(longer ? longer : text, ret) ? 0 : -EPROTO;
+}
+
+int process_read_stat(int dir, struct process_stat *ret)
+{
+	return read_stat(dir, "stat", ret);
+}
+
+int process_read_stat_of(int proc, pid_t pid, struct process_stat *ret)
+{
+	char name[24];
+
+	snprintf(name, sizeof(name), "%d/stat", (int)pid);
+	return read_stat(proc, name, ret);
+}
+
+/* The bytes of a line "Key:   123 kB"; false when there is none. Names in /proc hold no newlines.
+ */
+static bool find_kib(const char *text, const char *key, uint64_t *ret)
+{
+	size_t n = strlen(key);
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, key, n) != 0 || line[n] != ':')
+			continue;
+		*ret = strtoull(line + n + 1, NULL, 10) << 10;
+		return true;
+	}
+	return false;
+}
+
+bool process_parse_memory(const char *text, struct process_memory *ret)
+{
+	struct process_memory memory = { 0 };
+
+	if (!find_kib(text, "VmPTE", &memory.page_tables) ||
+		!find_kib(text, "RssAnon", &memory.anon))
+		return false;
+	find_kib(text, "VmSwap", &memory.swap);
+	*ret = memory;
+	return true;
+}
+
+int process_read_memory(int dir, struct process_memory *ret)
+{
+	char text[4096] = "";
+	autofree char *longer = NULL;
+	int r = read_text(dir, "status", text, sizeof(text), &longer);
+
+	if (r < 0)
+		return r;
+	/* Without an address space there are no such lines. */
+	return process_parse_memory(longer ? longer : text, ret) ? 0 : -ESRCH;
+}
+
+bool process_parse_rollup(const char *text, struct process_rollup *ret)
+{
+	struct process_rollup rollup = { 0 };
+	uint64_t clean = 0, dirty = 0, huge = 0;
+
+	if (!find_kib(text, "Rss", &rollup.rss) || !find_kib(text, "Pss", &rollup.pss) ||
+		!find_kib(text, "Private_Clean", &clean) ||
+		!find_kib(text, "Private_Dirty", &dirty))
+		return false;
+	find_kib(text, "Private_Hugetlb", &huge);
+	rollup.uss = clean + dirty + huge;
+	*ret = rollup;
+	return true;
+}
+
+int process_read_rollup(int dir, struct process_rollup *ret)
+{
+	char text[4096] = "";
+	autofree char *longer = NULL;
+	int r = read_text(dir, "smaps_rollup", text, sizeof(text), &longer);
+
+	if (r < 0)
+		return r;
+	return process_parse_rollup(longer ? longer : text, ret) ? 0 : -ESRCH;
+}

@@ -1,0 +1,323 @@
+/*
+ * One reading of all processes.
+ *
+ * The order matters twice: things in their order, since sets of owners grow only upwards; and the
+ * counts of the whole system (frames_settle) after all pagemaps, since a frame that was mapped when
+ * we saw it and is not when it is counted has then fewer mappings than we know of.
+ */
+#include "cgroup/reading.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "spec/base/str.h"
+
+#define PIDS_MAX (1 << 22) /* PID_MAX_LIMIT of the kernel */
+
+#define DENSE_SLACK ((uint64_t)4 << 20)
+
+/* What pagemap_visit gets. */
+struct visit {
+	struct frames *frames;
+	uint32_t owner;
+	bool again;
+};
+
+int reading_init(struct reading *r, const struct census_thing *things, size_t n,
+	const struct census_options *options, struct err *e)
+{
+	*r = (struct reading){
+		.things = things,
+		.n_things = n,
+		.options = options,
+		.proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+		.kpage = { .count = -1, .flags = -1 },
+	};
+	frames_init(&r->frames);
+	if (r->proc < 0)
+		return err_set(e, errno, "open '/proc'");
+	int failed = pagemap_init(&r->pagemap, r->proc, e);
+	if (failed < 0)
+		return failed;
+	if (options->without_scan)
+		r->pagemap.scans = false;
+	r->has_frames = r->pagemap.tells && !options->without_frames;
+	if (r->has_frames)
+		kpage_init(&r->kpage, r->proc);
+	if (options->without_counts)
+		kpage_distrust(&r->kpage);
+	r->scans_host = r->kpage.count < 0;
+	spaces_init(&r->spaces, r->proc, r->has_frames ? &r->pagemap : NULL);
+	/* One more for the host. */
+	r->groups = calloc(n + 1, sizeof(*r->groups));
+	return r->groups ? 0 : err_set(e, ENOMEM, "measure %zu containers", n);
+}
+
+static void forget(struct reading *r)
+{
+	for (size_t i = 0; r->groups && i <= r->n_things; i++) {
+		free(r->groups[i].members);
+		r->groups[i] = (struct group){ 0 };
+	}
+	free(take(r->claimed));
+	frames_done(&r->frames);
+	r->n_gone = r->n_changed = r->n_unread = 0;
+}
+
+void reading_done(struct reading *r)
+{
+	forget(r);
+	free(r->groups);
+	pagemap_done(&r->pagemap);
+	kpage_done(&r->kpage);
+	spaces_done(&r->spaces);
+	if (r->proc >= 0)
+		close(r->proc);
+	r->groups = NULL;
+	r->proc = -1;
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The members of a thing as of now, sorted, so that they can be found again; the caller frees. */
+static int list(
+	const struct reading *r, size_t thing, pid_t **ret_pids, size_t *ret_n, struct err *e)
+{
+	const struct census_thing *t = &r->things[thing];
+
+	if (r->options->list) {
+		int failed = r->options->list(r->options->context, thing, ret_pids, ret_n, e);
+		if (failed < 0)
+			return err_while(e, "list the processes of '%s'", t->name);
+	} else {
+		*ret_pids = malloc((t->n_pids + 1) * sizeof(**ret_pids));
+		if (!*ret_pids)
+			return err_set(e, ENOMEM, "list the processes of '%s'", t->name);
+		if (t->n_pids)
+			memcpy(*ret_pids, t->pids, t->n_pids * sizeof(**ret_pids));
+		*ret_n = t->n_pids;
+	}
+	if (*ret_n)
+		qsort(*ret_pids, *ret_n, sizeof(**ret_pids), by_pid);
+	return 0;
+}
+
+static struct member *find_member(const struct group *g, pid_t pid)
+{
+	/* A member begins with its pid. */
+	if (!g->n_members)
+		return NULL;
+	return bsearch(&pid, g->members, g->n_members, sizeof(*g->members), by_pid);
+}
+
+static int make_group(struct group *g, const pid_t *pids, size_t n, struct err *e)
+{
+	g->members = calloc(n + 1, sizeof(*g->members));
+	if (!g->members)
+		return err_set(e, ENOMEM, "list %zu processes", n);
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || pids[i] != pids[i - 1])
+			g->members[g->n_members++].pid = pids[i];
+	return 0;
+}
+
+static bool *claim_of(struct reading *r, pid_t pid)
+{
+	return pid > 0 && pid < PIDS_MAX ? &r->claimed[pid] : NULL;
+}
+
+static int make_groups(struct reading *r, struct err *e)
+{
+	r->claimed = calloc(PIDS_MAX, sizeof(*r->claimed));
+	if (!r->claimed)
+		return err_set(e, ENOMEM, "list the processes of %zu containers", r->n_things);
+	for (size_t i = 0; i < r->n_things; i++) {
+		autofree pid_t *pids = NULL;
+		size_t n = 0;
+		int failed = list(r, i, &pids, &n, e);
+		if (failed == 0)
+			failed = make_group(&r->groups[i], pids, n, e);
+		if (failed < 0)
+			return failed;
+		/* A cgroup may be measured, and one inside it too. */
+		for (size_t m = 0; m < r->groups[i].n_members; m++) {
+			struct member *member = &r->groups[i].members[m];
+			bool *claimed = claim_of(r, member->pid);
+			member->again = claimed && *claimed;
+			if (claimed)
+				*claimed = true;
+		}
+	}
+	return 0;
+}
+
+static int visit_frames(void *context, const uint64_t *frames, size_t n, struct err *e)
+{
+	const struct visit *visit = context;
+
+	return frames_add(visit->frames, visit->owner, visit->again, frames, n, e);
+}
+
+/*
+ * What a process that ended, or that is not ours to read, does to a reading; or the error. The
+ * first is no reason for doubt: it held nothing any more when its turn came.
+ */
+static int missed(struct reading *r, struct group *g, int failed)
+{
+	switch (failed) {
+	case -ESRCH:
+		r->n_gone++;
+		return 0;
+	case -EACCES:
+	case -EFBIG:
+		g->n_unread++;
+		r->n_unread++;
+		return 0;
+	default:
+		return failed;
+	}
+}
+
+/* PAGEMAP_SCAN costs 12 ns for each resident page, an entry of a hole 8 ns at most. */
+static bool is_dense(const struct process_stat *stat)
+{
+	return stat->size <= 2 * stat->resident * (uint64_t)sysconf(_SC_PAGESIZE) + DENSE_SLACK;
+}
+
+/* What is known of an address space, once for all the processes in it. */
+static int read_space(
+	struct reading *r, size_t thing, int dir, const struct member *m, struct err *e)
+{
+	struct group *g = &r->groups[thing];
+	struct visit visit = { &r->frames, (uint32_t)thing, m->again };
+	struct process_rollup rollup = { 0 };
+	struct process_memory memory;
+	int failed = process_read_memory(dir, &memory);
+
+	if (failed == 0)
+		failed = r->has_frames ? pagemap_read(&r->pagemap, dir, is_dense(&m->stat),
+						 visit_frames, &visit, e)
+				       : process_read_rollup(dir, &rollup);
+	if (failed < 0)
+		return failed;
+	g->page_tables += memory.page_tables;
+	g->swap += memory.swap;
+	g->rss += rollup.rss;
+	g->pss += rollup.pss;
+	g->uss += rollup.uss;
+	return 0;
+}
+
+static int read_member(struct reading *r, size_t thing, struct member *m, struct err *e)
+{
+	struct group *g = &r->groups[thing];
+	autofd int dir = process_open(r->proc, m->pid);
+	int failed = dir < 0 ? dir : process_read_stat(dir, &m->stat);
+
+	e->code = 0;
+	/* Zombies have no memory, and kernel threads never had any. */
+	if (failed == 0 && m->stat.zombie)
+		return 0;
+	if (failed == 0)
+		failed = spaces_add(&r->spaces, m->pid, &m->stat);
+	if (failed > 0)
+		failed = read_space(r, thing, dir, m, e);
+	if (failed < 0) {
+		failed = missed(r, g, failed);
+		return failed < 0 && !e->code ? err_set(e, -failed, "read '/proc/%d'", m->pid)
+					      : failed;
+	}
+	m->read = true;
+	g->processes++;
+	g->threads += m->stat.threads;
+	return 0;
+}
+
+/* All processes of no thing, ourselves too: the group behind the things. */
+static int read_host(struct reading *r, struct err *e)
+{
+	DIR *dir = fdopendir(openat(r->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	int failed = 0;
+
+	if (!dir)
+		return err_set(e, errno, "list '/proc'");
+	spaces_clear(&r->spaces);
+	for (struct dirent *d; failed == 0 && (d = readdir(dir));) {
+		uint64_t pid;
+		if (!str_to_u64(d->d_name, PIDS_MAX - 1, &pid) || r->claimed[pid])
+			continue;
+		struct member m = { .pid = (pid_t)pid };
+		failed = read_member(r, r->n_things, &m, e);
+	}
+	closedir(dir);
+	return failed;
+}
+
+int reading_take(struct reading *r, struct err *e)
+{
+	forget(r);
+	int failed = make_groups(r, e);
+	for (size_t i = 0; failed == 0 && i < r->n_things; i++) {
+		struct group *g = &r->groups[i];
+		spaces_clear(&r->spaces);
+		for (size_t m = 0; failed == 0 && m < g->n_members; m++)
+			failed = read_member(r, i, &g->members[m], e);
+	}
+	if (failed < 0 || !r->has_frames)
+		return failed;
+	if (r->scans_host)
+		failed = read_host(r, e);
+	uint32_t host = r->scans_host ? (uint32_t)r->n_things : UINT32_MAX;
+	return failed < 0 ? failed : frames_settle(&r->frames, host, kpage_look, &r->kpage, e);
+}
+
+/*
+ * Every way to change one's memory shows in one of these: a new page or a copied one is a fault, an
+ * unmapped one is missing in the resident ones, exec and exit change nearly all. What the kernel
+ * does on its own (reclaim, merging, compaction) shows in the counts of frames, or in resident.
+ */
+static bool has_changed(const struct reading *r, const struct member *m)
+{
+	struct process_stat now;
+
+	return process_read_stat_of(r->proc, m->pid, &now) < 0 || now.start != m->stat.start ||
+	       now.faults != m->stat.faults || now.threads != m->stat.threads ||
+	       now.size != m->stat.size || now.resident != m->stat.resident;
+}
+
+/* Members that are there now and were not listed before. */
+static int count_new(struct reading *r, size_t thing, struct err *e)
+{
+	autofree pid_t *pids = NULL;
+	size_t n = 0;
+	int failed = list(r, thing, &pids, &n, e);
+
+	for (size_t i = 0; failed == 0 && i < n; i++)
+		r->n_changed += !find_member(&r->groups[thing], pids[i]);
+	return failed;
+}
+
+int reading_check(struct reading *r, struct err *e)
+{
+	r->n_changed = 0;
+	for (size_t i = 0; i < r->n_things; i++) {
+		const struct group *g = &r->groups[i];
+		if (r->things[i].is_frozen)
+			continue;
+		for (size_t m = 0; m < g->n_members; m++)
+			r->n_changed += g->members[m].read && has_changed(r, &g->members[m]);
+		int failed = r->options->list ? count_new(r, i, e) : 0;
+		if (failed < 0)
+			return failed;
+	}
+	return 0;
+}

@@ -1,0 +1,62 @@
+/*
+ * One reading of all the processes of all things, and whether anything moved meanwhile.
+ *
+ * Each process is looked at, its frames are added to the set, the set is settled, and then each
+ * process is looked at again: one whose page faults, size or threads are other than before has
+ * changed its memory, and what was read of it is of no single moment.
+ */
+#ifndef CGROUP_READING_H
+#define CGROUP_READING_H
+
+#include "cgroup/census.h"
+#include "cgroup/frames.h"
+#include "cgroup/kpage.h"
+#include "cgroup/pagemap.h"
+#include "cgroup/process.h"
+#include "cgroup/spaces.h"
+
+struct member {
+	pid_t pid;
+	bool again; /* a member of an earlier thing too */
+	bool read;  /* it was there, and `stat` says how */
+	struct process_stat stat;
+};
+
+/* Sums over the processes of one thing, bytes. */
+struct group {
+	struct member *members; /* by pid */
+	size_t n_members;
+	uint64_t processes, threads, page_tables, swap;
+	uint64_t rss, pss, uss; /* estimates: only of readings without frames */
+	uint64_t n_unread;	/* processes that we may not, or cannot, read */
+};
+
+struct reading {
+	const struct census_thing *things; /* borrowed, and the options */
+	size_t n_things;
+	const struct census_options *options;
+	int proc;
+	struct pagemap pagemap;
+	struct kpage kpage;
+	struct spaces spaces;
+	struct frames frames;
+	struct group *groups; /* by thing; one more for the host */
+	bool *claimed;	      /* by pid: a member of some thing */
+	bool has_frames;      /* frames are told */
+	bool scans_host;      /* counts are of no use: every other process is read as well */
+	uint64_t n_gone, n_changed, n_unread;
+};
+
+/* Opens /proc and probes it. */
+int reading_init(struct reading *r, const struct census_thing *things, size_t n,
+	const struct census_options *options, struct err *e);
+void reading_done(struct reading *r);
+DEFINE_AUTO(reading, reading_done)
+
+/* Reads everything, afresh. */
+int reading_take(struct reading *r, struct err *e);
+
+/* Processes that are new, gone or changed since: n_changed. */
+int reading_check(struct reading *r, struct err *e);
+
+#endif

@@ -1,0 +1,144 @@
+/* Commands as data: dispatch, usage, --help, errors. */
+#include "cmd/commands.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd/libexec.h"
+#include "spec/base/log.h"
+#include "spec/base/own.h"
+
+static void print_program(FILE *to, const struct program *p)
+{
+	fprintf(to, "usage: %s [options] command [options] ...\n\n%s\n\ncommands:\n", p->name,
+		p->summary);
+	for (size_t i = 0; p->commands[i]; i++)
+		if (p->commands[i]->summary)
+			fprintf(to, "  %-12s %s\n", p->commands[i]->name, p->commands[i]->summary);
+	fputs("\noptions:\n", to);
+	options_print(to, p->options);
+	fprintf(to, "\n'%s command --help' tells more of a command.\n", p->name);
+}
+
+static void print_command(FILE *to, const struct program *p, const struct command *c)
+{
+	fprintf(to, "usage: %s %s %s\n\n%s\n", p->name, c->name, c->arguments, c->summary);
+	if (c->options && c->options->kind) {
+		fputs("\noptions:\n", to);
+		options_print(to, c->options);
+	}
+}
+
+static const struct command *find(const struct program *p, const char *name)
+{
+	for (size_t i = 0; p->commands[i]; i++)
+		if (strcmp(p->commands[i]->name, name) == 0)
+			return p->commands[i];
+	return NULL;
+}
+
+int command_open_home(struct context *c, bool create, struct err *e)
+{
+	return home_open(c->root, create, &c->home, e);
+}
+
+static int run(const struct program *p, struct context *context, const struct command *c, int argc,
+	char **argv, struct err *e)
+{
+	autofree void *options = calloc(1, c->options_size + 1);
+	bool help;
+
+	if (!options)
+		return err_set(e, ENOMEM, "read the command line");
+	if (c->program)
+		return libexec_run(context, c, argc, argv, e);
+	int words = options_parse(c->options, argc, argv, options, &help, e);
+	if (words < 0)
+		return words;
+	if (help) {
+		print_command(stdout, p, c);
+		return 0;
+	}
+	argc -= words;
+	argv += words;
+	if (argc < c->min_words || (c->max_words >= 0 && argc > c->max_words))
+		return err_say(e, ERR_USAGE, "usage: %s %s %s", p->name, c->name, c->arguments);
+	return c->run(context, options, argc, argv, e);
+}
+
+static int open_log(struct context *c, struct err *e)
+{
+	struct log_options log = { .name = c->program, .fd = -1, .debug = c->debug };
+
+	if (c->log_format && strcmp(c->log_format, "json") == 0)
+		log.json = true;
+	else if (c->log_format && strcmp(c->log_format, "text") != 0)
+		return err_say(e, ERR_USAGE, "option --log-format: '%s' is neither text nor json",
+			c->log_format);
+	if (c->log && *c->log) {
+		log.fd = open(c->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+		if (log.fd < 0)
+			return err_set(e, errno, "open the log '%s'", c->log);
+	}
+	log_open(&log);
+	return 0;
+}
+
+/* A closed standard stream would be the number of the first file that we open. */
+static void fill_standard_streams(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+			_exit(1);
+}
+
+static int end(const struct command *command, const char *name, const struct err *e)
+{
+	char text[ERR_TEXT_MAX + 64];
+
+	snprintf(text, sizeof(text), "%s%s%s", name ? name : "", name ? ": " : "", e->text);
+	log_error(text);
+	int status = command && command->failure_status ? command->failure_status : 1;
+	if (status == STATUS_RUN_FAILED && e->code == ERR_PROGRAM_MISSING)
+		return 127;
+	if (status == STATUS_RUN_FAILED && e->code == ERR_PROGRAM_REFUSED)
+		return 126;
+	return status;
+}
+
+int program_main(const struct program *p, struct context *c, int argc, char **argv)
+{
+	struct err e = { 0 };
+	bool help = false;
+
+	fill_standard_streams();
+	umask(077);
+	c->program = p->name;
+	c->home = (struct home)HOME_NONE;
+	struct log_options stderr_only = { .name = p->name, .fd = -1 };
+	log_open(&stderr_only);
+	int words = options_parse(p->options, argc - 1, argv + 1, c, &help, &e);
+	if (words >= 0 && c->version) {
+		p->print_version();
+		return 0;
+	}
+	if (words < 0 || (words = open_log(c, &e) < 0 ? -e.code : words) < 0)
+		return end(NULL, NULL, &e);
+	argc -= 1 + words;
+	argv += 1 + words;
+	if (help || argc == 0) {
+		print_program(help ? stdout : stderr, p);
+		return help ? 0 : 1;
+	}
+	const struct command *command = find(p, argv[0]);
+	if (!command) {
+		err_say(&e, ERR_USAGE, "unknown command '%s' ('%s --help' lists them)", argv[0],
+			p->name);
+		return end(NULL, NULL, &e);
+	}
+	int status = run(p, c, command, argc - 1, argv + 1, &e);
+	home_done(&c->home);
+	return status < 0 ? end(command, command->name, &e) : status;
+}

@@ -1,0 +1,53 @@
+/*
+ * Commands as data: a program is a table of them, which drives dispatch, usage and --help.
+ *
+ * A command returns its exit status, or a negative error code with the error set: then the program
+ * prints one line and ends with `failure_status` (1 unless the command says otherwise).
+ */
+#ifndef CMD_COMMANDS_H
+#define CMD_COMMANDS_H
+
+#include <stdbool.h>
+
+#include "cmd/options.h"
+#include "runtime/record.h"
+
+#define STATUS_RUN_FAILED                                                                          \
+	125 /* as docker and podman end where they, and not the container, failed */
+
+/* What was said before the command. */
+struct context {
+	const char *program;
+	const char *root, *store;
+	const char *log, *log_format;
+	const char *cgroup_manager, *rootless;
+	bool debug, systemd_cgroup, version;
+	struct home home; /* command_open_home() */
+};
+
+struct command {
+	const char *name;
+	const char *arguments; /* "[options] ID" */
+	const char *summary;
+	const struct option_row *options;
+	size_t options_size;	  /* of the struct that they fill */
+	int min_words, max_words; /* behind the options; max -1: any number */
+	int failure_status; /* 0: 1; STATUS_RUN_FAILED: 126 or 127 where the program is to blame */
+	int (*run)(struct context *c, void *options, int argc, char **argv, struct err *e);
+	const char *program; /* instead of run: a program in libexec, which gets all words */
+};
+
+struct program {
+	const char *name, *summary;
+	const struct option_row *options;      /* those before the command, into struct context */
+	const struct command *const *commands; /* ends with NULL */
+	void (*print_version)(void);
+};
+
+/* main() of both programs. */
+int program_main(const struct program *p, struct context *c, int argc, char **argv);
+
+/* Opens c->home; `create`: made where missing. */
+int command_open_home(struct context *c, bool create, struct err *e);
+
+#endif

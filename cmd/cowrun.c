@@ -1,0 +1,59 @@
+/* cowrun: OCI bundles, for engines and scripts. The table of its commands. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/commands.h"
+#include "cmd/oci/commands.h"
+
+static const struct option_row options[] = {
+	{ "root", 0, OPTION_TEXT, offsetof(struct context, root), "DIR",
+		"where containers are recorded (" HOME_DEFAULT ")" },
+	{ "log", 0, OPTION_TEXT, offsetof(struct context, log), "FILE",
+		"append errors to FILE too" },
+	{ "log-format", 0, OPTION_TEXT, offsetof(struct context, log_format), "FORMAT",
+		"of that file: text or json" },
+	{ "debug", 0, OPTION_FLAG, offsetof(struct context, debug), NULL, "tell what is done" },
+	{ "cgroup-manager", 0, OPTION_TEXT, offsetof(struct context, cgroup_manager), "NAME",
+		"cgroupfs, or disabled: no cgroup at all" },
+	{ "systemd-cgroup", 0, OPTION_FLAG, offsetof(struct context, systemd_cgroup), NULL, NULL },
+	{ "rootless", 0, OPTION_TEXT, offsetof(struct context, rootless), "BOOL", NULL },
+	{ "criu", 0, OPTION_IGNORED, 0, NULL, NULL },
+	{ "version", 'v', OPTION_FLAG, offsetof(struct context, version), NULL,
+		"print the version" },
+	{ 0 },
+};
+
+static const struct command *const commands[] = {
+	&create_command,
+	&start_command,
+	&run_command,
+	&state_command,
+	&kill_command,
+	&delete_command,
+	&exec_command,
+	&list_command,
+	&ps_command,
+	&pause_command,
+	&resume_command,
+	&spec_command,
+	NULL,
+};
+
+static void print_version(void)
+{
+	printf("cowrun version " COWRUN_VERSION "\ncommit: " COWRUN_COMMIT "\nspec: 1.3.0\n");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct program program = {
+		"cowrun",
+		"Runs OCI bundles (opencontainers.org), with the command line of runc.",
+		options,
+		commands,
+		print_version,
+	};
+	struct context context = { .root = HOME_DEFAULT };
+
+	return program_main(&program, &context, argc, argv);
+}

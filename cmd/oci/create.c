@@ -1,0 +1,101 @@
+/* cowrun create: a container that waits to be started. */
+#include "cmd/oci/create.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "cmd/oci/commands.h"
+#include "spec/base/fd.h"
+#include "spec/id.h"
+
+#define CONFIG_BYTES_MAX (4u << 20)
+
+int bundle_load(const char *path, struct bundle *ret, struct err *e)
+{
+	automatic(bundle) struct bundle b = { 0 };
+	autofd int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return err_set(e, errno, "open the bundle '%s'", path);
+	int r = fd_read_file(dir, "config.json", CONFIG_BYTES_MAX, &b.config, &b.len, e);
+	if (r < 0)
+		return err_while(e, "bundle '%s'", path);
+	r = spec_parse("config.json", b.config, b.len, &b.spec, e);
+	if (r == 0)
+		r = spec_validate(&b.spec, e);
+	if (r < 0)
+		return r;
+	*ret = b;
+	b = (struct bundle){ 0 };
+	return 0;
+}
+
+void bundle_done(struct bundle *b)
+{
+	free(b->config);
+	spec_done(&b->spec);
+	*b = (struct bundle){ 0 };
+}
+
+static int check_context(const struct context *c, const struct create_words *w, struct err *e)
+{
+	if (c->systemd_cgroup || (c->cgroup_manager && strcmp(c->cgroup_manager, "systemd") == 0))
+		return err_say(
+			e, ENOTSUP, "the systemd cgroup manager is not supported by this version");
+	if (c->cgroup_manager && strcmp(c->cgroup_manager, "cgroupfs") != 0 &&
+		strcmp(c->cgroup_manager, "disabled") != 0)
+		return err_say(e, ERR_USAGE,
+			"option --cgroup-manager: '%s' is none of cgroupfs, disabled",
+			c->cgroup_manager);
+	if (w->console_socket)
+		return err_say(e, ENOTSUP,
+			"option --console-socket: terminals are not supported by this version");
+	return 0;
+}
+
+int create_from_bundle(struct context *c, const struct create_words *w, const char *id,
+	const struct bundle *b, bool waits, struct container *ret, struct err *e)
+{
+	struct create_options o = { .bundle = w->bundle ? w->bundle : ".",
+		.pid_file = w->pid_file,
+		.rootfs = -1,
+		.n_preserve = w->n_preserve,
+		.waits = waits,
+		.no_keyring = w->no_new_keyring,
+		.no_cgroup = c->cgroup_manager && strcmp(c->cgroup_manager, "disabled") == 0 };
+	int r = check_context(c, w, e);
+
+	if (r == 0)
+		r = command_open_home(c, true, e);
+	if (r == 0)
+		r = container_reserve(&c->home, id, ret, e);
+	if (r == 0)
+		r = container_create(ret, &b->spec, b->config, b->len, &o, e);
+	return r;
+}
+
+static const struct option_row options[] = { CREATE_ROWS(struct create_words), { 0 } };
+
+static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
+{
+	automatic(container) struct container container = CONTAINER_NONE;
+	automatic(bundle) struct bundle bundle = { 0 };
+	struct create_words *w = data;
+
+	(void)argc;
+	int r = id_check(argv[0], e);
+	if (r == 0)
+		r = bundle_load(w->bundle ? w->bundle : ".", &bundle, e);
+	return r < 0 ? r : create_from_bundle(c, w, argv[0], &bundle, true, &container, e);
+}
+
+const struct command create_command = {
+	.name = "create",
+	.arguments = "[options] ID",
+	.summary = "Creates a container of a bundle; `start` starts its program.",
+	.options = options,
+	.options_size = sizeof(struct create_words),
+	.min_words = 1,
+	.max_words = 1,
+	.run = run,
+};

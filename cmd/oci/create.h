@@ -1,0 +1,44 @@
+/* What `create` and `run` have in common: a bundle, and how to make a container of it. */
+#ifndef CMD_OCI_CREATE_H
+#define CMD_OCI_CREATE_H
+
+#include "cmd/commands.h"
+#include "runtime/container.h"
+
+struct create_words {
+	const char *bundle, *pid_file, *console_socket;
+	int n_preserve;
+	bool no_new_keyring, detach, keep;
+};
+
+#define CREATE_ROWS(type)                                                                          \
+	{ "bundle", 'b', OPTION_TEXT, offsetof(type, bundle), "DIR",                               \
+		"directory that holds config.json (the current one)" },                            \
+		{ "pid-file", 0, OPTION_TEXT, offsetof(type, pid_file), "FILE",                    \
+			"write the pid of the container's first process to FILE" },                \
+		{ "preserve-fds", 0, OPTION_COUNT, offsetof(type, n_preserve), "N",                \
+			"hand on N file descriptors, from 3 on" },                                 \
+		{ "no-new-keyring", 0, OPTION_FLAG, offsetof(type, no_new_keyring), NULL,          \
+			"keep the session keyring of the caller" },                                \
+		{ "console-socket", 0, OPTION_TEXT, offsetof(type, console_socket), "SOCKET",      \
+			NULL },                                                                    \
+	{                                                                                          \
+		"no-pivot", 0, OPTION_IGNORED_FLAG, 0, NULL, NULL                                  \
+	}
+
+/* A bundle, read and checked. */
+struct bundle {
+	char *config;
+	size_t len;
+	struct spec spec;
+};
+
+int bundle_load(const char *path, struct bundle *ret, struct err *e);
+void bundle_done(struct bundle *b);
+DEFINE_AUTO(bundle, bundle_done)
+
+/* Reserves the id and creates; `b` must outlive `ret`. */
+int create_from_bundle(struct context *c, const struct create_words *w, const char *id,
+	const struct bundle *b, bool waits, struct container *ret, struct err *e);
+
+#endif

@@ -1,0 +1,57 @@
+/* cowrun run: create and start, and, unless detached, wait and remove. */
+#include <stdio.h>
+
+#include "cmd/oci/commands.h"
+#include "cmd/oci/create.h"
+#include "spec/base/log.h"
+#include "spec/id.h"
+
+static const struct option_row options[] = {
+	CREATE_ROWS(struct create_words),
+	{ "detach", 'd', OPTION_FLAG, offsetof(struct create_words, detach), NULL,
+		"return when it runs" },
+	{ "keep", 0, OPTION_FLAG, offsetof(struct create_words, keep), NULL,
+		"keep the record when it has ended" },
+	{ "no-subreaper", 0, OPTION_IGNORED_FLAG, 0, NULL, NULL },
+	{ 0 },
+};
+
+static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
+{
+	/* In this order: the container borrows from the bundle. */
+	automatic(bundle) struct bundle bundle = { 0 };
+	automatic(container) struct container container = CONTAINER_NONE;
+	struct create_words *w = data;
+	struct outcome outcome;
+
+	(void)argc;
+	int r = id_check(argv[0], e);
+	if (r == 0)
+		r = bundle_load(w->bundle ? w->bundle : ".", &bundle, e);
+	if (r < 0)
+		return r;
+	if (!w->detach)
+		foreground_prepare();
+	r = create_from_bundle(c, w, argv[0], &bundle, false, &container, e);
+	if (r < 0 || w->detach)
+		return r;
+	r = foreground_wait(&container.birth, container.cgroup.fd, &outcome, e);
+	if (r < 0)
+		return r;
+	if (outcome.oom)
+		log_error(outcome.why);
+	if (!w->keep)
+		r = container_clear(&container, e);
+	return r < 0 ? r : outcome.status;
+}
+
+const struct command run_command = {
+	.name = "run",
+	.arguments = "[options] ID",
+	.summary = "Runs a container of a bundle, and ends with its status.",
+	.options = options,
+	.options_size = sizeof(struct create_words),
+	.min_words = 1,
+	.max_words = 1,
+	.run = run,
+};

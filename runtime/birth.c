@@ -1,0 +1,322 @@
+/* A birth: clone, execute the sealed init, hand over the plan, listen. */
+#include "runtime/birth.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "runtime/init_image.h"
+#include "spec/base/fd.h"
+#include "spec/base/sys.h"
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC 4
+#endif
+#define CLEAR_SIGHAND 0x100000000ULL /* CLONE_CLEAR_SIGHAND, 5.5 */
+
+/* What the cloned process needs before its execve(); it shares our memory until then. */
+struct first_steps {
+	int channel, image;
+	int failed; /* errno */
+};
+
+/*
+ * The child's program in memory that nothing can write to any more. The container may get hold of
+ * this file, as /proc/PID/exe; it is not ours on disk.
+ */
+static int seal_image(struct err *e)
+{
+	autofd int fd = memfd_create("cowrun-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+	if (fd < 0 && errno == EINVAL) /* before 6.3 all memfds are executable */
+		fd = memfd_create("cowrun-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return err_set(e, errno, "make a sealed copy of the init program");
+	int r = fd_write_all(fd, init_image, init_image_size);
+	if (r == 0 && fcntl(fd, F_ADD_SEALS,
+			      F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_set(e, -r, "make a sealed copy of the init program");
+	return take_fd(&fd);
+}
+
+/* Runs in the cloned process, on a stack of its own, in the parent's memory. */
+static int take_first_steps(void *data)
+{
+	static char name[] = "cowrun-init";
+	static char *const argv[] = { name, NULL };
+	static char *const envp[] = { NULL };
+	struct first_steps *f = data;
+
+	if (dup3(f->channel, CHANNEL_FD, 0) == CHANNEL_FD &&
+		close_range(CHANNEL_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		execveat(f->image, "", argv, envp, AT_EMPTY_PATH);
+	f->failed = errno;
+	_exit(127);
+}
+
+/*
+ * clone3() with memory shared and the parent waiting for the execve(), as vfork() does: no page
+ * table is copied. The child needs its own stack, and a C function cannot return twice, hence the
+ * few lines of assembly. -errno or the pid.
+ */
+static long clone_running(struct clone_args *args, int (*run)(void *), void *data)
+{
+	long ret;
+#ifdef __x86_64__
+	register int (*fn)(void *) __asm__("r12") = run;
+	register void *arg __asm__("r13") = data;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "mov %%r13, %%rdi\n\t"
+			 "call *%%r12\n\t"
+			 "hlt\n"
+			 "1:"
+			 : "=a"(ret)
+			 : "a"(SYS_clone3), "D"(args), "S"(sizeof(*args)), "r"(fn), "r"(arg)
+			 : "rcx", "r11", "memory");
+#else
+	register long x8 __asm__("x8") = SYS_clone3;
+	register long x0 __asm__("x0") = (long)args;
+	register long x1 __asm__("x1") = sizeof(*args);
+	register int (*fn)(void *) __asm__("x19") = run;
+	register void *arg __asm__("x20") = data;
+
+	__asm__ volatile("svc 0\n\t"
+			 "cbnz x0, 1f\n\t"
+			 "mov x29, #0\n\t"
+			 "mov x0, x20\n\t"
+			 "blr x19\n"
+			 "1:"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(fn), "r"(arg)
+			 : "memory", "x30");
+	ret = x0;
+#endif
+	return ret;
+}
+
+static int clone_child(
+	struct first_steps *steps, uint64_t flags, int cgroup, struct birth *b, struct err *e)
+{
+	static _Alignas(16) char stack[16 * 1024];
+	struct clone_args args = {
+		.flags = flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLEAR_SIGHAND |
+			 (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+		.pidfd = (uint64_t)(uintptr_t)&b->pidfd,
+		.exit_signal = SIGCHLD,
+		.stack = (uint64_t)(uintptr_t)stack,
+		.stack_size = sizeof(stack),
+		.cgroup = (uint64_t)(cgroup >= 0 ? cgroup : 0),
+	};
+	long pid = clone_running(&args, take_first_steps, steps);
+
+	if (pid < 0)
+		return err_set(e, (int)-pid, "clone the container's first process");
+	b->pid = (pid_t)pid;
+	if (steps->failed)
+		return err_set(e, steps->failed, "execute the sealed init program");
+	return 0;
+}
+
+/* One message, with up to CHANNEL_FDS_PER_MESSAGE fds beside its header. */
+static int send_message(int socket, enum channel_type type, const void *payload, size_t len,
+	const int *fds, size_t n_fds)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * CHANNEL_FDS_PER_MESSAGE)];
+	} control;
+	struct channel_header header = { .type = type, .len = (uint32_t)len };
+	struct iovec io[] = { { &header, sizeof(header) }, { (void *)payload, len } };
+	struct msghdr m = { .msg_iov = io, .msg_iovlen = len ? 2 : 1 };
+
+	if (n_fds) {
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		struct cmsghdr *at = CMSG_FIRSTHDR(&m);
+		*at = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int) * n_fds),
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS };
+		memcpy(CMSG_DATA(at), fds, sizeof(int) * n_fds);
+	}
+	ssize_t sent = sendmsg(socket, &m, MSG_NOSIGNAL);
+	if (sent < 0)
+		return -errno;
+	/* A long plan may go in parts; the header and the fds went with the first. */
+	size_t of_payload = (size_t)sent - sizeof(header);
+	while (of_payload < len) {
+		sent = send(
+			socket, (const char *)payload + of_payload, len - of_payload, MSG_NOSIGNAL);
+		if (sent < 0 && errno != EINTR)
+			return -errno;
+		of_payload += sent > 0 ? (size_t)sent : 0;
+	}
+	return 0;
+}
+
+/*
+ * Whether the plan may lie in the fresh socket before the child is born, which then finds it at
+ * once: two wake-ups less. The buffer (net.core.wmem_default, usually 208 KiB) counts whole pages
+ * and headers, so twice the length and two pages must fit, or we would wait for a reader that is
+ * not there.
+ */
+static bool fits_unread(int socket, const struct draft *d)
+{
+	int room = 0;
+	socklen_t len = sizeof(room);
+
+	return d->n_fds <= CHANNEL_FDS_PER_MESSAGE &&
+	       getsockopt(socket, SOL_SOCKET, SO_SNDBUF, &room, &len) == 0 &&
+	       2 * d->block.len + 8192 <= (size_t)room;
+}
+
+static int send_plan(int socket, const struct draft *d, struct err *e)
+{
+	int left = d->n_fds, r = 0;
+	const int *fds = d->fds;
+
+	for (; r == 0 && left > CHANNEL_FDS_PER_MESSAGE; left -= CHANNEL_FDS_PER_MESSAGE) {
+		r = send_message(socket, CHANNEL_FDS, NULL, 0, fds, CHANNEL_FDS_PER_MESSAGE);
+		fds += CHANNEL_FDS_PER_MESSAGE;
+	}
+	if (r == 0)
+		r = send_message(
+			socket, CHANNEL_PLAN, d->block.data, d->block.len, fds, (size_t)left);
+	return r < 0 ? err_set(e, -r, "hand the plan to the container's first process") : 0;
+}
+
+/* Above CHANNEL_FD, where dup3() in the child would run it over. */
+static int raise_fd(int *fd)
+{
+	if (*fd > CHANNEL_FD)
+		return 0;
+	int up = fcntl(*fd, F_DUPFD_CLOEXEC, CHANNEL_FD + 1);
+	if (up < 0)
+		return -errno;
+	close(*fd);
+	*fd = up;
+	return 0;
+}
+
+int birth_begin(const struct draft *d, uint64_t flags, int cgroup, struct birth *ret, struct err *e)
+{
+	automatic(birth) struct birth b = BIRTH_NONE;
+	autofd int image = seal_image(e);
+	int ends[2];
+
+	if (image < 0)
+		return image;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_set(e, errno, "make the channel");
+	b.channel = ends[0];
+	autofd int theirs = ends[1];
+	int r = raise_fd(&image) < 0 || raise_fd(&theirs) < 0 ? -errno : 0;
+	if (r < 0)
+		return err_set(e, -r, "make the channel");
+	struct first_steps steps = { .channel = theirs, .image = image };
+	bool early = fits_unread(b.channel, d);
+	if (early)
+		r = send_plan(b.channel, d, e);
+	if (r == 0)
+		r = clone_child(&steps, flags, cgroup, &b, e);
+	if (r == 0 && !early)
+		r = send_plan(b.channel, d, e);
+	if (r < 0)
+		return r;
+	*ret = b;
+	b = (struct birth)BIRTH_NONE;
+	return 0;
+}
+
+void birth_done(struct birth *b)
+{
+	siginfo_t ignored;
+
+	if (b->pidfd >= 0 && !b->over) {
+		pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
+		waitid(P_PIDFD, (id_t)b->pidfd, &ignored, WEXITED);
+	}
+	own_close(&b->pidfd);
+	own_close(&b->channel);
+	*b = (struct birth)BIRTH_NONE;
+}
+
+int birth_go(struct birth *b, struct err *e)
+{
+	int r = send_message(b->channel, CHANNEL_GO, NULL, 0, NULL, 0);
+
+	/* A child that is gone is told by what it said last, or by its end. */
+	return r < 0 && r != -EPIPE ? err_set(e, -r, "let the container's first process go on") : 0;
+}
+
+/* The first process forked its successor, our child as well, and left. */
+static int take_over(struct birth *b, struct err *e)
+{
+	siginfo_t ignored;
+	uint32_t pid;
+
+	if (fd_read_full(b->channel, &pid, sizeof(pid)) != sizeof(pid))
+		return err_say(
+			e, EPROTO, "hear from the container's first process: it said half a word");
+	int pidfd = pidfd_open((pid_t)pid, 0);
+	if (pidfd < 0)
+		return err_set(e, errno, "open process %u", pid);
+	waitid(P_PIDFD, (id_t)b->pidfd, &ignored, WEXITED);
+	close(b->pidfd);
+	b->pidfd = pidfd;
+	b->pid = (pid_t)pid;
+	return 0;
+}
+
+static int hear_failure(int fd, struct err *e)
+{
+	struct failure f;
+
+	if (fd_read_full(fd, &f, sizeof(f)) != sizeof(f))
+		return err_say(
+			e, EPROTO, "hear from the container's first process: it said half a word");
+	f.text[sizeof(f.text) - 1] = '\0';
+	return f.reasoned ? err_say(e, f.code, "%s", f.text) : err_set(e, f.code, "%s", f.text);
+}
+
+int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
+{
+	struct channel_header header;
+	ssize_t n = fd_read_full(b->channel, &header, sizeof(header));
+
+	if (n == 0 || n == -ECONNRESET) {
+		*ret = 0;
+		return 0;
+	}
+	if (n != sizeof(header))
+		return err_set(
+			e, n < 0 ? (int)-n : EPROTO, "hear from the container's first process");
+	if (header.type == CHANNEL_FAILED)
+		return hear_failure(b->channel, e);
+	*ret = header.type;
+	return header.type == CHANNEL_FORKED ? take_over(b, e) : 0;
+}
+
+int birth_hear_start(int fd, struct err *e)
+{
+	struct channel_header header;
+	int r = send_message(fd, CHANNEL_GO, NULL, 0, NULL, 0);
+	ssize_t n = r < 0 ? r : fd_read_full(fd, &header, sizeof(header));
+
+	if (n == 0)
+		return 0;
+	if (n == sizeof(header) && header.type == CHANNEL_FAILED)
+		return hear_failure(fd, e);
+	return err_set(e, n < 0 ? (int)-n : EPROTO, "hear from the container's first process");
+}

@@ -1,0 +1,50 @@
+/*
+ * A birth: the parent's side of the handshake in runtime/init/channel.h.
+ *
+ * birth_begin() leaves a process that holds a whole plan and performs it; the caller records it,
+ * lets it go on, and hears how it went. A birth that is given up (birth_done() before it is over)
+ * kills what was being born.
+ */
+#ifndef RUNTIME_BIRTH_H
+#define RUNTIME_BIRTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "runtime/draft.h"
+#include "runtime/init/channel.h"
+
+struct birth {
+	pid_t pid;
+	int pidfd, channel;
+	bool over; /* the process is somebody's: birth_done() leaves it alone */
+};
+
+#define BIRTH_NONE                                                                                 \
+	{                                                                                          \
+		.pidfd = -1, .channel = -1                                                         \
+	}
+
+/*
+ * `flags`: CLONE_NEW* for clone3(). `cgroup`: a directory fd (-1: ours) that the process is born
+ * in. The draft's fds are sent, and may be closed afterwards.
+ */
+int birth_begin(
+	const struct draft *d, uint64_t flags, int cgroup, struct birth *ret, struct err *e);
+void birth_done(struct birth *b);
+DEFINE_AUTO(birth, birth_done)
+
+int birth_go(struct birth *b, struct err *e);
+
+/*
+ * What the child says next: CHANNEL_NEED_MAPS, CHANNEL_FORKED (the birth is then that of the new
+ * process), CHANNEL_MOUNTED, CHANNEL_READY; 0: it has executed its program, or died. A failure is
+ * returned as an error.
+ */
+int birth_next(struct birth *b, enum channel_type *ret, struct err *e);
+
+/* The same conversation over another connection (`start`): 0 at its end, else the failure. */
+int birth_hear_start(int fd, struct err *e);
+
+#endif

@@ -1,0 +1,58 @@
+/* Capabilities: names of the document as bits. */
+#include "runtime/caps.h"
+
+#include <linux/capability.h>
+#include <stdio.h>
+#include <strings.h>
+#include <sys/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "spec/base/log.h"
+#include "spec/base/str.h"
+
+uint64_t caps_held(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return 0;
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
+static uint64_t to_bits(char *const *names, size_t n, uint64_t held, struct str *left_out)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		cap_value_t cap;
+		if (cap_from_name(names[i], &cap) == 0 && cap >= 0 && cap < 64 &&
+			held & (1ull << cap)) {
+			bits |= 1ull << cap;
+			continue;
+		}
+		str_addf(left_out, "%s%s", left_out->len ? " " : "", names[i]);
+	}
+	return bits;
+}
+
+struct cap_words caps_from_spec(const struct capability_spec *spec, uint64_t held)
+{
+	automatic(str) struct str left_out = { 0 }, again = { 0 };
+
+	if (!spec)
+		return (struct cap_words){ 0 };
+	/* A name is nearly always in several sets: it is told once, of the first. */
+	struct cap_words words = {
+		.bounding = to_bits(spec->bounding, spec->n_bounding, held, &left_out),
+		.effective = to_bits(spec->effective, spec->n_effective, held, &again),
+		.permitted = to_bits(spec->permitted, spec->n_permitted, held, &again),
+		.inheritable = to_bits(spec->inheritable, spec->n_inheritable, held, &again),
+		.ambient = to_bits(spec->ambient, spec->n_ambient, held, &again),
+	};
+	if (left_out.len || again.len)
+		log_warn("ignoring unknown or unavailable capabilities: [%s]",
+			left_out.len ? left_out.data : again.data);
+	return words;
+}

@@ -1,0 +1,326 @@
+/* A container made, and taken back. */
+#include "runtime/container.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "cgroup/hierarchy.h"
+#include "cgroup/limits.h"
+#include "cgroup/stat.h"
+#include "runtime/hooks.h"
+#include "runtime/plan.h"
+#include "runtime/procfs.h"
+#include "runtime/status.h"
+#include "spec/base/fd.h"
+#include "spec/base/log.h"
+
+int container_reserve(const struct home *h, const char *id, struct container *ret, struct err *e)
+{
+	struct container c = CONTAINER_NONE;
+	int r = record_make(h, id, &c.dir, &c.journal, e);
+
+	if (r < 0)
+		return r;
+	c.home = h;
+	c.id = strdup(id);
+	*ret = c;
+	return c.id ? 0 : err_set(e, ENOMEM, "reserve '%s'", id);
+}
+
+/* How many levels of the path are not there: what cgroup_make() is about to make. */
+static unsigned missing_levels(int root, const char *path)
+{
+	autofree char *prefix = strdup(path);
+	unsigned missing = 0;
+
+	for (char *at = prefix; at && *at; missing++) {
+		autofd int fd =
+			openat(root, prefix + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0)
+			break;
+		at = strrchr(prefix, '/');
+		if (at == prefix)
+			at = NULL;
+		else
+			*at = '\0';
+	}
+	return missing;
+}
+
+/*
+ * Without a path of its own a container lives in /cowrun-ID, which names whose it is also where its
+ * record is damaged. The record names the group before it is made.
+ */
+static int make_cgroup(struct container *c, const struct create_options *o, struct err *e)
+{
+	const struct linux_spec *l = &c->spec->linux_;
+	const char *given = l->cgroups_path;
+
+	if (o->no_cgroup)
+		return 0;
+	int r = hierarchy_open(&c->root, e);
+	if (r < 0)
+		return r;
+	r = limits_check(c->root, &l->resources, e);
+	if (r < 0)
+		return r;
+	c->cgroup_path = given && *given ? str_format("%s%s", *given == '/' ? "" : "/", given)
+					 : str_format("/cowrun-%s", c->id);
+	if (!c->cgroup_path)
+		return err_set(e, ENOMEM, "name the cgroup");
+	unsigned made =
+		strchr(c->cgroup_path + 1, '/') ? missing_levels(c->root, c->cgroup_path) : 1;
+	r = record_add(c->journal, "cgroup", "%s", e, c->cgroup_path);
+	if (r == 0 && made != 1)
+		r = record_add(c->journal, "cgroup-made", "%u", e, made);
+	if (r == 0)
+		r = cgroup_make(c->root, c->cgroup_path, &l->resources, &c->cgroup, e);
+	if (r == 0)
+		r = limits_apply(c->cgroup.fd, &l->resources, e);
+	if (r == 0 && o->die_together)
+		r = limits_die_together(c->cgroup.fd, e);
+	return r;
+}
+
+static int write_config(const struct container *c, const char *config, size_t len, struct err *e)
+{
+	autofd int fd =
+		openat(c->dir, RECORD_CONFIG, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int r = fd < 0 ? -errno : fd_write_all(fd, config, len);
+
+	return r < 0 ? err_set(e, -r, "keep a copy of config.json") : 0;
+}
+
+/* The socket that `start` will connect to; reached by the record's directory, whatever its path. */
+static int start_socket(const struct container *c, struct err *e)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "/proc/self/fd/%d/" RECORD_SOCKET, c->dir);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 8) < 0)
+		return err_set(e, errno, "make the socket that waits for start");
+	return take_fd(&fd);
+}
+
+static int run_hooks(const struct container *c, const char *kind, const struct hook *hooks,
+	size_t n, enum state_status status, pid_t pid, struct err *e)
+{
+	automatic(str) struct str state = { 0 };
+
+	if (!n)
+		return 0;
+	state_text(c->spec, c->id, c->bundle, status, pid, &state);
+	if (!str_ok(&state))
+		return err_set(e, ENOMEM, "write the state for hooks");
+	return hooks_run(kind, hooks, n, state.data, c->bundle, e);
+}
+
+/* The first process is known: from here on the record can find it. */
+static int record_init(struct container *c, const struct create_options *o, struct err *e)
+{
+	struct process_mark mark;
+	char pid[24];
+	int r = mark_take(c->birth.pid, &mark);
+
+	if (r == -ESRCH) /* it died already: what it said, or its end, tells why */
+		return 0;
+	if (r < 0)
+		return err_set(e, -r, "look at process %d", (int)c->birth.pid);
+	r = record_add(
+		c->journal, "init", "%d %llu", e, (int)mark.pid, (unsigned long long)mark.start);
+	if (r < 0 || !o->pid_file)
+		return r;
+	snprintf(pid, sizeof(pid), "%d", (int)mark.pid);
+	r = fd_replace_file(AT_FDCWD, o->pid_file, pid, strlen(pid), 0644, e);
+	return r < 0 ? err_while(e, "pid file") : 0;
+}
+
+/* It said nothing and is gone, or never got to say READY. */
+static int tell_death(const struct container *c, struct err *e)
+{
+	char oom[CGROUP_OOM_TEXT] = "";
+	siginfo_t info = { 0 };
+
+	waitid(P_PIDFD, (id_t)c->birth.pidfd, &info, WEXITED | WNOWAIT);
+	if (c->cgroup.fd >= 0)
+		cgroup_oom_text(c->cgroup.fd, oom);
+	return err_say(e, ECHILD,
+		"the container's first process died while it was set up (%s %d)%s%s",
+		info.si_code == CLD_EXITED ? "exit status" : "signal", info.si_status,
+		*oom ? ": " : "", oom);
+}
+
+static int runtime_hooks(struct container *c, struct err *e)
+{
+	const struct hooks *h = &c->spec->hooks;
+	pid_t pid = c->birth.pid;
+	int r = run_hooks(c, "prestart", h->prestart, h->n_prestart, STATE_CREATED, pid, e);
+
+	return r < 0 ? r
+		     : run_hooks(c, "createRuntime", h->create_runtime, h->n_create_runtime,
+			       STATE_CREATED, pid, e);
+}
+
+/*
+ * The handshake of runtime/init/channel.h, to its end. `synced`: the child tells MOUNTED and waits;
+ * its last GO follows the one for that.
+ */
+static int accompany(
+	struct container *c, const struct create_options *o, bool synced, struct err *e)
+{
+	enum channel_type said;
+	int r = 0;
+
+	for (int goes = 0; r == 0; goes = 0) {
+		r = birth_next(&c->birth, &said, e);
+		if (r < 0)
+			return r;
+		if (said == CHANNEL_READY)
+			return 0;
+		if (said == CHANNEL_NEED_MAPS) {
+			r = procfs_write_maps(c->birth.pid, &c->spec->linux_, e);
+			goes = 1;
+		} else if (said == CHANNEL_FORKED) {
+			r = record_init(c, o, e);
+			goes = synced ? 0 : 1;
+		} else if (said == CHANNEL_MOUNTED) {
+			r = runtime_hooks(c, e);
+			goes = 2;
+		} else
+			return o->waits ? tell_death(c, e) : 0;
+		for (; r == 0 && goes; goes--)
+			r = birth_go(&c->birth, e);
+	}
+	return r;
+}
+
+static int describe(struct container *c, const struct create_options *o, struct err *e)
+{
+	struct timespec now;
+
+	c->bundle = realpath(o->bundle, NULL);
+	if (!c->bundle)
+		return err_set(e, errno, "open the bundle '%s'", o->bundle);
+	clock_gettime(CLOCK_REALTIME, &now);
+	int r = record_add(c->journal, "bundle", "%s", e, c->bundle);
+	if (r == 0)
+		r = record_add(
+			c->journal, "created", "%lld.%09ld", e, (long long)now.tv_sec, now.tv_nsec);
+	if (r == 0 && o->waits)
+		r = record_add(c->journal, "waits", "%s", e, "");
+	return r;
+}
+
+static int bear(struct container *c, const struct create_options *o, struct err *e)
+{
+	automatic(draft) struct draft d;
+	autofd int bundle = open(c->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct plan_inputs in = { .id = c->id,
+		.bundle = c->bundle,
+		.bundle_fd = bundle,
+		.rootfs = o->rootfs,
+		.cgroup = c->cgroup.fd,
+		.start_socket = -1,
+		.n_preserve = o->n_preserve,
+		.keyring = !o->no_keyring };
+	uint64_t flags = 0;
+
+	draft_begin(&d);
+	if (bundle < 0)
+		return err_set(e, errno, "open the bundle '%s'", c->bundle);
+	if (o->waits) {
+		in.start_socket = start_socket(c, e);
+		if (in.start_socket < 0)
+			return in.start_socket;
+	}
+	int r = plan_create(c->spec, &in, &d, &flags, e);
+	if (r == 0)
+		r = birth_begin(&d, flags, c->cgroup.fd, &c->birth, e);
+	if (r < 0)
+		return r;
+	bool forks = d.plan.flags & PLAN_FORK, synced = d.plan.flags & PLAN_SYNC_MOUNTED;
+	/* A child that forks is not yet the one to record: it will tell who is. */
+	if (!forks)
+		r = record_init(c, o, e);
+	if (r == 0 && !forks && !synced)
+		r = birth_go(&c->birth, e);
+	return r < 0 ? r : accompany(c, o, synced, e);
+}
+
+int container_create(struct container *c, const struct spec *spec, const char *config, size_t len,
+	const struct create_options *o, struct err *e)
+{
+	c->spec = spec;
+	int r = describe(c, o, e);
+	if (r == 0)
+		r = write_config(c, config, len, e);
+	if (r == 0)
+		r = make_cgroup(c, o, e);
+	if (r == 0)
+		r = bear(c, o, e);
+	if (r == 0 && !o->waits)
+		r = run_hooks(c, "poststart", spec->hooks.poststart, spec->hooks.n_poststart,
+			STATE_RUNNING, c->birth.pid, e);
+	if (r < 0) {
+		if (o->pid_file && c->birth.pid)
+			unlink(o->pid_file);
+		return r;
+	}
+	c->birth.over = true;
+	c->complete = true;
+	return 0;
+}
+
+static void forget(struct container *c)
+{
+	birth_done(&c->birth);
+	cgroup_done(&c->cgroup);
+	own_close(&c->dir);
+	own_close(&c->journal);
+	own_close(&c->root);
+	free(c->id);
+	free(c->cgroup_path);
+	free(c->bundle);
+	free(c->store);
+	*c = (struct container)CONTAINER_NONE;
+}
+
+int container_clear(struct container *c, struct err *e)
+{
+	const struct hooks *h = c->spec ? &c->spec->hooks : NULL;
+	struct err failed;
+
+	birth_done(&c->birth);
+	int r = c->cgroup_path && c->root >= 0 ? cgroup_remove(c->root, c->cgroup_path,
+							 c->cgroup.made ? c->cgroup.made : 1, e)
+					       : 0;
+	/* Whatever a poststop hook does, the container goes (runtime.md#lifecycle: warn, continue).
+	 */
+	if (h && h->n_poststop &&
+		run_hooks(c, "poststop", h->poststop, h->n_poststop, STATE_STOPPED, 0, &failed) < 0)
+		log_warn("%s", failed.text);
+	if (r == 0 && c->store)
+		r = container_remove_files(c->store, c->id, e);
+	if (r == 0)
+		r = record_remove(c->home, c->id, e);
+	return r;
+}
+
+void container_done(struct container *c)
+{
+	struct err e;
+
+	if (c->dir >= 0 && !c->complete && container_clear(c, &e) < 0)
+		log_warn("container '%s' is not wholly removed: %s (hint: delete --force)", c->id,
+			e.text);
+	forget(c);
+}

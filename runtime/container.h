@@ -1,0 +1,120 @@
+/*
+ * A container's life: the verbs, as `cowrun` and `cow` have them in common.
+ *
+ *	CREATING -> CREATED -> RUNNING <-> PAUSED -> STOPPED
+ *
+ * container_reserve() makes the record and holds its lock; container_create() makes the container
+ *of it; a `struct container` that is ended (container_done()) before that is over takes back all
+ *that was made. What exists afterwards is found again by id alone. Errors carry ERR_NO_CONTAINER
+ *and ERR_NOT_RUNNING where these are the cause.
+ */
+#ifndef RUNTIME_CONTAINER_H
+#define RUNTIME_CONTAINER_H
+
+#include <stdbool.h>
+
+#include "cgroup/cgroup.h"
+#include "runtime/birth.h"
+#include "runtime/record.h"
+#include "spec/spec.h"
+#include "spec/state.h"
+
+struct container {
+	const struct home *home;
+	char *id;
+	int dir, journal; /* the record's directory (locked) and journal */
+	int root;	  /* of the cgroup hierarchy */
+	struct cgroup cgroup;
+	char *cgroup_path;
+	struct birth birth; /* of its first process: our child */
+	char *bundle;	    /* absolute */
+	char *store;	    /* where its files are (overlay/stack.h); NULL: nowhere */
+	const struct spec *spec;
+	bool complete; /* container_done() leaves it be */
+};
+
+#define CONTAINER_NONE                                                                             \
+	{                                                                                          \
+		.dir = -1, .journal = -1, .root = -1, .cgroup = { .fd = -1 }, .birth = BIRTH_NONE  \
+	}
+
+struct create_options {
+	const char *bundle;   /* directory with config.json, as given */
+	const char *pid_file; /* NULL: none */
+	int rootfs;	      /* a detached mount, taken; -1: root.path of the spec */
+	int n_preserve;	      /* fds 3, 4, ... handed on */
+	bool waits;	      /* `create`: its program starts at container_start() */
+	bool no_cgroup;	      /* --cgroup-manager disabled */
+	bool no_keyring;
+	bool die_together; /* killed for want of memory, its group dies as a whole */
+};
+
+int container_reserve(const struct home *h, const char *id, struct container *ret, struct err *e);
+
+/*
+ * `spec` is borrowed for the life of `c`; `config` is its text, kept with the record. On return the
+ * container exists: its program runs, or (waits) is about to. On failure nothing of it is left but
+ * the record's directory, which container_done() removes.
+ */
+int container_create(struct container *c, const struct spec *spec, const char *config, size_t len,
+	const struct create_options *o, struct err *e);
+void container_done(struct container *c);
+DEFINE_AUTO(container, container_done)
+
+/* Removes what an ended container has: its group, files, record; runs its poststop hooks. */
+int container_clear(struct container *c, struct err *e);
+
+/* Its files, in a store; no error when there are none. */
+int container_remove_files(const char *store, const char *id, struct err *e);
+
+/* --- of a container that is found by its id ------------------------------------------------------
+ */
+
+/* What it is, from its record and the kernel; a damaged record counts as what is left of it. */
+enum state_status container_status(const struct home *h, const struct record *r);
+
+int container_start(const struct home *h, const char *id, struct err *e);
+/* `all`: every process of its group. */
+int container_kill(const struct home *h, const char *id, int signal, bool all, struct err *e);
+/* `force`: kills it first; then neither a missing container nor a damaged record is an error. */
+int container_delete(const struct home *h, const char *id, bool force, struct err *e);
+int container_freeze(const struct home *h, const char *id, bool frozen, struct err *e);
+
+/* The pids in it. The caller frees. */
+int container_processes(
+	const struct home *h, const char *id, pid_t **ret, size_t *ret_n, struct err *e);
+
+/* Its group, by its record: -ENOENT (no error text) when it has none. */
+int container_cgroup(const struct record *r, struct cgroup *ret);
+
+/* The config.json that it was created with. */
+int container_spec(const struct home *h, const char *id, struct spec *ret, struct err *e);
+
+struct exec_options {
+	const struct process_spec *process;
+	const char *pid_file;
+	int n_preserve;
+	bool ignore_paused;
+};
+
+/* A further process in it, our child. `ret`: its birth, over. */
+int container_exec(const struct home *h, const char *id, const struct exec_options *o,
+	struct birth *ret, struct err *e);
+
+/* How a process of ours ended. */
+struct outcome {
+	int status; /* exit status, or 128 + signal */
+	bool killed;
+	bool oom;      /* the kernel killed in its group for want of memory, and it was killed */
+	char why[160]; /* "out of memory (limit 32 MiB, peak 32 MiB)", else empty */
+};
+
+/*
+ * Waits for the process of a birth; the signals that we get meanwhile are passed on to it.
+ * `cgroup`: where to look for an OOM kill, -1 for nowhere. Call foreground_prepare() before the
+ * birth, so that no signal is lost.
+ */
+void foreground_prepare(void);
+int foreground_wait(const struct birth *b, int cgroup, struct outcome *ret, struct err *e);
+
+#endif

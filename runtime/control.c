@@ -1,0 +1,333 @@
+/* A container found by its id: started, signalled, frozen, deleted. */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "cgroup/hierarchy.h"
+#include "overlay/stack.h"
+#include "runtime/hooks.h"
+#include "runtime/status.h"
+#include "spec/base/fd.h"
+#include "spec/base/log.h"
+
+#define KILL_TIMEOUT_MS 10000
+#define FREEZE_TIMEOUT_MS 10000
+
+static const char *status_name(enum state_status s)
+{
+	return enum_name_of(state_status_names, s);
+}
+
+int container_spec(const struct home *h, const char *id, struct spec *ret, struct err *e)
+{
+	autofd int dir =
+		h->fd < 0 ? -1 : openat(h->fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir < 0)
+		return err_say(e, ERR_NO_CONTAINER, "container '%s' does not exist (in '%s')", id,
+			h->path);
+	int r = spec_load(dir, RECORD_CONFIG, ret, e);
+	return r < 0 ? err_while(e, "container '%s'", id) : 0;
+}
+
+int container_cgroup(const struct record *r, struct cgroup *ret)
+{
+	struct err ignored;
+	autofd int root = -1;
+
+	if (!r->cgroup)
+		return -ENOENT;
+	int bad = hierarchy_open(&root, &ignored);
+	return bad < 0 ? bad : cgroup_open(root, r->cgroup, ret, &ignored);
+}
+
+/* A connection to the init that waits to be started. -errno. */
+static int connect_start(int dir)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "/proc/self/fd/%d/" RECORD_SOCKET, dir);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+/*
+ * Created or running? The socket knows: once its init has executed the program, nobody listens any
+ * more, whether or not `start` lived to write it down.
+ */
+static bool still_waits(const struct home *h, const struct record *r)
+{
+	if (!r->waits || r->started)
+		return false;
+	autofd int dir = openat(h->fd, r->id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autofd int fd = dir < 0 ? -1 : connect_start(dir);
+	return fd >= 0;
+}
+
+enum state_status container_status(const struct home *h, const struct record *r)
+{
+	struct cgroup group = CGROUP_NONE;
+
+	if (!r->init.pid)
+		return STATE_CREATING;
+	if (!mark_is_alive(&r->init))
+		return STATE_STOPPED;
+	if (still_waits(h, r))
+		return STATE_CREATED;
+	bool frozen = container_cgroup(r, &group) == 0 && cgroup_is_frozen(group.fd) > 0;
+	cgroup_done(&group);
+	return frozen ? STATE_PAUSED : STATE_RUNNING;
+}
+
+/* The lock, and the record under it. */
+static int lock_and_read(
+	const struct home *h, const char *id, int *ret_dir, struct record *ret, struct err *e)
+{
+	int r = record_lock(h, id, ret_dir, e);
+
+	return r < 0 ? r : record_read(h, id, ret, e);
+}
+
+static int run_hooks(const struct spec *spec, const struct record *record, const char *kind,
+	const struct hook *hooks, size_t n, enum state_status status, struct err *e)
+{
+	automatic(str) struct str state = { 0 };
+
+	if (!n)
+		return 0;
+	pid_t pid = status == STATE_STOPPED ? 0 : record->init.pid;
+	state_text(spec, record->id, record->bundle, status, pid, &state);
+	return hooks_run(kind, hooks, n, state.data, record->bundle, e);
+}
+
+static int refuse_start(const char *id, enum state_status status, struct err *e)
+{
+	if (status == STATE_STOPPED)
+		return err_say(
+			e, ERR_NOT_RUNNING, "cannot start container '%s': it has stopped", id);
+	return err_say(e, ERR_NOT_RUNNING, "cannot start container '%s': it is %s already", id,
+		status_name(status));
+}
+
+int container_start(const struct home *h, const char *id, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	automatic(spec) struct spec spec = { 0 };
+	autofd int dir = -1;
+	int r = lock_and_read(h, id, &dir, &record, e);
+
+	if (r < 0)
+		return r;
+	enum state_status status = container_status(h, &record);
+	if (status != STATE_CREATED)
+		return refuse_start(id, status, e);
+	autofd int start = connect_start(dir);
+	if (start < 0)
+		return err_set(e, -start, "start container '%s'", id);
+	r = birth_hear_start(start, e);
+	if (r < 0)
+		return err_while(e, "start container '%s'", id);
+	autofd int journal = record_open_journal(dir, e);
+	r = journal < 0 ? journal : record_add(journal, "started", "%s", e, "");
+	unlinkat(dir, RECORD_SOCKET, 0);
+	if (r == 0)
+		r = container_spec(h, id, &spec, e);
+	if (r == 0)
+		r = run_hooks(&spec, &record, "poststart", spec.hooks.poststart,
+			spec.hooks.n_poststart, STATE_RUNNING, e);
+	/* runtime.md#lifecycle: a poststart hook that fails fails the start, and stops the
+	 * container. */
+	struct err ignored;
+	if (r < 0)
+		container_kill(h, id, SIGKILL, true, &ignored);
+	return r;
+}
+
+static int kill_group(const struct record *record, int signal, struct err *e)
+{
+	struct cgroup group = CGROUP_NONE;
+	autofree pid_t *pids = NULL;
+	size_t n = 0;
+	int r = container_cgroup(record, &group);
+
+	if (r < 0)
+		return err_say(e, ERR_NOT_RUNNING,
+			"cannot signal all of container '%s': it has no cgroup", record->id);
+	if (signal == SIGKILL)
+		r = cgroup_kill(group.fd, e);
+	else
+		r = cgroup_processes(group.fd, true, &pids, &n, e);
+	/* A number from the group's list is somebody in the group as long as he lives; should he
+	 * die now and his number be given away at once, the newcomer is spared by looking again. */
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct process_mark mark;
+		autofd int pidfd = mark_take(pids[i], &mark) == 0 ? mark_open(&mark) : -1;
+		if (pidfd >= 0)
+			pidfd_send_signal(pidfd, signal, NULL, 0);
+	}
+	cgroup_done(&group);
+	return r;
+}
+
+int container_kill(const struct home *h, const char *id, int signal, bool all, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	int r = record_read(h, id, &record, e);
+
+	if (r < 0)
+		return r;
+	if (all)
+		return kill_group(&record, signal, e);
+	autofd int pidfd = mark_open(&record.init);
+	if (pidfd < 0)
+		return err_say(
+			e, ERR_NOT_RUNNING, "container not running: '%s': no such process", id);
+	if (pidfd_send_signal(pidfd, signal, NULL, 0) < 0)
+		return err_set(e, errno, "send signal %d to container '%s'", signal, id);
+	return 0;
+}
+
+/* By pidfd, for containers without a group. */
+static int kill_and_wait(const struct record *record, struct err *e)
+{
+	autofd int pidfd = mark_open(&record->init);
+
+	if (pidfd < 0)
+		return 0;
+	pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	if (poll(&p, 1, KILL_TIMEOUT_MS) == 0)
+		return err_say(e, EBUSY, "kill container '%s': process %d does not end", record->id,
+			(int)record->init.pid);
+	return 0;
+}
+
+/* Where the record is damaged the group is found by the name that we give. */
+static int remove_cgroup(const struct record *record, const char *id, struct err *e)
+{
+	autofd int root = -1;
+	autofree char *usual = str_format("/cowrun-%s", id);
+	struct err ignored;
+	bool named = record->cgroup;
+
+	if (!named && record->created.tv_sec)
+		return 0;
+	if (hierarchy_open(&root, &ignored) < 0 || !usual)
+		return 0;
+	return cgroup_remove(root, named ? record->cgroup : usual,
+		record->cgroup_made ? record->cgroup_made : 1, e);
+}
+
+int container_remove_files(const char *path, const char *id, struct err *e)
+{
+	automatic(store) struct store store = STORE_NONE;
+	int r = store_open(path, STORE_READ, &store, e);
+
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : stack_remove(&store, id, e);
+}
+
+static int remove_resources(const struct record *record, const char *id, struct err *e)
+{
+	int r = kill_and_wait(record, e);
+
+	if (r == 0)
+		r = remove_cgroup(record, id, e);
+	if (r == 0 && record->store)
+		r = container_remove_files(record->store, id, e);
+	return r;
+}
+
+static int refuse_delete(
+	const struct home *h, const struct record *record, bool force, struct err *e)
+{
+	enum state_status status = container_status(h, record);
+
+	if (force || status == STATE_STOPPED || status == STATE_CREATED || status == STATE_CREATING)
+		return 0;
+	return err_say(e, ERR_NOT_RUNNING, "cannot delete container '%s' that is not stopped: %s",
+		record->id, status_name(status));
+}
+
+int container_delete(const struct home *h, const char *id, bool force, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	automatic(spec) struct spec spec = { 0 };
+	autofd int dir = -1;
+	struct err ignored;
+	int r = lock_and_read(h, id, &dir, &record, e);
+
+	if (r == -ERR_NO_CONTAINER)
+		return force ? 0 : r;
+	if (r < 0 && !(force && r == -ERR_DAMAGED))
+		return r;
+	r = refuse_delete(h, &record, force, e);
+	if (r == 0)
+		r = remove_resources(&record, id, e);
+	if (r < 0)
+		return r;
+	if (record.bundle && container_spec(h, id, &spec, &ignored) == 0 &&
+		run_hooks(&spec, &record, "poststop", spec.hooks.poststop, spec.hooks.n_poststop,
+			STATE_STOPPED, &ignored) < 0)
+		log_warn("%s", ignored.text);
+	return record_remove(h, id, e);
+}
+
+int container_freeze(const struct home *h, const char *id, bool frozen, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	struct cgroup group = CGROUP_NONE;
+	autofd int dir = -1;
+	int r = lock_and_read(h, id, &dir, &record, e);
+
+	if (r < 0)
+		return r;
+	enum state_status status = container_status(h, &record);
+	if (frozen && status != STATE_RUNNING && status != STATE_CREATED)
+		return err_say(e, ERR_NOT_RUNNING,
+			"cannot pause container '%s': container not running: %s", id,
+			status_name(status));
+	if (!frozen && status != STATE_PAUSED)
+		return err_say(e, ERR_NOT_RUNNING,
+			"cannot resume container '%s': container not paused: %s", id,
+			status_name(status));
+	if (container_cgroup(&record, &group) < 0)
+		return err_say(
+			e, ERR_NOT_RUNNING, "cannot pause container '%s': it has no cgroup", id);
+	r = cgroup_freeze(group.fd, frozen, FREEZE_TIMEOUT_MS, e);
+	cgroup_done(&group);
+	return r;
+}
+
+int container_processes(
+	const struct home *h, const char *id, pid_t **ret, size_t *ret_n, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	struct cgroup group = CGROUP_NONE;
+	int r = record_read(h, id, &record, e);
+
+	if (r < 0)
+		return r;
+	if (container_cgroup(&record, &group) == 0) {
+		r = cgroup_processes(group.fd, true, ret, ret_n, e);
+		cgroup_done(&group);
+		return r;
+	}
+	/* Without a group only the first process is known. */
+	bool alive = mark_is_alive(&record.init);
+	pid_t *only = calloc(1, sizeof(*only));
+	if (!only)
+		return err_set(e, ENOMEM, "list the processes of '%s'", id);
+	*only = record.init.pid;
+	*ret = only;
+	*ret_n = alive ? 1 : 0;
+	return 0;
+}

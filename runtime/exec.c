@@ -1,0 +1,103 @@
+/* A further process in a container that lives. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "runtime/container.h"
+#include "runtime/plan.h"
+#include "spec/base/fd.h"
+
+static int write_pid(const char *path, pid_t pid, struct err *e)
+{
+	char text[24];
+
+	if (!path)
+		return 0;
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	int r = fd_replace_file(AT_FDCWD, path, text, strlen(text), 0644, e);
+	return r < 0 ? err_while(e, "pid file") : 0;
+}
+
+static int check_status(
+	const struct home *h, const struct record *record, bool ignore_paused, struct err *e)
+{
+	enum state_status status = container_status(h, record);
+
+	if (status == STATE_PAUSED && !ignore_paused)
+		return err_say(e, ERR_NOT_RUNNING,
+			"cannot exec in a paused container (use --ignore-paused to override)");
+	if (status == STATE_STOPPED || status == STATE_CREATING)
+		return err_say(e, ERR_NOT_RUNNING,
+			"cannot exec in container '%s': container not running: %s", record->id,
+			enum_name_of(state_status_names, (int)status));
+	return 0;
+}
+
+/*
+ * exec's child joins and forks: it tells FORKED, and everything that can fail comes after. The pid
+ * file is written before the program runs, and is not there when it does not.
+ */
+static int accompany(struct birth *b, const struct exec_options *o, struct err *e)
+{
+	enum channel_type said;
+
+	for (;;) {
+		int r = birth_next(b, &said, e);
+		if (r == 0 && said == CHANNEL_FORKED) {
+			r = write_pid(o->pid_file, b->pid, e);
+			if (r == 0)
+				r = birth_go(b, e);
+		} else if (r == 0)
+			return 0;
+		if (r < 0)
+			return r;
+	}
+}
+
+int container_exec(const struct home *h, const char *id, const struct exec_options *o,
+	struct birth *ret, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	automatic(spec) struct spec spec = { 0 };
+	automatic(draft) struct draft d;
+	automatic(birth) struct birth b = BIRTH_NONE;
+	struct cgroup group = CGROUP_NONE;
+
+	draft_begin(&d);
+	int r = record_read(h, id, &record, e);
+	if (r == 0)
+		r = check_status(h, &record, o->ignore_paused, e);
+	if (r == 0)
+		r = container_spec(h, id, &spec, e);
+	if (r < 0)
+		return r;
+	struct exec_inputs in = { .spec = &spec,
+		.process = o->process ? o->process : spec.process,
+		.id = id,
+		.pidfd = mark_open(&record.init),
+		.n_preserve = o->n_preserve };
+	if (in.pidfd < 0)
+		return err_say(e, ERR_NOT_RUNNING,
+			"cannot exec in container '%s': container not running", id);
+	r = plan_exec(&in, &d, e);
+	if (r == 0 && record.cgroup && container_cgroup(&record, &group) < 0)
+		r = err_say(e, ERR_NOT_RUNNING,
+			"cannot exec in container '%s': its cgroup '%s' is gone", id,
+			record.cgroup);
+	if (r == 0)
+		r = birth_begin(&d, 0, group.fd, &b, e);
+	cgroup_done(&group);
+	if (r == 0)
+		r = accompany(&b, o, e);
+	if (r < 0) {
+		if (o->pid_file)
+			unlink(o->pid_file);
+		return r;
+	}
+	b.over = true;
+	*ret = b;
+	b = (struct birth)BIRTH_NONE;
+	return 0;
+}

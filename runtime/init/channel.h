@@ -1,0 +1,62 @@
+/*
+ * The handshake, both sides of it: the one place that tells who waits for whom.
+ *
+ * The channel is a stream socket. Each message is a header and `len` bytes. A side that sees it
+ *closed knows that the other is gone: a child before its execve() then leaves at once, so that a
+ *creator that is killed leaves no half-born container.
+ *
+ *	parent (runtime/birth.c)                child (runtime/init/init.c)
+ *	clone3 into the cgroup, execve of the sealed init  ──►
+ *	PLAN with the fds                       ──►  reads it whole
+ *	                                             [PLAN_USERNS: unshares]
+ *	writes uid_map, gid_map                ◄──  NEED_MAPS
+ *	GO                                      ──►
+ *	                                             [PLAN_FORK: forks; the parent gets the sibling]
+ *	takes over the new pid                 ◄──  FORKED { pid }
+ *	                                             ... root, mounts, devices
+ *	[createRuntime hooks]                  ◄──  [PLAN_SYNC_MOUNTED: MOUNTED]
+ *	[GO]                                    ──►
+ *	                                             ... createContainer hooks, pivot_root, masks,
+ *identity records the pid, GO                     ──►  waits for GO: nothing foreign runs before
+ *the record returns from `create`                  ◄──  [PLAN_SYNC_READY: READY; then accepts on
+ *the start socket and takes GO from there: `start`] end of file: it runs                   ◄──
+ *startContainer hooks, execve (the channel closes) the failure, whole                     ◄──  or
+ *FAILED { failure } at any point, and _exit
+ *
+ * The PLAN lies in the socket before the clone where it fits unread (two wake-ups less), else it
+ * follows. The last GO may be sent at any time; the child meets it when it gets there. `exec` has
+ *the same order with fewer steps.
+ */
+#ifndef RUNTIME_INIT_CHANNEL_H
+#define RUNTIME_INIT_CHANNEL_H
+
+#include <stdint.h>
+
+#define CHANNEL_FD 3		    /* where the child finds it */
+#define CHANNEL_FDS_PER_MESSAGE 250 /* SCM_MAX_FD is 253 */
+
+enum channel_type {
+	CHANNEL_PLAN =
+		1, /* `len` bytes of struct init_plan; fds in this and in FDS messages before it */
+	CHANNEL_FDS,
+	CHANNEL_GO,
+	CHANNEL_NEED_MAPS,
+	CHANNEL_FORKED, /* uint32_t pid, in the parent's pid namespace */
+	CHANNEL_MOUNTED,
+	CHANNEL_READY,
+	CHANNEL_FAILED, /* struct failure */
+};
+
+struct channel_header {
+	uint32_t type, len;
+};
+
+/* What went wrong, in words; `code` is an errno whose reason the parent adds, or an enum err_code.
+ */
+struct failure {
+	int32_t code;
+	uint32_t reasoned; /* the text says the reason itself */
+	char text[760];
+};
+
+#endif

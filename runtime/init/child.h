@@ -1,0 +1,82 @@
+/*
+ * The child: a process between its clone and its execve, performing a plan.
+ *
+ * A step that cannot be done ends the process: it reports over the channel and leaves, it never
+ * unwinds. What it had made (mounts, namespaces) goes with it; what the host must undo, the parent
+ * knows from its record.
+ */
+#ifndef RUNTIME_INIT_CHILD_H
+#define RUNTIME_INIT_CHILD_H
+
+#include <stdbool.h>
+
+#include "runtime/init/channel.h"
+#include "runtime/init/plan.h"
+#include "runtime/init/sys.h"
+
+struct child {
+	struct init_plan *plan; /* the block, ours to change */
+	int fds[PLAN_FDS_MAX];	/* by slot */
+	int n_fds;
+	int channel; /* to the parent, later to `start`; -1 once neither listens */
+	int root;    /* the container's root, O_PATH; -1 before rootfs and for exec */
+	const char *step;
+};
+
+/* Says what was attempted and why it failed (code: errno, its reason is added by the parent). */
+_Noreturn void child_fail(struct child *c, int code, const char *format, ...);
+/* The same where the text says the reason itself. */
+_Noreturn void child_refuse(struct child *c, int code, const char *format, ...);
+
+/* Texts and lists of the plan. */
+static inline const char *child_text(const struct child *c, place at)
+{
+	return at ? (const char *)c->plan + at : NULL;
+}
+
+static inline void *child_list(const struct child *c, place at)
+{
+	return (char *)c->plan + at;
+}
+
+static inline int child_fd(const struct child *c, int32_t slot)
+{
+	return slot >= 0 && slot < c->n_fds ? c->fds[slot] : -1;
+}
+
+/* channel.c */
+void channel_receive_plan(struct child *c);
+void channel_send(struct child *c, enum channel_type type, const void *payload, uint32_t len);
+void channel_wait_go(struct child *c);
+/* For `create`: says READY, then takes the next GO from whoever connects to the start socket. */
+void channel_wait_start(struct child *c);
+
+/* The steps, each in the file of its noun. */
+void namespaces_enter(struct child *c);
+void session_begin(struct child *c);
+void loopback_raise(struct child *c);
+void names_set(struct child *c);
+void root_attach(struct child *c);
+void mounts_perform(struct child *c);
+void devices_make(struct child *c);
+void cwd_make(struct child *c);
+void mounted_tell(struct child *c);
+void create_hooks_run(struct child *c);
+void root_pivot(struct child *c);
+void sysctl_write(struct child *c);
+void masks_apply(struct child *c);
+void limits_set(struct child *c);
+void identity_take(struct child *c);
+void cwd_enter(struct child *c);
+void program_find(struct child *c);
+void start_wait(struct child *c);
+void start_hooks_run(struct child *c);
+_Noreturn void program_run(struct child *c);
+
+/* target.c: a place in the container's root to mount on, made where it is missing. */
+int target_open(struct child *c, const char *what, const char *path, uint32_t flags);
+/* An O_PATH fd of `path` below the root, symlinks resolved inside of it; -errno. */
+int target_find(const struct child *c, const char *path, uint64_t resolve);
+void target_attach(struct child *c, const char *what, int tree, int target, const char *path);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * The child's side of a birth.
+ *
+ * Theory of operation. The parent clones with CLONE_VM | CLONE_VFORK into the container's cgroup
+ * and new namespaces, and executes this program from a sealed memfd: so the process that becomes
+ * the container never had the parent's memory, its /proc/PID/exe is no file of the host
+ * (CVE-2019-5736), and the parent's page tables are never copied. It is undumpable before it joins
+ * or makes anything that others can see (CVE-2016-9962). Then it takes the plan from the channel
+ * and performs init_steps[] in order; a step that the plan does not ask for does nothing. It has no
+ * libc: no allocation, no name service, nothing that could be loaded from inside a container.
+ */
+#include "runtime/init/child.h"
+#include "runtime/init/text.h"
+
+#include <linux/prctl.h>
+
+struct init_step {
+	const char *name; /* what messages begin with; NULL: the message says it all */
+	void (*perform)(struct child *c);
+};
+
+static const struct init_step init_steps[] = {
+	{ "namespaces", namespaces_enter },
+	{ "session", session_begin },
+	{ "network", loopback_raise },
+	{ "names", names_set },
+	{ "root", root_attach },
+	{ "mounts", mounts_perform },
+	{ "devices", devices_make },
+	{ "cwd", cwd_make },
+	{ "mounted", mounted_tell },
+	{ "hooks", create_hooks_run },
+	{ "pivot", root_pivot },
+	{ "sysctl", sysctl_write },
+	{ "masks", masks_apply },
+	{ "limits", limits_set },
+	/* The seccomp filter of a process without no_new_privs has its place here: it needs
+	 * CAP_SYS_ADMIN, which goes next. */
+	{ "identity", identity_take },
+	{ "cwd", cwd_enter },
+	{ "program", program_find },
+	{ "start", start_wait },
+	{ "hooks", start_hooks_run },
+};
+
+static struct child self;
+
+_Noreturn void init_main(void);
+
+_Noreturn void init_main(void)
+{
+	static const uint64_t no_signals;
+
+	sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	/* The parent blocks signals to read them as a file; the program shall not inherit that. */
+	sys(rt_sigprocmask, 2 /* SIG_SETMASK */, &no_signals, 0, sizeof(no_signals));
+	self.channel = CHANNEL_FD;
+	self.root = -1;
+	sys(fcntl, CHANNEL_FD, 2 /* F_SETFD */, 1 /* FD_CLOEXEC */);
+	channel_receive_plan(&self);
+	for (size_t i = 0; i < sizeof(init_steps) / sizeof(init_steps[0]); i++) {
+		self.step = init_steps[i].name;
+		init_steps[i].perform(&self);
+	}
+	program_run(&self);
+}
+
+/* The kernel jumps here with argc at the stack pointer; a C function wants it aligned and called.
+ */
+#ifdef __x86_64__
+__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall init_main\n\thlt\n");
+#else
+__asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tb init_main\n");
+#endif

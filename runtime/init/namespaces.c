@@ -1,0 +1,119 @@
+/* Namespaces on the child's side: join, make, fork; session, keyring, names, the loopback device.
+ */
+#include <linux/keyctl.h>
+#include <linux/if.h>
+#include <sys/socket.h>
+
+#include "runtime/init/child.h"
+#include "runtime/init/text.h"
+
+static void join_all(struct child *c)
+{
+	const struct plan_join *joins = child_list(c, c->plan->joins);
+
+	for (uint32_t i = 0; i < c->plan->n_joins; i++) {
+		long r = sys(setns, child_fd(c, joins[i].slot), joins[i].flags);
+		if (r < 0)
+			child_fail(c, (int)r, "join the namespaces");
+		/* In a user namespace that we joined we are whoever its map makes of us: be its
+		 * root. */
+		if (joins[i].flags & CLONE_NEWUSER)
+			if (sys(setresgid, 0, 0, 0) < 0 || sys(setresuid, 0, 0, 0) < 0)
+				child_refuse(c, EPERM,
+					"join the user namespace: it does not map its own root");
+		sys(close, child_fd(c, joins[i].slot));
+	}
+}
+
+/*
+ * The parent writes the maps: it has the privilege in the namespace above, and a verified procfs.
+ * Everything made after this belongs to the new user namespace.
+ */
+static void unshare_user(struct child *c)
+{
+	long r = sys(unshare, CLONE_NEWUSER);
+
+	if (r < 0)
+		child_fail(c, (int)r, "make a user namespace");
+	channel_send(c, CHANNEL_NEED_MAPS, NULL, 0);
+	channel_wait_go(c);
+	if ((r = sys(setresgid, 0, 0, 0)) < 0 || (r = sys(setresuid, 0, 0, 0)) < 0)
+		child_fail(
+			c, (int)r, "become root of the user namespace (is container id 0 mapped?)");
+}
+
+/*
+ * A joined or new pid namespace begins with the next child. CLONE_PARENT makes it our sibling, so
+ * that the parent waits for it as for any; we say its number and leave.
+ */
+static void fork_sibling(struct child *c)
+{
+	struct clone_args args = { .flags = CLONE_PARENT | c->plan->unshare };
+	long pid = sys(clone3, &args, sizeof(args));
+
+	if (pid < 0)
+		child_fail(c, (int)pid, "fork into the namespaces");
+	if (pid == 0)
+		return;
+	uint32_t number = (uint32_t)pid;
+	channel_send(c, CHANNEL_FORKED, &number, sizeof(number));
+	for (;;)
+		sys(exit_group, 0);
+}
+
+void namespaces_enter(struct child *c)
+{
+	long r;
+
+	join_all(c);
+	if (c->plan->flags & PLAN_USERNS)
+		unshare_user(c);
+	if (c->plan->flags & PLAN_FORK)
+		fork_sibling(c);
+	else if (c->plan->unshare && (r = sys(unshare, c->plan->unshare)) < 0)
+		child_fail(c, (int)r, "make the namespaces");
+	/* Rooted where we are: so not by clone3, which knows the cgroup of the creator
+	 * (cgroup_namespaces(7)). */
+	if (c->plan->flags & PLAN_CGROUPNS && (r = sys(unshare, CLONE_NEWCGROUP)) < 0)
+		child_fail(c, (int)r, "make a cgroup namespace");
+}
+
+void session_begin(struct child *c)
+{
+	if (c->plan->flags & PLAN_SETSID)
+		sys(setsid);
+	if (!(c->plan->flags & PLAN_KEYRING))
+		return;
+	long r = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, child_text(c, c->plan->keyring));
+	if (r < 0 && r != -ENOSYS)
+		child_fail(c, (int)r, "make the session keyring '%s'",
+			child_text(c, c->plan->keyring));
+}
+
+void loopback_raise(struct child *c)
+{
+	struct ifreq request;
+
+	if (!(c->plan->flags & PLAN_LOOPBACK))
+		return;
+	memset(&request, 0, sizeof(request));
+	memcpy(request.ifr_name, "lo", 3);
+	request.ifr_flags = IFF_UP | IFF_RUNNING;
+	long fd = sys(socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	long r = fd < 0 ? fd : sys(ioctl, fd, 0x8914 /* SIOCSIFFLAGS */, &request);
+	if (r < 0)
+		child_fail(c, (int)r, "bring up 'lo'");
+	sys(close, fd);
+}
+
+void names_set(struct child *c)
+{
+	const char *host = child_text(c, c->plan->hostname);
+	const char *domain = child_text(c, c->plan->domainname);
+	long r;
+
+	if (host && (r = sys(sethostname, host, strlen(host))) < 0)
+		child_fail(c, (int)r, "set the host name '%s'", host);
+	if (domain && (r = sys(setdomainname, domain, strlen(domain))) < 0)
+		child_fail(c, (int)r, "set the domain name '%s'", domain);
+}

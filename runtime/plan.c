@@ -1,0 +1,305 @@
+/* From documents to a plan: namespaces, knobs, identity, program, hooks. */
+#include "runtime/plan.h"
+
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+
+#include "runtime/caps.h"
+#include "runtime/procfs.h"
+#include "spec/state.h"
+
+/* Opens a namespace by path; it must be of the type that it is listed as. */
+static int open_namespace(const struct namespace_spec *ns, size_t i, struct err *e)
+{
+	autofd int fd = open(ns->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	const char *name = enum_name_of(namespace_names, ns->type);
+
+	if (fd < 0)
+		return err_set(e, errno, "linux.namespaces[%zu]: open '%s'", i, ns->path);
+	int type = ioctl(fd, NS_GET_NSTYPE);
+	if (type != ns->type)
+		return err_say(e, EINVAL, "linux.namespaces[%zu]: '%s' is not a %s namespace", i,
+			ns->path, name);
+	return take_fd(&fd);
+}
+
+/* A user namespace is joined before all others, which may belong to it. */
+static int join_namespaces(
+	const struct linux_spec *l, struct draft *d, uint64_t *ret_joined, struct err *e)
+{
+	struct plan_join joins[8];
+	uint32_t n = 0;
+	uint64_t joined = 0;
+
+	for (int user = 1; user >= 0; user--)
+		for (size_t i = 0; i < l->n_namespaces && n < 8; i++) {
+			const struct namespace_spec *ns = &l->namespaces[i];
+			if (!ns->path || (ns->type == CLONE_NEWUSER) != user)
+				continue;
+			int fd = open_namespace(ns, i, e);
+			if (fd < 0)
+				return fd;
+			joins[n++] = (struct plan_join){ draft_fd(d, fd), (uint32_t)ns->type };
+			joined |= (uint64_t)ns->type;
+		}
+	d->plan.n_joins = n;
+	d->plan.joins = draft_list(d, joins, n * sizeof(joins[0]));
+	*ret_joined = joined;
+	return 0;
+}
+
+/*
+ * Without a user namespace and without joining a pid namespace, clone3() makes all of them at once.
+ * Otherwise the child does, step by step: what it makes must belong to the user namespace, and a
+ * pid namespace begins with the next fork.
+ */
+static int plan_namespaces(
+	const struct spec *spec, struct draft *d, uint64_t *ret_flags, struct err *e)
+{
+	const struct linux_spec *l = &spec->linux_;
+	uint64_t fresh = 0, joined = 0;
+
+	for (size_t i = 0; i < l->n_namespaces; i++)
+		if (!l->namespaces[i].path)
+			fresh |= (uint64_t)l->namespaces[i].type;
+	int r = join_namespaces(l, d, &joined, e);
+	if (r < 0)
+		return r;
+	if (fresh & CLONE_NEWCGROUP)
+		d->plan.flags |= PLAN_CGROUPNS;
+	if (fresh & CLONE_NEWNET)
+		d->plan.flags |= PLAN_LOOPBACK;
+	uint64_t user = (fresh | joined) & CLONE_NEWUSER;
+	fresh &= ~(uint64_t)CLONE_NEWCGROUP;
+	if (!user && !(joined & CLONE_NEWPID)) {
+		*ret_flags = fresh;
+		return 0;
+	}
+	if (fresh & CLONE_NEWUSER)
+		d->plan.flags |= PLAN_USERNS;
+	d->plan.flags |= PLAN_FORK;
+	d->plan.unshare = (uint32_t)(fresh & ~(uint64_t)CLONE_NEWUSER);
+	*ret_flags = 0;
+	return 0;
+}
+
+static int plan_knobs(const struct spec *spec, struct draft *d, struct err *e)
+{
+	const struct linux_spec *l = &spec->linux_;
+	autofree struct plan_pair *pairs = calloc(l->n_sysctl + 1, sizeof(*pairs));
+
+	if (!pairs)
+		return err_set(e, ENOMEM, "draw up the sysctls");
+	for (size_t i = 0; i < l->n_sysctl; i++) {
+		autofree char *key = strdup(l->sysctl[i].key);
+		/* net.ipv4.x and net/ipv4/x are one name; with a '/' in it, dots are part of words
+		 * (sysctl.d(5): interface names have them). */
+		if (key && !strchr(key, '/'))
+			for (char *c = key; *c; c++)
+				if (*c == '.')
+					*c = '/';
+		pairs[i] =
+			(struct plan_pair){ draft_text(d, key), draft_text(d, l->sysctl[i].value) };
+	}
+	d->plan.n_sysctl = (uint32_t)l->n_sysctl;
+	d->plan.sysctl = draft_list(d, pairs, l->n_sysctl * sizeof(*pairs));
+	d->plan.hostname = draft_text(d, spec->hostname);
+	d->plan.domainname = draft_text(d, spec->domainname);
+	return 0;
+}
+
+static int plan_limits(const struct process_spec *p, struct draft *d, struct err *e)
+{
+	autofree struct plan_rlimit *limits = calloc(p->n_rlimits + 1, sizeof(*limits));
+	char score[24];
+
+	if (!limits)
+		return err_set(e, ENOMEM, "draw up the rlimits");
+	for (size_t i = 0; i < p->n_rlimits; i++)
+		limits[i] = (struct plan_rlimit){ .resource = (uint32_t)p->rlimits[i].type - 1,
+			.soft = p->rlimits[i].soft,
+			.hard = p->rlimits[i].hard };
+	d->plan.n_rlimits = (uint32_t)p->n_rlimits;
+	d->plan.rlimits = draft_list(d, limits, p->n_rlimits * sizeof(*limits));
+	if (p->oom_score_adj.set) {
+		snprintf(score, sizeof(score), "%lld", (long long)p->oom_score_adj.value);
+		d->plan.oom_score_adj = draft_text(d, score);
+	}
+	if (d->plan.proc >= 0 || (!p->oom_score_adj.set && !d->plan.n_sysctl))
+		return 0;
+	int proc = procfs_open(e);
+	if (proc < 0)
+		return proc;
+	d->plan.proc = draft_fd(d, proc);
+	return 0;
+}
+
+static void plan_identity(const struct process_spec *p, bool in_user_namespace, struct draft *d)
+{
+	struct cap_words caps =
+		caps_from_spec(p->capabilities, in_user_namespace ? ~0ull : caps_held());
+	struct init_plan *plan = &d->plan;
+
+	plan->uid = p->user.uid;
+	plan->gid = p->user.gid;
+	plan->umask = p->user.umask.set ? (uint32_t)p->user.umask.value : 0022;
+	plan->n_gids = (uint32_t)p->user.n_gids;
+	plan->gids = draft_list(d, p->user.gids, p->user.n_gids * sizeof(uint32_t));
+	plan->caps_bounding = caps.bounding;
+	plan->caps_effective = caps.effective;
+	plan->caps_permitted = caps.permitted;
+	plan->caps_inheritable = caps.inheritable;
+	plan->caps_ambient = caps.ambient;
+	plan->flags |= PLAN_SET_CAPS | (p->no_new_privileges ? PLAN_NO_NEW_PRIVS : 0u);
+}
+
+static const char *environment_value(const struct process_spec *p, const char *name)
+{
+	size_t n = strlen(name);
+
+	/* The last one wins, as it does for the program's own getenv() after execve() of a shell.
+	 */
+	for (size_t i = p->n_env; i-- > 0;)
+		if (strncmp(p->env[i], name, n) == 0 && p->env[i][n] == '=')
+			return p->env[i] + n + 1;
+	return NULL;
+}
+
+static int plan_program(
+	const struct process_spec *p, int n_preserve, struct draft *d, struct err *e)
+{
+	autofree int32_t *slots = calloc((size_t)n_preserve + 1, sizeof(*slots));
+
+	if (!slots)
+		return err_set(e, ENOMEM, "draw up the program");
+	d->plan.cwd = draft_text(d, p->cwd ? p->cwd : "/");
+	d->plan.argv = draft_strings(d, p->args, p->n_args);
+	d->plan.envp = draft_strings(d, p->env, p->n_env);
+	d->plan.path = draft_text(d, environment_value(p, "PATH"));
+	for (int i = 0; i < n_preserve; i++) {
+		int fd = fcntl(3 + i, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return err_set(
+				e, errno, "hand on file descriptor %d (--preserve-fds)", 3 + i);
+		slots[i] = draft_fd(d, fd);
+	}
+	d->plan.n_preserve = (uint32_t)n_preserve;
+	d->plan.preserve = draft_list(d, slots, (size_t)n_preserve * sizeof(*slots));
+	return 0;
+}
+
+static place plan_hooks(
+	const struct hook *hooks, size_t n, char *const *env, size_t n_env, struct draft *d)
+{
+	autofree struct plan_hook *rows = calloc(n + 1, sizeof(*rows));
+
+	if (!rows) {
+		d->block.failed = true;
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct hook *h = &hooks[i];
+		char *own_path[] = { h->path, NULL };
+		rows[i].path = draft_text(d, h->path);
+		rows[i].argv = h->n_args ? draft_strings(d, h->args, h->n_args)
+					 : draft_strings(d, own_path, 1);
+		rows[i].envp =
+			h->env ? draft_strings(d, h->env, h->n_env) : draft_strings(d, env, n_env);
+		rows[i].timeout_ms = h->timeout.set ? (int32_t)(h->timeout.value * 1000) : -1;
+	}
+	return draft_list(d, rows, n * sizeof(*rows));
+}
+
+/* Hooks of the child's side see the container's view: their pid is that of its init there. */
+static void plan_hook_state(const struct spec *spec, const struct plan_inputs *in,
+	enum state_status status, place *into, struct draft *d)
+{
+	automatic(str) struct str text = { 0 };
+	/* Borrowed throughout: written, never freed. */
+	struct state_doc doc = { .version = (char *)SPEC_VERSION,
+		.id = (char *)in->id,
+		.status = (int)status,
+		.bundle = (char *)in->bundle,
+		.annotations = spec->annotations,
+		.n_annotations = spec->n_annotations };
+
+	state_write_head(&doc, &text);
+	d->block.failed |= !str_ok(&text);
+	*into = draft_text(d, text.data);
+}
+
+static void plan_child_hooks(const struct spec *spec, const struct plan_inputs *in, struct draft *d)
+{
+	const struct hooks *h = &spec->hooks;
+
+	if (!h->n_create_container && !h->n_start_container)
+		return;
+	d->plan.n_create_hooks = (uint32_t)h->n_create_container;
+	d->plan.create_hooks = plan_hooks(h->create_container, h->n_create_container, NULL, 0, d);
+	d->plan.n_start_hooks = (uint32_t)h->n_start_container;
+	d->plan.start_hooks = plan_hooks(h->start_container, h->n_start_container,
+		spec->process->env, spec->process->n_env, d);
+	plan_hook_state(spec, in, STATE_CREATING, &d->plan.state_creating, d);
+	plan_hook_state(spec, in, STATE_CREATED, &d->plan.state_created, d);
+	d->plan.state_tail = draft_text(d, "}");
+}
+
+int plan_create(const struct spec *spec, const struct plan_inputs *in, struct draft *d,
+	uint64_t *ret_flags, struct err *e)
+{
+	const struct process_spec *p = spec->process;
+	const struct hooks *h = &spec->hooks;
+	int r = plan_namespaces(spec, d, ret_flags, e);
+
+	if (r == 0)
+		r = plan_files(spec, in, d, e);
+	if (r == 0)
+		r = plan_knobs(spec, d, e);
+	if (r == 0)
+		r = plan_limits(p, d, e);
+	if (r == 0)
+		r = plan_program(p, in->n_preserve, d, e);
+	if (r < 0)
+		return r;
+	plan_identity(p, spec_namespace(spec, CLONE_NEWUSER), d);
+	plan_child_hooks(spec, in, d);
+	d->plan.flags |= PLAN_SETSID | PLAN_MAKE_CWD;
+	if (h->n_prestart || h->n_create_runtime)
+		d->plan.flags |= PLAN_SYNC_MOUNTED;
+	if (in->keyring) {
+		autofree char *name = str_format("_ses.%s", in->id);
+		d->plan.keyring = draft_text(d, name);
+		d->plan.flags |= PLAN_KEYRING;
+	}
+	if (in->start_socket >= 0) {
+		d->plan.start_socket = draft_fd(d, in->start_socket);
+		d->plan.flags |= PLAN_SYNC_READY | PLAN_CHECK_LOADER;
+	}
+	return draft_finish(d, e);
+}
+
+int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e)
+{
+	const struct linux_spec *l = &in->spec->linux_;
+	uint32_t flags = 0;
+
+	/* All at once by the init's pidfd (5.8), which cannot mean another process. */
+	for (size_t i = 0; i < l->n_namespaces; i++)
+		flags |= (uint32_t)l->namespaces[i].type;
+	struct plan_join join = { draft_fd(d, in->pidfd), flags };
+	d->plan.n_joins = flags ? 1 : 0;
+	d->plan.joins = draft_list(d, &join, sizeof(join));
+	d->plan.flags |= PLAN_SETSID | PLAN_FORK;
+	int r = plan_limits(in->process, d, e);
+	if (r == 0)
+		r = plan_program(in->process, in->n_preserve, d, e);
+	if (r < 0)
+		return r;
+	plan_identity(in->process, flags & CLONE_NEWUSER, d);
+	return draft_finish(d, e);
+}

@@ -1,0 +1,44 @@
+/*
+ * From what is asked for to what the child does.
+ *
+ * plan_create() and plan_exec() read documents and open host objects; they make nothing that
+ * outlives their fds. Whether something can be done is found out here wherever it can be: the child
+ * only performs.
+ */
+#ifndef RUNTIME_PLAN_H
+#define RUNTIME_PLAN_H
+
+#include "runtime/draft.h"
+#include "spec/spec.h"
+
+struct plan_inputs {
+	const char *id;
+	const char *bundle; /* absolute */
+	int bundle_fd;
+	int rootfs;	  /* a detached tree, taken; -1: root.path of the spec is cloned */
+	int cgroup;	  /* the container's group, -1 without; borrowed */
+	int start_socket; /* listening, taken; -1: it starts at once */
+	int n_preserve;	  /* fds 3, 4, ... of ours that the program gets */
+	bool keyring;	  /* a session keyring of its own */
+};
+
+/* `ret_flags`: the namespaces that clone3() makes. The plan is complete (draft_finish() is done).
+ */
+int plan_create(const struct spec *spec, const struct plan_inputs *in, struct draft *d,
+	uint64_t *ret_flags, struct err *e);
+
+struct exec_inputs {
+	const struct spec *spec;	    /* the container's */
+	const struct process_spec *process; /* what to run in it */
+	const char *id;
+	int pidfd; /* of the container's init; taken */
+	int n_preserve;
+};
+
+int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e);
+
+/* files.c: rootfs, mounts, devices, masks. */
+int plan_files(
+	const struct spec *spec, const struct plan_inputs *in, struct draft *d, struct err *e);
+
+#endif

@@ -1,0 +1,360 @@
+/* The record of a container. */
+#include "runtime/record.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "spec/base/fd.h"
+#include "spec/base/str.h"
+#include "spec/id.h"
+
+#define RECORD_BYTES_MAX (1u << 20)
+
+enum key_kind { KEY_TEXT, KEY_UNSIGNED, KEY_FLAG, KEY_PROCESS, KEY_TIME, KEY_EXIT };
+
+static const struct record_key {
+	const char *name;
+	enum key_kind kind;
+	size_t offset;
+} record_keys[] = {
+	{ "id", KEY_TEXT, offsetof(struct record, id) },
+	{ "bundle", KEY_TEXT, offsetof(struct record, bundle) },
+	{ "created", KEY_TIME, offsetof(struct record, created) },
+	{ "cgroup", KEY_TEXT, offsetof(struct record, cgroup) },
+	{ "cgroup-made", KEY_UNSIGNED, offsetof(struct record, cgroup_made) },
+	{ "init", KEY_PROCESS, offsetof(struct record, init) },
+	{ "waits", KEY_FLAG, offsetof(struct record, waits) },
+	{ "started", KEY_FLAG, offsetof(struct record, started) },
+	{ "image", KEY_TEXT, offsetof(struct record, image) },
+	{ "store", KEY_TEXT, offsetof(struct record, store) },
+	{ "command", KEY_TEXT, offsetof(struct record, command) },
+	{ "monitor", KEY_PROCESS, offsetof(struct record, monitor) },
+	{ "remove-at-exit", KEY_FLAG, offsetof(struct record, remove_at_exit) },
+	{ "exit", KEY_EXIT, 0 },
+	{ "oom", KEY_TEXT, offsetof(struct record, oom) },
+};
+
+int home_open(const char *path, bool create, struct home *ret, struct err *e)
+{
+	struct stat st;
+
+	if (create && mkdir(path, 0700) < 0 && errno != EEXIST)
+		return err_set(e, errno, "make the state root '%s'", path);
+	autofd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && !create) {
+		*ret = (struct home){ .fd = -1, .path = path };
+		return 0;
+	}
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set(e, errno, "open the state root '%s'", path);
+	/* Whoever can write here decides what `delete` kills and removes. */
+	if (st.st_uid != geteuid() || st.st_mode & 022)
+		return err_say(e, EPERM,
+			"open the state root '%s': it is not ours alone to write (owner %u, mode %03o)",
+			path, st.st_uid, st.st_mode & 0777);
+	*ret = (struct home){ .fd = take_fd(&fd), .path = path };
+	return 0;
+}
+
+void home_done(struct home *h)
+{
+	own_close(&h->fd);
+	h->fd = -1;
+}
+
+static int read_process(const char *value, struct process_mark *into)
+{
+	char *end;
+	long pid = strtol(value, &end, 10);
+
+	if (end == value || *end != ' ' || pid <= 0)
+		return -EPROTO;
+	*into = (struct process_mark){ .pid = (pid_t)pid, .start = strtoull(end + 1, NULL, 10) };
+	return 0;
+}
+
+/* Seconds and nanoseconds since 1970: told in people's terms when somebody asks. */
+static int read_time(const char *value, struct timespec *into)
+{
+	char *end;
+	long long seconds = strtoll(value, &end, 10);
+
+	if (end == value || *end != '.')
+		return -EPROTO;
+	*into = (struct timespec){ .tv_sec = seconds, .tv_nsec = strtol(end + 1, NULL, 10) };
+	return 0;
+}
+
+/* "<status> <when>" */
+static int read_exit(const char *value, struct record *r)
+{
+	char *end;
+
+	r->exit_status = (int)strtol(value, &end, 10);
+	if (end == value || *end != ' ' || read_time(end + 1, &r->ended_at) < 0)
+		return -EPROTO;
+	r->ended = true;
+	return 0;
+}
+
+static int read_value(const struct record_key *key, const char *value, struct record *r)
+{
+	void *at = (char *)r + key->offset;
+	uint64_t n;
+
+	switch (key->kind) {
+	case KEY_TEXT:
+		free(*(char **)at);
+		*(char **)at = strdup(value);
+		return *(char **)at ? 0 : -ENOMEM;
+	case KEY_UNSIGNED:
+		if (!str_to_u64(value, UINT32_MAX, &n))
+			return -EPROTO;
+		*(unsigned *)at = (unsigned)n;
+		return 0;
+	case KEY_FLAG:
+		*(bool *)at = true;
+		return 0;
+	case KEY_PROCESS:
+		return read_process(value, at);
+	case KEY_TIME:
+		return read_time(value, at);
+	case KEY_EXIT:
+		return read_exit(value, r);
+	}
+	return 0;
+}
+
+static int read_line(char *line, struct record *r)
+{
+	char *space = strchr(line, ' ');
+	const char *value = "";
+
+	if (space) {
+		*space = '\0';
+		value = space + 1;
+	}
+	for (size_t i = 0; i < sizeof(record_keys) / sizeof(record_keys[0]); i++)
+		if (strcmp(record_keys[i].name, line) == 0)
+			return read_value(&record_keys[i], value, r);
+	return 0; /* of a later version */
+}
+
+static int parse(char *text, const char *id, struct record *r)
+{
+	/* What has no newline behind it was never written whole. */
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		int bad = read_line(line, r);
+		if (bad < 0)
+			return bad;
+	}
+	return r->id && strcmp(r->id, id) == 0 ? 0 : -EPROTO;
+}
+
+int record_read(const struct home *h, const char *id, struct record *ret, struct err *e)
+{
+	automatic(record) struct record r = { 0 };
+	autofree char *text = NULL;
+	char path[200];
+	size_t len;
+
+	int bad = id_check(id, e);
+	if (bad < 0)
+		return bad;
+	autofd int dir =
+		h->fd < 0 ? -1 : openat(h->fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return err_say(e, ERR_NO_CONTAINER, "container '%s' does not exist (in '%s')", id,
+			h->path);
+	bad = fd_read_file(dir, RECORD_FILE, RECORD_BYTES_MAX, &text, &len, e);
+	if (bad == 0 && strlen(text) == len)
+		bad = parse(text, id, &r);
+	if (bad == 0) {
+		*ret = r;
+		r = (struct record){ 0 };
+		return 0;
+	}
+	snprintf(
+		path, sizeof(path), "%.60s", bad == -EPROTO ? "it is not whole" : err_reason(-bad));
+	*ret = (struct record){ .id = strdup(id) };
+	return err_say(e, ERR_DAMAGED,
+		"the record of container '%s' is damaged: %s (hint: delete --force)", id, path);
+}
+
+int record_read_open(int journal, const char *id, struct record *ret, struct err *e)
+{
+	automatic(record) struct record r = { 0 };
+	autofree char *text = calloc(1, RECORD_BYTES_MAX + 1);
+
+	if (!text)
+		return err_set(e, ENOMEM, "read the record of '%s'", id);
+	ssize_t n = fd_read_full(journal, text, RECORD_BYTES_MAX);
+	int bad = n < 0 ? (int)n : parse(text, id, &r);
+	if (bad < 0)
+		return err_set(e, -bad, "read the record of '%s'", id);
+	*ret = r;
+	r = (struct record){ 0 };
+	return 0;
+}
+
+void record_done(struct record *r)
+{
+	for (size_t i = 0; i < sizeof(record_keys) / sizeof(record_keys[0]); i++)
+		if (record_keys[i].kind == KEY_TEXT)
+			free(*(char **)((char *)r + record_keys[i].offset));
+	*r = (struct record){ 0 };
+}
+
+int record_add(int journal, const char *key, const char *format, struct err *e, ...)
+{
+	automatic(str) struct str line = { 0 };
+	va_list args;
+
+	str_addf(&line, "%s ", key);
+	va_start(args, e);
+	autofree char *value = NULL;
+	if (vasprintf(&value, format, args) < 0)
+		value = NULL;
+	va_end(args);
+	/* A line is a line, whatever a path or a command holds. */
+	for (char *c = value; c && *c; c++)
+		if (*c == '\n')
+			*c = ' ';
+	str_add(&line, value ? value : "");
+	str_add(&line, "\n");
+	int r = value && str_ok(&line) ? fd_write_all(journal, line.data, line.len) : -ENOMEM;
+	return r < 0 ? err_set(e, -r, "write '%s' to the record", key) : 0;
+}
+
+int record_open_journal(int dir, struct err *e)
+{
+	int fd = openat(
+		dir, RECORD_FILE, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	return fd < 0 ? err_set(e, errno, "open the record") : fd;
+}
+
+static int lock(int dir, const char *id, struct err *e)
+{
+	if (flock(dir, LOCK_EX) < 0)
+		return err_set(e, errno, "lock container '%s'", id);
+	return 0;
+}
+
+int record_make(const struct home *h, const char *id, int *ret_dir, int *ret_journal, struct err *e)
+{
+	int r = id_check(id, e);
+
+	if (r < 0)
+		return r;
+	if (mkdirat(h->fd, id, 0700) < 0) {
+		if (errno == EEXIST)
+			return err_say(e, EEXIST, "container '%s' already exists", id);
+		return err_set(e, errno, "make '%s/%s'", h->path, id);
+	}
+	autofd int dir = openat(h->fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		r = err_set(e, errno, "open '%s/%s'", h->path, id);
+	else
+		r = lock(dir, id, e);
+	autofd int journal = r < 0 ? -1 : record_open_journal(dir, e);
+	if (r == 0 && journal < 0)
+		r = journal;
+	if (r == 0)
+		r = record_add(journal, "id", "%s", e, id);
+	if (r < 0) {
+		struct err ignored;
+		record_remove(h, id, &ignored);
+		return r;
+	}
+	*ret_dir = take_fd(&dir);
+	*ret_journal = take_fd(&journal);
+	return 0;
+}
+
+int record_lock(const struct home *h, const char *id, int *ret_dir, struct err *e)
+{
+	int r = id_check(id, e);
+
+	if (r < 0)
+		return r;
+	autofd int dir =
+		h->fd < 0 ? -1 : openat(h->fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return err_say(e, ERR_NO_CONTAINER, "container '%s' does not exist (in '%s')", id,
+			h->path);
+	r = lock(dir, id, e);
+	if (r == 0)
+		*ret_dir = take_fd(&dir);
+	return r;
+}
+
+int record_remove(const struct home *h, const char *id, struct err *e)
+{
+	static const char *const files[] = { RECORD_CONFIG, RECORD_SOCKET, RECORD_FILE };
+
+	/* The usual case without reading the directory. */
+	autofd int dir = openat(h->fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	for (size_t i = 0; dir >= 0 && i < sizeof(files) / sizeof(files[0]); i++)
+		unlinkat(dir, files[i], 0);
+	if (unlinkat(h->fd, id, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	return fd_remove_tree(h->fd, id, e);
+}
+
+char *record_time_text(const struct timespec *at)
+{
+	char text[40];
+	struct tm utc;
+
+	gmtime_r(&at->tv_sec, &utc);
+	size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(text + n, sizeof(text) - n, ".%09ldZ", at->tv_nsec);
+	return strdup(text);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int record_list(const struct home *h, char ***ret_ids, size_t *ret_n, struct err *e)
+{
+	char **ids = NULL;
+	size_t n = 0;
+
+	*ret_ids = NULL;
+	*ret_n = 0;
+	if (h->fd < 0)
+		return 0;
+	int fd = openat(h->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		int r = err_set(e, errno, "read the state root '%s'", h->path);
+		own_close(&fd);
+		return r;
+	}
+	for (struct dirent *d; (d = readdir(dir));) {
+		struct err ignored;
+		if ((d->d_type != DT_DIR && d->d_type != DT_UNKNOWN) ||
+			id_check(d->d_name, &ignored) < 0)
+			continue;
+		char **more = realloc(ids, (n + 1) * sizeof(*ids));
+		char *id = strdup(d->d_name);
+		if (more)
+			ids = more;
+		if (more && id)
+			ids[n++] = id;
+	}
+	closedir(dir);
+	if (n)
+		qsort(ids, n, sizeof(*ids), by_name);
+	*ret_ids = ids;
+	*ret_n = n;
+	return 0;
+}

@@ -1,0 +1,170 @@
+/*
+ * The exact census against reading smaps_rollup of the same processes (which tells no sharing).
+ *
+ *	census [PROCESSES [MIB [ROUNDS]]]	default: 1000 processes of 10 MiB, 1 MiB of it
+ *private
+ *
+ * Interleaved, medians; one line of JSON: {"name", "ours", "peer", "ratio"}, milliseconds. With
+ * COWRUN_BENCH_VERBOSE what was found goes to stderr. Needs CAP_SYS_ADMIN.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cgroup/census.h"
+#include "cgroup/process.h"
+
+#define MIB ((size_t)1 << 20)
+#define N_MAX 4000
+#define ROUNDS_MAX 101
+
+struct fleet {
+	size_t n, mib;
+	pid_t pids[N_MAX];
+	char names[N_MAX][8];
+	struct census_thing things[N_MAX];
+};
+
+static double now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "census: %s\n", what);
+	exit(1);
+}
+
+/* Its first tenth is its own. */
+static void live(char *memory, size_t mib, int ready)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	memset(memory, 2, mib * MIB / 10);
+	if (write(ready, "r", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void start(struct fleet *f)
+{
+	int ready[2];
+	char *memory = mmap(
+		NULL, f->mib * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED || pipe2(ready, O_CLOEXEC) < 0)
+		fail("no memory");
+	memset(memory, 1, f->mib * MIB);
+	for (size_t i = 0; i < f->n; i++) {
+		f->pids[i] = fork();
+		if (f->pids[i] < 0)
+			fail("cannot fork");
+		if (f->pids[i] == 0)
+			live(memory, f->mib, ready[1]);
+		snprintf(f->names[i], sizeof(f->names[i]), "p%zu", i);
+		f->things[i] = (struct census_thing){
+			.name = f->names[i], .pids = &f->pids[i], .n_pids = 1
+		};
+		char byte;
+		if (read(ready[0], &byte, 1) != 1)
+			fail("a child did not start");
+	}
+	close(ready[0]);
+	close(ready[1]);
+	munmap(memory, f->mib * MIB);
+}
+
+static void stop(const struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		kill(f->pids[i], SIGKILL);
+	for (size_t i = 0; i < f->n; i++)
+		waitpid(f->pids[i], NULL, 0);
+}
+
+static double ours(const struct fleet *f, bool verbose)
+{
+	automatic(census) struct census c = { 0 };
+	struct err e;
+	double begin = now_ms();
+
+	if (census_take(f->things, f->n, NULL, &c, &e) < 0)
+		fail(e.text);
+	double ms = now_ms() - begin;
+	if (c.estimated)
+		fail("page frames cannot be read here");
+	if (verbose)
+		fprintf(stderr,
+			"%s%s, %u pass, union %zu KiB, saved %zu KiB, %zu entries, %.1f ms\n",
+			c.exact ? "exact" : "not exact: ", c.exact ? "" : c.why, c.n_passes,
+			(size_t)c.union_bytes.value >> 10, (size_t)c.saved_bytes.value >> 10,
+			(size_t)c.n_read, ms);
+	return ms;
+}
+
+static double peer(const struct fleet *f)
+{
+	autofd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	double begin = now_ms();
+
+	for (size_t i = 0; i < f->n; i++) {
+		struct process_rollup rollup;
+		autofd int dir = process_open(proc, f->pids[i]);
+		if (dir < 0 || process_read_rollup(dir, &rollup) < 0)
+			fail("smaps_rollup cannot be read");
+	}
+	return now_ms() - begin;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *values, size_t n)
+{
+	qsort(values, n, sizeof(*values), by_value);
+	return values[n / 2];
+}
+
+static size_t argument(int argc, char **argv, int i, size_t usual, size_t max)
+{
+	size_t n = argc > i ? strtoul(argv[i], NULL, 10) : usual;
+
+	return n < 1 ? 1 : n > max ? max : n;
+}
+
+int main(int argc, char **argv)
+{
+	static struct fleet f;
+	static double a[ROUNDS_MAX], b[ROUNDS_MAX];
+	bool verbose = getenv("COWRUN_BENCH_VERBOSE");
+
+	f.n = argument(argc, argv, 1, 1000, N_MAX);
+	f.mib = argument(argc, argv, 2, 10, 4096);
+	size_t rounds = argument(argc, argv, 3, 9, ROUNDS_MAX);
+	start(&f);
+	for (size_t i = 0; i < rounds; i++) {
+		a[i] = ours(&f, verbose);
+		b[i] = peer(&f);
+	}
+	stop(&f);
+	double x = median(a, rounds), y = median(b, rounds);
+	printf("{\"name\": \"census, %zu processes of %zu MiB, over smaps_rollup\", "
+	       "\"ours\": %.1f, \"peer\": %.1f, \"ratio\": %.2f}\n",
+		f.n, f.mib, x, y, x / y);
+	return 0;
+}

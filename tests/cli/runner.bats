@@ -1,0 +1,110 @@
+# tests/run itself: a suite that counts a failure as nothing is worse than none. A small tree with a runner of its
+# own is given programs that fail in every way there is.
+load helpers
+
+setup_file() {
+	scratch_make
+	mkdir -p "$SCRATCH"/tree/{tests/cli,build/tests/unit}
+	cp "$BATS_TEST_DIRNAME"/../{run,tap,leaks} "$SCRATCH/tree/tests"
+}
+
+setup() {
+	need_host "the runner does not run in the guest"
+	rm -f "$SCRATCH"/tree/build/tests/unit/* "$SCRATCH"/tree/tests/cli/*
+}
+
+# unit NAME LINE...: a unit program that is this shell script
+unit() {
+	printf '%s\n' '#!/bin/bash' "${@:2}" >"$SCRATCH/tree/build/tests/unit/$1"
+	chmod +x "$SCRATCH/tree/build/tests/unit/$1"
+}
+
+# verdict STATUS LINE: what the runner ends with
+verdict() {
+	run env CI=false TEST_KERNELS='' "$SCRATCH/tree/tests/run" "$SCRATCH/tree/build"
+	assert_status "$1"
+	[ "${lines[-1]}" = "$2" ] || { say "expected the last line '$2', saw: $output"; return 1; }
+}
+
+@test "what passes is counted, and the leak check with it" {
+	unit good 'echo 1..2; echo ok 1 - a; echo ok 2 - b'
+	verdict 0 "3 passed, 0 failed"
+}
+
+@test "nothing to run is not an error" {
+	verdict 0 "1 passed, 0 failed"
+}
+
+@test "a failing test is counted, and shown with what it said" {
+	unit bad 'echo 1..2; echo not ok 1 - a; echo "# because"; echo ok 2 - b; exit 1'
+	verdict 1 "2 passed, 1 failed"
+	assert_output_matches $'not ok: a\n    # because\n'
+}
+
+@test "a failing test is counted when the program's status hides it" {
+	unit bad 'echo 1..1; echo not ok 1 - a; exit 0'
+	verdict 1 "1 passed, 1 failed"
+}
+
+@test "a plan that is not met fails" {
+	unit short 'echo 1..3; echo ok 1 - a'
+	verdict 1 "2 passed, 1 failed"
+	assert_output_matches 'planned 3 tests, ran 1'
+}
+
+@test "a crash fails" {
+	unit crash 'echo 1..1; echo ok 1 - a; kill -SEGV $$'
+	verdict 1 "2 passed, 1 failed"
+	assert_output_matches 'killed by signal 11'
+}
+
+@test "a program without a plan or without tests fails, and what it said is shown" {
+	unit mute 'echo cannot start >&2; exit 1'
+	unit empty 'echo 1..0'
+	verdict 1 "1 passed, 2 failed"
+	assert_output_matches 'cannot start'
+	assert_output_matches 'no test at all'
+}
+
+@test "a status without a failing test fails" {
+	unit status 'echo 1..1; echo ok 1 - a; exit 3'
+	verdict 1 "2 passed, 1 failed"
+	assert_output_matches 'status 3'
+}
+
+@test "a program that does not end fails, and is ended" {
+	unit slow 'echo 1..1; sleep 1000'
+	TEST_TIMEOUT=1 verdict 1 "1 passed, 1 failed"
+	assert_output_matches 'out of time after 1 s'
+}
+
+@test "a skip is counted and told with its reason" {
+	unit skips 'echo 1..2; echo "ok 1 - a # SKIP no such thing"; echo ok 2 - b'
+	verdict 0 "2 passed, 0 failed, 1 skipped"
+	assert_output_matches 'skipped: skips: a \(unit: no such thing\)'
+}
+
+@test "bats files count too, failing set-up and all" {
+	printf '%s\n' '@test "a" { true; }' '@test "b" { false; }' '@test "c" { skip "why"; }' >"$SCRATCH/tree/tests/cli/x.bats"
+	printf '%s\n' 'setup_file() { false; }' '@test "a" { true; }' >"$SCRATCH/tree/tests/cli/y.bats"
+	verdict 1 "2 passed, 2 failed, 1 skipped"
+}
+
+@test "what a test leaves behind fails" {
+	unit litters 'echo 1..1; mkdir "/dev/shm/cowrun-test.$COWRUN_TEST.left"; echo ok 1 - a'
+	LEAKS_GRACE=0 verdict 1 "1 passed, 1 failed"
+	rmdir /dev/shm/cowrun-test.*.left
+	assert_output_matches 'directory /dev/shm/cowrun-test\.[0-9]+\.left'
+}
+
+@test "a guest that does not start is a skip, in CI a failure" {
+	mkdir -p "$SCRATCH/tree/tests/vm"
+	printf '%s\n' '#!/bin/bash' 'echo "vm: no such luck" >&2; exit 125' >"$SCRATCH/tree/tests/vm/run"
+	chmod +x "$SCRATCH/tree/tests/vm/run"
+	run env CI=false TEST_KERNELS=none "$SCRATCH/tree/tests/run" "$SCRATCH/tree/build"
+	assert_status 0
+	assert_output_matches 'skipped: vm: guest \(none: vm: no such luck\)'
+	run env CI=true TEST_KERNELS=none "$SCRATCH/tree/tests/run" "$SCRATCH/tree/build"
+	assert_status 1
+	assert_output_matches '1 passed, 1 failed$'
+}

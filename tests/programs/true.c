@@ -1,0 +1,5 @@
+/* The least that a container can run. */
+int main(void)
+{
+	return 0;
+}
