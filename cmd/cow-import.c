@@ -148,6 +148,9 @@ static int take_in(struct context *c, const struct import_words *w, const char *
 	automatic(image_list) struct image_list images = { 0 };
 	struct bar bar = { 0 };
 
+	if (geteuid() != 0)
+		return err_say(
+			e, EPERM, "images are taken in by root only: their files have owners");
 	watch_signals();
 	options->cancelled = &interrupted;
 	if (isatty(STDERR_FILENO) && !w->quiet) {
