@@ -266,6 +266,16 @@ int image_publish(const struct store *store, const struct image_record *record, 
 	return store_put(store, "images", file, &text, e);
 }
 
+bool image_exists(const struct store *store, const char *name)
+{
+	char file[NAME_MAX + 1];
+	struct err ignored;
+	autofd int images = open_images(store, O_PATH, &ignored);
+
+	record_file(name, file);
+	return images >= 0 && faccessat(images, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int image_forget(const struct store *store, const char *name, struct err *e)
 {
 	char file[NAME_MAX + 1];
