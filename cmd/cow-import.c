@@ -142,8 +142,9 @@ static int print(const struct image_list *images, bool json, struct err *e)
 
 /* `name` NULL: `path` holds images. Otherwise it is a root file system. */
 static int take_in(struct context *c, const struct import_words *w, const char *path,
-	const char *name, struct import_options *options, struct err *e)
+	const char *name, const struct import_options *given, struct err *e)
 {
+	struct import_options options = *given;
 	automatic(store) struct store store = STORE_NONE;
 	automatic(image_list) struct image_list images = { 0 };
 	struct bar bar = { 0 };
@@ -152,17 +153,17 @@ static int take_in(struct context *c, const struct import_words *w, const char *
 		return err_say(
 			e, EPERM, "images are taken in by root only: their files have owners");
 	watch_signals();
-	options->cancelled = &interrupted;
+	options.cancelled = &interrupted;
 	if (isatty(STDERR_FILENO) && !w->quiet) {
-		options->progress = show_bar;
-		options->progress_data = &bar;
+		options.progress = show_bar;
+		options.progress_data = &bar;
 	}
 	int r = store_open(c->store, STORE_CREATE, &store, e);
 	if (r < 0)
 		return r;
 	confine_import();
-	r = name ? import_rootfs(&store, path, name, options, &images, e)
-		 : import_load(&store, path, options, &images, e);
+	r = name ? import_rootfs(&store, path, name, &options, &images, e)
+		 : import_load(&store, path, &options, &images, e);
 	clear_bar(&bar);
 	return r < 0 ? r : print(&images, w->json, e);
 }
