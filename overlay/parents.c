@@ -228,8 +228,8 @@ static int read_attributes(int dir, struct attributes *ret, struct str *xattrs)
 static int needs_repair(const struct levels *l, const char *path, bool *ret)
 {
 	automatic(str) struct str xattrs = { 0 };
-	struct attributes a;
-	struct say say;
+	struct attributes a = { 0 };
+	struct say say = { .dir = -1 };
 
 	int r = find_say(l, path, &say);
 	if (r < 0)
@@ -292,7 +292,7 @@ static int repair(const struct levels *l, int fs, const char *path, struct diges
 {
 	automatic(str) struct str xattrs = { 0 };
 	struct attributes a = { 0 };
-	struct say say;
+	struct say say = { .dir = -1 };
 
 	int r = find_say(l, path, &say);
 	if (r < 0)
