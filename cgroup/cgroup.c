@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -20,11 +21,6 @@ void cgroup_done(struct cgroup *c)
 {
 	own_close(&c->fd);
 	*c = CGROUP_NONE;
-}
-
-static bool is_gone(int r)
-{
-	return r == -ENOENT || r == -ENODEV;
 }
 
 static int event(int fd, const char *key)
@@ -162,10 +158,10 @@ static void prune(int root, const struct cgroup_path *path, size_t depth, unsign
 {
 	char at[CGROUP_PATH_MAX];
 
-	strcpy(at, path->whole);
+	snprintf(at, sizeof(at), "%s", path->whole);
 	for (; n && depth; n--, depth--) {
 		at[cgroup_path_length(path, depth)] = '\0';
-		if (unlinkat(root, at, AT_REMOVEDIR) < 0 && !is_gone(-errno))
+		if (unlinkat(root, at, AT_REMOVEDIR) < 0 && !knob_is_gone(-errno))
 			return;
 	}
 }
@@ -176,7 +172,7 @@ void cgroup_prune(int root, const char *path, unsigned n)
 	struct err ignored;
 
 	if (cgroup_path_parse(path, &names, &ignored) == 0)
-		prune(root, &names, names.n, n);
+		prune(root, &names, names.n - 1, n);
 }
 
 int cgroup_make(int root, const char *path, const struct resources *limits, struct cgroup *ret,
@@ -197,7 +193,7 @@ int cgroup_make(int root, const char *path, const struct resources *limits, stru
 		}
 		prune(root, &names, w.depth, w.made);
 		/* A group above it went away under us: somebody else's last one was removed. */
-		if (is_gone(r) && tries < MAKE_TRIES)
+		if (knob_is_gone(r) && tries < MAKE_TRIES)
 			r = 0;
 	}
 	return r;
@@ -243,5 +239,7 @@ int cgroup_freeze(int fd, bool frozen, int timeout_ms, struct err *e)
 	/* Half frozen is neither: processes would hang in it unseen. */
 	if (r == -ETIMEDOUT && frozen)
 		knob_write(fd, "cgroup.freeze", "0");
+	if (r == -ETIMEDOUT)
+		return err_say(e, ETIMEDOUT, "%s: not done after %d ms", what, timeout_ms);
 	return r < 0 ? knob_error(e, -r, "%s", what) : 0;
 }

@@ -46,7 +46,7 @@ int cgroup_make(int root, const char *path, const struct resources *limits, stru
 /* -ENOENT when there is none. */
 int cgroup_open(int root, const char *path, struct cgroup *ret, struct err *e);
 
-/* Removes up to n groups, from that of `path` upward, as long as they are empty; says nothing. */
+/* Removes up to n groups above that of `path`, as long as they are empty; says nothing. */
 void cgroup_prune(int root, const char *path, unsigned n);
 
 /*

@@ -99,7 +99,7 @@ void foreign_done(struct foreign *f)
 
 int foreign_memory(const char *group, uint64_t *ret_bytes, struct err *e)
 {
-	char text[32] = "", *file = strdupa("memory.usage_in_bytes");
+	char text[32] = "", file[] = "memory.usage_in_bytes";
 	void *handle = NULL;
 	int r = start();
 

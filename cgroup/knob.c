@@ -11,11 +11,13 @@
 
 #include "spec/base/fd.h"
 #include "spec/base/own.h"
+#include "spec/base/str.h"
 
 ssize_t knob_read(int dirfd, const char *name, char *out, size_t size)
 {
 	autofd int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
 
+	*out = '\0';
 	if (fd < 0)
 		return -errno;
 	return knob_read_again(fd, out, size);
@@ -23,14 +25,12 @@ ssize_t knob_read(int dirfd, const char *name, char *out, size_t size)
 
 ssize_t knob_read_again(int fd, char *out, size_t size)
 {
-	ssize_t n = pread(fd, out, size, 0);
+	ssize_t n = pread(fd, out, size - 1, 0);
 
+	out[n < 0 ? 0 : n] = '\0';
 	if (n < 0)
 		return -errno;
-	if ((size_t)n == size)
-		return -EFBIG;
-	out[n] = '\0';
-	return n;
+	return (size_t)n == size - 1 ? -EFBIG : n;
 }
 
 int knob_write(int dirfd, const char *name, const char *value)
@@ -59,7 +59,7 @@ static bool number_at(const char *text, uint64_t *ret)
 
 bool knob_number(const char *text, uint64_t *ret)
 {
-	if (strncmp(text, "max", 3) == 0 && (!text[3] || text[3] == '\n')) {
+	if (str_equal(text, "max") || str_equal(text, "max\n")) {
 		*ret = UINT64_MAX;
 		return true;
 	}
@@ -98,6 +98,11 @@ int knob_read_value(int dirfd, const char *name, const char *key, uint64_t *ret)
 	return knob_value(text, key, ret) ? 0 : -ENODATA;
 }
 
+bool knob_is_gone(int r)
+{
+	return r == -ENOENT || r == -ENODEV;
+}
+
 int knob_error(struct err *e, int code, const char *format, ...)
 {
 	char what[ERR_TEXT_MAX];
@@ -106,7 +111,7 @@ int knob_error(struct err *e, int code, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	if (code == ENOENT || code == ENODEV)
+	if (knob_is_gone(-code))
 		return err_say(e, code, "%s: the group is gone", what);
 	return err_set(e, code, "%s", what);
 }

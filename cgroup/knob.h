@@ -16,7 +16,10 @@
 /* What fits the longest of them (memory.stat). */
 enum { KNOB_TEXT_MAX = 8192 };
 
-/* The text into `out`, terminated; its length, -EFBIG when it does not fit, or -errno. */
+/*
+ * The text into `out`, terminated (also on failure); its length, -EFBIG when it does not fit, or
+ * -errno.
+ */
 ssize_t knob_read(int dirfd, const char *name, char *out, size_t size);
 
 /* The same of a file that is open for reading, as it is now. */
@@ -34,6 +37,9 @@ bool knob_value(const char *text, const char *key, uint64_t *ret);
 /* The number that a file is, or that its line "<key> <number>" has: 0, -ENODATA, or -errno. */
 int knob_read_number(int dirfd, const char *name, uint64_t *ret);
 int knob_read_value(int dirfd, const char *name, const char *key, uint64_t *ret);
+
+/* Whether a result (-errno) means that the group is not there, or not any more. */
+bool knob_is_gone(int r);
 
 /* err_set(), but never with the words for ENOENT: there it says that the group is gone. */
 int knob_error(struct err *e, int code, const char *format, ...)

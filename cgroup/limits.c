@@ -116,7 +116,7 @@ static int plan_cpu_max(const struct resources *r, struct limit_write *w, struct
 		return n;
 	if (n == 0) {
 		w->flags = LIMIT_KEEP_FIRST;
-		strcpy(w->value, "max");
+		snprintf(w->value, sizeof(w->value), "max");
 	}
 	size_t at = strlen(w->value);
 	snprintf(w->value + at, sizeof(w->value) - at, " %" PRIu64, r->cpu.period.value);
@@ -232,7 +232,7 @@ static int keep_first(int fd, struct limit_write *w)
 	if (n < 0)
 		return (int)n;
 	now[strcspn(now, " \n")] = '\0';
-	strcpy(rest, w->value + strcspn(w->value, " "));
+	snprintf(rest, sizeof(rest), "%s", w->value + strcspn(w->value, " "));
 	snprintf(w->value, sizeof(w->value), "%.20s%.24s", now, rest);
 	return 0;
 }
@@ -278,7 +278,7 @@ static int check_usage(int fd, const struct memory_limits *m, struct err *e)
 int limits_apply(int fd, const struct resources *r, struct err *e)
 {
 	const struct opt_bool *check = &r->memory.check_before_update;
-	struct limits_plan plan;
+	struct limits_plan plan = { .n = 0 };
 	int bad = limits_plan(r, &plan, e);
 
 	if (bad == 0 && check->set && check->value)

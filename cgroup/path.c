@@ -28,9 +28,10 @@ int cgroup_path_parse(const char *text, struct cgroup_path *ret, struct err *e)
 {
 	const char *whole = *text == '/' ? text + 1 : text;
 
-	if (strlen(whole) >= sizeof(ret->names))
+	size_t size = strlen(whole) + 1;
+	if (size > sizeof(ret->names))
 		return err_say(e, ENAMETOOLONG, "cgroup path '%.40s...': too long", text);
-	strcpy(ret->names, whole);
+	memcpy(ret->names, whole, size);
 	ret->whole = whole;
 	ret->n = 0;
 	for (char *name = ret->names; name;) {

@@ -9,6 +9,7 @@
 
 #include "cgroup/knob.h"
 #include "spec/base/fd.h"
+#include "spec/base/str.h"
 
 /* More than the kernel can have pids, at 8 bytes each. */
 enum { PROCS_TEXT_MAX = 32 << 20 };
@@ -66,11 +67,11 @@ static int add_children(int fd, struct pids *pids)
 		return r;
 	}
 	for (struct dirent *d; r == 0 && (d = readdir(dir));) {
-		if (d->d_type != DT_DIR || d->d_name[0] == '.')
+		if (d->d_type != DT_DIR || str_equal(d->d_name, ".") || str_equal(d->d_name, ".."))
 			continue;
 		autofd int child = openat(fd, d->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		r = child < 0 ? -errno : add_all(child, pids);
-		if (r == -ENOENT || r == -ENODEV)
+		if (knob_is_gone(r))
 			r = 0;
 	}
 	closedir(dir);

@@ -12,14 +12,10 @@
 #include "cgroup/path.h"
 #include "cgroup/watch.h"
 #include "spec/base/fd.h"
+#include "spec/base/str.h"
 
 /* Each round kills anew: somebody may have put a process in behind the kill before. */
 enum { ROUNDS = 10, ROUND_MS = 1000 };
-
-static bool is_gone(int r)
-{
-	return r == -ENOENT || r == -ENODEV;
-}
 
 /* The state letter of a process, '?' when it is gone. */
 static char state_of(pid_t pid)
@@ -50,8 +46,9 @@ static int still_alive(int fd, const char *path, struct err *e)
 }
 
 /*
- * Removes the groups in `dir`. One that has groups of its own stays and is named: 1 and its name.
- * 0: none is left. `ret_seen`: whether there were any.
+ * Takes fd, a directory open for reading, and removes the groups in it: 0 when none is left, 1 when
+ * one is busy, with groups of its own most likely: its name is then in ret_busy. `ret_seen`:
+ * whether there were any.
  */
 static int remove_leaves(int fd, char ret_busy[NAME_MAX + 1], bool *ret_seen)
 {
@@ -65,10 +62,10 @@ static int remove_leaves(int fd, char ret_busy[NAME_MAX + 1], bool *ret_seen)
 	}
 	*ret_seen = false;
 	for (struct dirent *d; r == 0 && (d = readdir(dir));) {
-		if (d->d_type != DT_DIR || d->d_name[0] == '.')
+		if (d->d_type != DT_DIR || str_equal(d->d_name, ".") || str_equal(d->d_name, ".."))
 			continue;
 		*ret_seen = true;
-		if (unlinkat(fd, d->d_name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		if (unlinkat(fd, d->d_name, AT_REMOVEDIR) == 0 || knob_is_gone(-errno))
 			continue;
 		r = errno == EBUSY ? 1 : -errno;
 		snprintf(ret_busy, NAME_MAX + 1, "%s", d->d_name);
@@ -92,7 +89,7 @@ static int remove_below(int top)
 		bool seen = false;
 		int dir = at < 0 ? -1 : openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0)
-			return is_gone(-errno) ? -EBUSY : -errno;
+			return knob_is_gone(-errno) ? -EBUSY : -errno;
 		int r = remove_leaves(dir, name, &seen);
 		if (r < 0)
 			return r;
@@ -137,7 +134,7 @@ static int remove_busy(int root, const char *relative, const char *path, struct 
 	}
 	if (r == 0)
 		return still_alive(fd, path, e);
-	return is_gone(r) ? 0 : knob_error(e, -r, "remove the cgroup '%s'", path);
+	return knob_is_gone(r) ? 0 : knob_error(e, -r, "remove the cgroup '%s'", path);
 }
 
 int cgroup_remove(int root, const char *path, unsigned made, struct err *e)
@@ -147,12 +144,12 @@ int cgroup_remove(int root, const char *path, unsigned made, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (unlinkat(root, names.whole, AT_REMOVEDIR) < 0 && errno != ENOENT) {
+	if (unlinkat(root, names.whole, AT_REMOVEDIR) < 0 && !knob_is_gone(-errno)) {
 		if (errno != EBUSY)
 			return knob_error(e, errno, "remove the cgroup '%s'", path);
 		r = remove_busy(root, names.whole, path, e);
 	}
 	if (r == 0 && made > 1)
-		cgroup_prune(root, path, made);
+		cgroup_prune(root, path, made - 1);
 	return r;
 }

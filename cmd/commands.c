@@ -16,7 +16,8 @@ static void print_program(FILE *to, const struct program *p)
 	fprintf(to, "usage: %s [options] command [options] ...\n\n%s\n\ncommands:\n", p->name,
 		p->summary);
 	for (size_t i = 0; p->commands[i]; i++)
-		fprintf(to, "  %-12s %s\n", p->commands[i]->name, p->commands[i]->summary);
+		if (p->commands[i]->summary)
+			fprintf(to, "  %-12s %s\n", p->commands[i]->name, p->commands[i]->summary);
 	fputs("\noptions:\n", to);
 	options_print(to, p->options);
 	fprintf(to, "\n'%s command --help' tells more of a command.\n", p->name);
@@ -115,7 +116,12 @@ static int end(const struct command *command, const char *name, const struct err
 
 	snprintf(text, sizeof(text), "%s%s%s", name ? name : "", name ? ": " : "", e->text);
 	log_error(text);
-	return command && command->failure_status ? command->failure_status : 1;
+	int status = command && command->failure_status ? command->failure_status : 1;
+	if (status == STATUS_RUN_FAILED && e->code == ERR_PROGRAM_MISSING)
+		return 127;
+	if (status == STATUS_RUN_FAILED && e->code == ERR_PROGRAM_REFUSED)
+		return 126;
+	return status;
 }
 
 int program_main(const struct program *p, struct context *c, int argc, char **argv)

@@ -12,6 +12,9 @@
 #include "cmd/options.h"
 #include "runtime/record.h"
 
+#define STATUS_RUN_FAILED                                                                          \
+	125 /* as docker and podman end where they, and not the container, failed */
+
 /* What was said before the command. */
 struct context {
 	const char *program;
@@ -29,7 +32,7 @@ struct command {
 	const struct option_row *options;
 	size_t options_size;	  /* of the struct that they fill */
 	int min_words, max_words; /* behind the options; max -1: any number */
-	int failure_status;	  /* 0: 1 */
+	int failure_status; /* 0: 1; STATUS_RUN_FAILED: 126 or 127 where the program is to blame */
 	int (*run)(struct context *c, void *options, int argc, char **argv, struct err *e);
 	const char *program; /* instead of run: a program in libexec, which gets all words */
 };

@@ -41,10 +41,6 @@ int libexec_run(const struct context *c, const struct command *command, int argc
 	if (r < 0)
 		return r;
 	words[n++] = (char *)command->program;
-	if (c->root) {
-		words[n++] = (char *)"--root";
-		words[n++] = (char *)c->root;
-	}
 	if (c->store) {
 		words[n++] = (char *)"--store";
 		words[n++] = (char *)c->store;

@@ -82,7 +82,11 @@ static int make_cgroup(struct container *c, const struct create_options *o, stru
 		r = record_add(c->journal, "cgroup-made", "%u", e, made);
 	if (r == 0)
 		r = cgroup_make(c->root, c->cgroup_path, &l->resources, &c->cgroup, e);
-	return r < 0 ? r : limits_apply(c->cgroup.fd, &l->resources, e);
+	if (r == 0)
+		r = limits_apply(c->cgroup.fd, &l->resources, e);
+	if (r == 0 && o->die_together)
+		r = limits_die_together(c->cgroup.fd, e);
+	return r;
 }
 
 static int write_config(const struct container *c, const char *config, size_t len, struct err *e)
@@ -107,7 +111,7 @@ static int start_socket(const struct container *c, struct err *e)
 }
 
 static int run_hooks(const struct container *c, const char *kind, const struct hook *hooks,
-	size_t n, const char *status, pid_t pid, struct err *e)
+	size_t n, enum state_status status, pid_t pid, struct err *e)
 {
 	automatic(str) struct str state = { 0 };
 
@@ -124,7 +128,7 @@ static int record_init(struct container *c, const struct create_options *o, stru
 {
 	struct process_mark mark;
 	char pid[24];
-	int r = process_mark(c->birth.pid, &mark);
+	int r = mark_take(c->birth.pid, &mark);
 
 	if (r == -ESRCH) /* it died already: what it said, or its end, tells why */
 		return 0;
@@ -158,11 +162,11 @@ static int runtime_hooks(struct container *c, struct err *e)
 {
 	const struct hooks *h = &c->spec->hooks;
 	pid_t pid = c->birth.pid;
-	int r = run_hooks(c, "prestart", h->prestart, h->n_prestart, "created", pid, e);
+	int r = run_hooks(c, "prestart", h->prestart, h->n_prestart, STATE_CREATED, pid, e);
 
 	return r < 0 ? r
 		     : run_hooks(c, "createRuntime", h->create_runtime, h->n_create_runtime,
-			       "created", pid, e);
+			       STATE_CREATED, pid, e);
 }
 
 /*
@@ -264,7 +268,7 @@ int container_create(struct container *c, const struct spec *spec, const char *c
 		r = bear(c, o, e);
 	if (r == 0 && !o->waits)
 		r = run_hooks(c, "poststart", spec->hooks.poststart, spec->hooks.n_poststart,
-			"running", c->birth.pid, e);
+			STATE_RUNNING, c->birth.pid, e);
 	if (r < 0) {
 		if (o->pid_file && c->birth.pid)
 			unlink(o->pid_file);
@@ -287,6 +291,7 @@ static void forget(struct container *c)
 	free(c->id);
 	free(c->cgroup_path);
 	free(c->bundle);
+	free(c->store);
 	*c = (struct container)CONTAINER_NONE;
 }
 
@@ -306,8 +311,10 @@ int container_clear(struct container *c, struct err *e)
 	/* Whatever a poststop hook does, the container goes (runtime.md#lifecycle: warn, continue).
 	 */
 	if (h && h->n_poststop &&
-		run_hooks(c, "poststop", h->poststop, h->n_poststop, "stopped", 0, &failed) < 0)
+		run_hooks(c, "poststop", h->poststop, h->n_poststop, STATE_STOPPED, 0, &failed) < 0)
 		log_warn("%s", failed.text);
+	if (r == 0 && c->store)
+		r = container_remove_files(c->store, c->id, e);
 	if (r == 0)
 		r = record_remove(c->home, c->id, e);
 	return r;

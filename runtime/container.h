@@ -17,16 +17,7 @@
 #include "runtime/birth.h"
 #include "runtime/record.h"
 #include "spec/spec.h"
-
-enum container_status {
-	CONTAINER_CREATING = 1, /* its maker is at work, or died at it: no process */
-	CONTAINER_CREATED,
-	CONTAINER_RUNNING,
-	CONTAINER_PAUSED,
-	CONTAINER_STOPPED,
-};
-
-extern const struct enum_name container_status_names[];
+#include "spec/state.h"
 
 struct container {
 	const struct home *home;
@@ -37,6 +28,7 @@ struct container {
 	char *cgroup_path;
 	struct birth birth; /* of its first process: our child */
 	char *bundle;	    /* absolute */
+	char *store;	    /* where its files are (overlay/stack.h); NULL: nowhere */
 	const struct spec *spec;
 	bool complete; /* container_done() leaves it be */
 };
@@ -54,6 +46,7 @@ struct create_options {
 	bool waits;	      /* `create`: its program starts at container_start() */
 	bool no_cgroup;	      /* --cgroup-manager disabled */
 	bool no_keyring;
+	bool die_together; /* killed for want of memory, its group dies as a whole */
 };
 
 int container_reserve(const struct home *h, const char *id, struct container *ret, struct err *e);
@@ -68,14 +61,17 @@ int container_create(struct container *c, const struct spec *spec, const char *c
 void container_done(struct container *c);
 DEFINE_AUTO(container, container_done)
 
-/* Removes what an ended container has: its group, its record; runs its poststop hooks. */
+/* Removes what an ended container has: its group, files, record; runs its poststop hooks. */
 int container_clear(struct container *c, struct err *e);
+
+/* Its files, in a store; no error when there are none. */
+int container_remove_files(const char *store, const char *id, struct err *e);
 
 /* --- of a container that is found by its id ------------------------------------------------------
  */
 
 /* What it is, from its record and the kernel; a damaged record counts as what is left of it. */
-enum container_status container_status(const struct home *h, const struct record *r);
+enum state_status container_status(const struct home *h, const struct record *r);
 
 int container_start(const struct home *h, const char *id, struct err *e);
 /* `all`: every process of its group. */

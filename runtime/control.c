@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "cgroup/hierarchy.h"
+#include "overlay/stack.h"
 #include "runtime/hooks.h"
 #include "runtime/status.h"
 #include "spec/base/fd.h"
@@ -17,9 +18,9 @@
 #define KILL_TIMEOUT_MS 10000
 #define FREEZE_TIMEOUT_MS 10000
 
-static const char *status_name(enum container_status s)
+static const char *status_name(enum state_status s)
 {
-	return enum_name_of(container_status_names, s);
+	return enum_name_of(state_status_names, s);
 }
 
 int container_spec(const struct home *h, const char *id, struct spec *ret, struct err *e)
@@ -72,20 +73,20 @@ static bool still_waits(const struct home *h, const struct record *r)
 	return fd >= 0 || fd == -EAGAIN;
 }
 
-enum container_status container_status(const struct home *h, const struct record *r)
+enum state_status container_status(const struct home *h, const struct record *r)
 {
 	struct cgroup group = CGROUP_NONE;
 
 	if (!r->init.pid)
-		return CONTAINER_CREATING;
-	if (!process_is_alive(&r->init))
-		return CONTAINER_STOPPED;
+		return STATE_CREATING;
+	if (!mark_is_alive(&r->init))
+		return STATE_STOPPED;
 	bool waits = still_waits(h, r);
 	bool frozen = container_cgroup(r, &group) == 0 && cgroup_is_frozen(group.fd) > 0;
 	cgroup_done(&group);
 	if (frozen)
-		return CONTAINER_PAUSED;
-	return waits ? CONTAINER_CREATED : CONTAINER_RUNNING;
+		return STATE_PAUSED;
+	return waits ? STATE_CREATED : STATE_RUNNING;
 }
 
 /* The lock, and the record under it. */
@@ -98,20 +99,20 @@ static int lock_and_read(
 }
 
 static int run_hooks(const struct spec *spec, const struct record *record, const char *kind,
-	const struct hook *hooks, size_t n, const char *status, struct err *e)
+	const struct hook *hooks, size_t n, enum state_status status, struct err *e)
 {
 	automatic(str) struct str state = { 0 };
 
 	if (!n)
 		return 0;
-	pid_t pid = strcmp(status, "stopped") == 0 ? 0 : record->init.pid;
+	pid_t pid = status == STATE_STOPPED ? 0 : record->init.pid;
 	state_text(spec, record->id, record->bundle, status, pid, &state);
 	return hooks_run(kind, hooks, n, state.data, record->bundle, e);
 }
 
-static int refuse_start(const char *id, enum container_status status, struct err *e)
+static int refuse_start(const char *id, enum state_status status, struct err *e)
 {
-	if (status == CONTAINER_STOPPED)
+	if (status == STATE_STOPPED)
 		return err_say(
 			e, ERR_NOT_RUNNING, "cannot start container '%s': it has stopped", id);
 	return err_say(e, ERR_NOT_RUNNING, "cannot start container '%s': it is %s already", id,
@@ -127,8 +128,8 @@ int container_start(const struct home *h, const char *id, struct err *e)
 
 	if (r < 0)
 		return r;
-	enum container_status status = container_status(h, &record);
-	if (status != CONTAINER_CREATED)
+	enum state_status status = container_status(h, &record);
+	if (status != STATE_CREATED)
 		return refuse_start(id, status, e);
 	autofd int start = connect_start(dir, 0);
 	if (start < 0)
@@ -143,7 +144,7 @@ int container_start(const struct home *h, const char *id, struct err *e)
 		r = container_spec(h, id, &spec, e);
 	if (r == 0)
 		r = run_hooks(&spec, &record, "poststart", spec.hooks.poststart,
-			spec.hooks.n_poststart, "running", e);
+			spec.hooks.n_poststart, STATE_RUNNING, e);
 	/* runtime.md#lifecycle: a poststart hook that fails fails the start, and stops the
 	 * container. */
 	struct err ignored;
@@ -170,7 +171,7 @@ static int kill_group(const struct record *record, int signal, struct err *e)
 	 * die now and his number be given away at once, the newcomer is spared by looking again. */
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct process_mark mark;
-		autofd int pidfd = process_mark(pids[i], &mark) == 0 ? process_open(&mark) : -1;
+		autofd int pidfd = mark_take(pids[i], &mark) == 0 ? mark_open(&mark) : -1;
 		if (pidfd >= 0)
 			pidfd_send_signal(pidfd, signal, NULL, 0);
 	}
@@ -187,7 +188,7 @@ int container_kill(const struct home *h, const char *id, int signal, bool all, s
 		return r;
 	if (all)
 		return kill_group(&record, signal, e);
-	autofd int pidfd = process_open(&record.init);
+	autofd int pidfd = mark_open(&record.init);
 	if (pidfd < 0)
 		return err_say(
 			e, ERR_NOT_RUNNING, "container not running: '%s': no such process", id);
@@ -199,7 +200,7 @@ int container_kill(const struct home *h, const char *id, int signal, bool all, s
 /* By pidfd, for containers without a group. */
 static int kill_and_wait(const struct record *record, struct err *e)
 {
-	autofd int pidfd = process_open(&record->init);
+	autofd int pidfd = mark_open(&record->init);
 
 	if (pidfd < 0)
 		return 0;
@@ -212,29 +213,48 @@ static int kill_and_wait(const struct record *record, struct err *e)
 }
 
 /* Where the record is damaged the group is found by the name that we give. */
-static int remove_resources(struct record *record, const char *id, struct err *e)
+static int remove_cgroup(const struct record *record, const char *id, struct err *e)
 {
 	autofd int root = -1;
 	autofree char *usual = str_format("/cowrun-%s", id);
 	struct err ignored;
 	bool named = record->cgroup;
 
-	int r = kill_and_wait(record, e);
-	if (r < 0 || (!named && record->created.tv_sec))
-		return r;
+	if (!named && record->created.tv_sec)
+		return 0;
 	if (hierarchy_open(&root, &ignored) < 0 || !usual)
 		return 0;
 	return cgroup_remove(root, named ? record->cgroup : usual,
 		record->cgroup_made ? record->cgroup_made : 1, e);
 }
 
+int container_remove_files(const char *path, const char *id, struct err *e)
+{
+	automatic(store) struct store store = STORE_NONE;
+	int r = store_open(path, STORE_READ, &store, e);
+
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : stack_remove(&store, id, e);
+}
+
+static int remove_resources(const struct record *record, const char *id, struct err *e)
+{
+	int r = kill_and_wait(record, e);
+
+	if (r == 0)
+		r = remove_cgroup(record, id, e);
+	if (r == 0 && record->store)
+		r = container_remove_files(record->store, id, e);
+	return r;
+}
+
 static int refuse_delete(
 	const struct home *h, const struct record *record, bool force, struct err *e)
 {
-	enum container_status status = container_status(h, record);
+	enum state_status status = container_status(h, record);
 
-	if (force || status == CONTAINER_STOPPED || status == CONTAINER_CREATED ||
-		status == CONTAINER_CREATING)
+	if (force || status == STATE_STOPPED || status == STATE_CREATED || status == STATE_CREATING)
 		return 0;
 	return err_say(e, ERR_NOT_RUNNING, "cannot delete container '%s' that is not stopped: %s",
 		record->id, status_name(status));
@@ -259,7 +279,7 @@ int container_delete(const struct home *h, const char *id, bool force, struct er
 		return r;
 	if (record.bundle && container_spec(h, id, &spec, &ignored) == 0 &&
 		run_hooks(&spec, &record, "poststop", spec.hooks.poststop, spec.hooks.n_poststop,
-			"stopped", &ignored) < 0)
+			STATE_STOPPED, &ignored) < 0)
 		log_warn("%s", ignored.text);
 	return record_remove(h, id, e);
 }
@@ -273,12 +293,12 @@ int container_freeze(const struct home *h, const char *id, bool frozen, struct e
 
 	if (r < 0)
 		return r;
-	enum container_status status = container_status(h, &record);
-	if (frozen && status != CONTAINER_RUNNING && status != CONTAINER_CREATED)
+	enum state_status status = container_status(h, &record);
+	if (frozen && status != STATE_RUNNING && status != STATE_CREATED)
 		return err_say(e, ERR_NOT_RUNNING,
 			"cannot pause container '%s': container not running: %s", id,
 			status_name(status));
-	if (!frozen && status != CONTAINER_PAUSED)
+	if (!frozen && status != STATE_PAUSED)
 		return err_say(e, ERR_NOT_RUNNING,
 			"cannot resume container '%s': container not paused: %s", id,
 			status_name(status));
@@ -305,7 +325,7 @@ int container_processes(
 		return r;
 	}
 	/* Without a group only the first process is known. */
-	bool alive = process_is_alive(&record.init);
+	bool alive = mark_is_alive(&record.init);
 	pid_t *only = calloc(1, sizeof(*only));
 	if (!only)
 		return err_set(e, ENOMEM, "list the processes of '%s'", id);

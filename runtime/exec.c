@@ -23,15 +23,15 @@ static int write_pid(const char *path, pid_t pid, struct err *e)
 static int check_status(
 	const struct home *h, const struct record *record, bool ignore_paused, struct err *e)
 {
-	enum container_status status = container_status(h, record);
+	enum state_status status = container_status(h, record);
 
-	if (status == CONTAINER_PAUSED && !ignore_paused)
+	if (status == STATE_PAUSED && !ignore_paused)
 		return err_say(e, ERR_NOT_RUNNING,
 			"cannot exec in a paused container (use --ignore-paused to override)");
-	if (status == CONTAINER_STOPPED || status == CONTAINER_CREATING)
+	if (status == STATE_STOPPED || status == STATE_CREATING)
 		return err_say(e, ERR_NOT_RUNNING,
 			"cannot exec in container '%s': container not running: %s", record->id,
-			enum_name_of(container_status_names, (int)status));
+			enum_name_of(state_status_names, (int)status));
 	return 0;
 }
 
@@ -76,7 +76,7 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 	struct exec_inputs in = { .spec = &spec,
 		.process = o->process ? o->process : spec.process,
 		.id = id,
-		.pidfd = process_open(&record.init),
+		.pidfd = mark_open(&record.init),
 		.n_preserve = o->n_preserve };
 	if (in.pidfd < 0)
 		return err_say(e, ERR_NOT_RUNNING,

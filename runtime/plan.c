@@ -200,17 +200,6 @@ static int plan_program(
 	return 0;
 }
 
-/* state_fields without "pid". */
-static const struct field hook_state_fields[] = {
-	FIELD(struct state_doc, "ociVersion", FIELD_STRING, version),
-	FIELD(struct state_doc, "id", FIELD_STRING, id),
-	FIELD(struct state_doc, "status", FIELD_STRING, status),
-	FIELD(struct state_doc, "bundle", FIELD_STRING, bundle),
-	FIELD(struct state_doc, "annotations", FIELD_MAP, annotations,
-		.count_offset = offsetof(struct state_doc, n_annotations)),
-	{ 0 },
-};
-
 static place plan_hooks(
 	const struct hook *hooks, size_t n, char *const *env, size_t n_env, struct draft *d)
 {
@@ -233,28 +222,21 @@ static place plan_hooks(
 	return draft_list(d, rows, n * sizeof(*rows));
 }
 
-/*
- * Hooks of the child's side see the container's view: their pid is that of its init there. The
- * document is cut where the number goes ("pid" is written last: JSON has no order).
- */
+/* Hooks of the child's side see the container's view: their pid is that of its init there. */
 static void plan_hook_state(const struct spec *spec, const struct plan_inputs *in,
-	const char *status, place *into, struct draft *d)
+	enum state_status status, place *into, struct draft *d)
 {
 	automatic(str) struct str text = { 0 };
-	struct state_doc doc = { .version = (char *)OCI_VERSION,
+	/* Borrowed throughout: written, never freed. */
+	struct state_doc doc = { .version = (char *)SPEC_VERSION,
 		.id = (char *)in->id,
-		.status = (char *)status,
+		.status = (int)status,
 		.bundle = (char *)in->bundle,
 		.annotations = spec->annotations,
 		.n_annotations = spec->n_annotations };
 
-	json_write(hook_state_fields, &doc, JSON_COMPACT, &text);
-	if (!str_ok(&text)) {
-		d->block.failed = true;
-		return;
-	}
-	text.data[text.len - 1] = ','; /* was the closing brace */
-	str_add(&text, "\"pid\":");
+	state_write_head(&doc, &text);
+	d->block.failed |= !str_ok(&text);
 	*into = draft_text(d, text.data);
 }
 
@@ -269,8 +251,8 @@ static void plan_child_hooks(const struct spec *spec, const struct plan_inputs *
 	d->plan.n_start_hooks = (uint32_t)h->n_start_container;
 	d->plan.start_hooks = plan_hooks(h->start_container, h->n_start_container,
 		spec->process->env, spec->process->n_env, d);
-	plan_hook_state(spec, in, "creating", &d->plan.state_creating, d);
-	plan_hook_state(spec, in, "created", &d->plan.state_created, d);
+	plan_hook_state(spec, in, STATE_CREATING, &d->plan.state_creating, d);
+	plan_hook_state(spec, in, STATE_CREATED, &d->plan.state_created, d);
 	d->plan.state_tail = draft_text(d, "}");
 }
 

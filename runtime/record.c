@@ -209,6 +209,22 @@ int record_read(const struct home *h, const char *id, struct record *ret, struct
 		"the record of container '%s' is damaged: %s (hint: delete --force)", id, path);
 }
 
+int record_read_open(int journal, const char *id, struct record *ret, struct err *e)
+{
+	automatic(record) struct record r = { 0 };
+	autofree char *text = calloc(1, RECORD_BYTES_MAX + 1);
+
+	if (!text)
+		return err_set(e, ENOMEM, "read the record of '%s'", id);
+	ssize_t n = fd_read_full(journal, text, RECORD_BYTES_MAX);
+	int bad = n < 0 ? (int)n : parse(text, id, &r);
+	if (bad < 0)
+		return err_set(e, -bad, "read the record of '%s'", id);
+	*ret = r;
+	r = (struct record){ 0 };
+	return 0;
+}
+
 void record_done(struct record *r)
 {
 	for (size_t i = 0; i < sizeof(record_keys) / sizeof(record_keys[0]); i++)

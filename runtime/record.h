@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <time.h>
 
-#include "runtime/process.h"
+#include "runtime/mark.h"
 #include "spec/base/err.h"
 #include "spec/base/own.h"
 
@@ -61,6 +61,8 @@ struct record {
 /* Reads ROOT/id/record. -ERR_NO_CONTAINER when there is no such directory; a record that cannot be
  * read is -ERR_DAMAGED, with `id` set in ret all the same. */
 int record_read(const struct home *h, const char *id, struct record *ret, struct err *e);
+/* The same of an open file, which may have lost its name since. */
+int record_read_open(int journal, const char *id, struct record *ret, struct err *e);
 void record_done(struct record *r);
 DEFINE_AUTO(record, record_done)
 

@@ -3,28 +3,19 @@
 
 #include <string.h>
 
-const struct enum_name container_status_names[] = {
-	{ "creating", CONTAINER_CREATING },
-	{ "created", CONTAINER_CREATED },
-	{ "running", CONTAINER_RUNNING },
-	{ "paused", CONTAINER_PAUSED },
-	{ "stopped", CONTAINER_STOPPED },
-	{ 0 },
-};
-
-void state_text(const struct spec *spec, const char *id, const char *bundle, const char *status,
-	pid_t pid, struct str *out)
+void state_text(const struct spec *spec, const char *id, const char *bundle,
+	enum state_status status, pid_t pid, struct str *out)
 {
 	/* Borrowed throughout: written, never freed. */
-	struct state_doc doc = { .version = (char *)OCI_VERSION,
+	struct state_doc doc = { .version = (char *)SPEC_VERSION,
 		.id = (char *)id,
-		.status = (char *)status,
+		.status = (int)status,
 		.pid = pid,
 		.bundle = (char *)bundle,
 		.annotations = spec->annotations,
 		.n_annotations = spec->n_annotations };
 
-	json_write(state_fields, &doc, JSON_COMPACT, out);
+	state_write(&doc, JSON_COMPACT, out);
 }
 
 /* What only the configuration knows; a container whose copy is gone is told without it. */
@@ -52,12 +43,12 @@ int container_state(const struct home *h, const char *id, struct state_doc *ret,
 
 	if (r < 0 && r != -ERR_DAMAGED)
 		return r;
-	enum container_status status = r < 0 ? CONTAINER_STOPPED : container_status(h, &record);
+	enum state_status status = r < 0 ? STATE_STOPPED : container_status(h, &record);
 	struct state_doc doc = {
-		.version = strdup(OCI_VERSION),
+		.version = strdup(SPEC_VERSION),
 		.id = strdup(id),
-		.status = strdup(enum_name_of(container_status_names, (int)status)),
-		.pid = status == CONTAINER_STOPPED ? 0 : record.init.pid,
+		.status = (int)status,
+		.pid = status == STATE_STOPPED ? 0 : record.init.pid,
 		.bundle = take(record.bundle),
 		.created = record_time_text(&record.created),
 		.owner = strdup("root"),

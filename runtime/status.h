@@ -6,12 +6,12 @@
 #include "spec/state.h"
 
 /* The state that hooks read, compact. `pid` 0: stopped. */
-void state_text(const struct spec *spec, const char *id, const char *bundle, const char *status,
-	pid_t pid, struct str *out);
+void state_text(const struct spec *spec, const char *id, const char *bundle,
+	enum state_status status, pid_t pid, struct str *out);
 
 /*
  * The state of a container by its id, for `state` and `list`; the caller ends it with
- * json_free(state_fields, ...). One whose record is damaged is told as stopped.
+ * state_done(). One whose record is damaged is told as stopped.
  */
 int container_state(const struct home *h, const char *id, struct state_doc *ret, struct err *e);
 

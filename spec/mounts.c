@@ -20,6 +20,11 @@ const struct field mount_fields[] = {
 	{ 0 },
 };
 
+void mount_spec_done(struct mount_spec *m)
+{
+	json_free(mount_fields, m);
+}
+
 /*
  * In strcmp()'s order, since words are found by halving. Rows that do nothing are words we must
  * know: the kernel's default ("norelatime": relatime is what a mount has without any word), how
@@ -99,6 +104,7 @@ static int by_name(const void *name, const void *row)
 	return strcmp(name, ((const struct mount_option *)row)->name);
 }
 
+/* Configs have some forty words: six comparisons for each instead of forty. */
 const struct mount_option *mount_option_find(const char *name)
 {
 	return bsearch(name, mount_options, N_OPTIONS, sizeof(mount_options[0]), by_name);

@@ -145,7 +145,10 @@ int spec_load(int dirfd, const char *name, struct spec *ret, struct err *e);
 int spec_parse(const char *what, const char *text, size_t len, struct spec *ret, struct err *e);
 void spec_done(struct spec *s);
 void process_done(struct process_spec *p);
+void mount_spec_done(struct mount_spec *m);
 DEFINE_AUTO(spec, spec_done)
+DEFINE_AUTO(process_spec, process_done)
+DEFINE_AUTO(mount_spec, mount_spec_done)
 
 /*
  * Whether this runtime can do exactly what the document says. Three grades (config.md): what is

@@ -22,11 +22,14 @@ struct states {
 	size_t n;
 };
 
-static const struct field states_fields[] = {
-	FIELD_LIST(struct states, "containers", FIELD_OBJECT, v, n, .inside = state_fields,
-		.size = sizeof(struct state_doc), .always = true),
-	{ 0 },
-};
+static void states_done(struct states *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		state_done(&s->v[i]);
+	free(s->v);
+	*s = (struct states){ 0 };
+}
+DEFINE_AUTO(states, states_done)
 
 /* One that vanishes meanwhile is left out; no container's damage hides the others. */
 static int read_all(const struct home *h, struct states *ret, struct err *e)
@@ -60,7 +63,7 @@ static int print_table(const struct states *s, struct err *e)
 		const struct state_doc *d = &s->v[i];
 		table_add(&t, d->id);
 		table_addf(&t, "%d", d->pid);
-		table_add(&t, d->status);
+		table_add(&t, enum_name_of(state_status_names, d->status));
 		table_add(&t, d->bundle);
 		table_add(&t, d->created);
 		table_add(&t, d->owner);
@@ -68,21 +71,18 @@ static int print_table(const struct states *s, struct err *e)
 	return table_print(&t, stdout, 0, e);
 }
 
-/* The list alone: what stands behind its key in the document of one field. */
-static void print_json(const struct states *s)
+static int print_json(const struct states *s, struct err *e)
 {
 	automatic(str) struct str text = { 0 };
 
-	json_write(states_fields, s, JSON_COMPACT, &text);
-	const char *list = text.data ? strchr(text.data, '[') : NULL;
-	if (list)
-		printf("%.*s\n", (int)(strlen(list) - 1), list);
+	state_list_write(s->v, s->n, JSON_COMPACT, &text);
+	return !str_ok(&text) || puts(text.data) < 0 ? err_set(e, EIO, "print the list") : 0;
 }
 
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	const struct list_words *w = data;
-	struct states s = { 0 };
+	automatic(states) struct states s = { 0 };
 
 	(void)argc, (void)argv;
 	bool json = w->format && strcmp(w->format, "json") == 0;
@@ -96,10 +96,9 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		for (size_t i = 0; i < s.n; i++)
 			puts(s.v[i].id);
 	else if (r == 0 && json)
-		print_json(&s);
+		r = print_json(&s, e);
 	else if (r == 0)
 		r = print_table(&s, e);
-	json_free(states_fields, &s);
 	return r;
 }
 

@@ -7,7 +7,7 @@
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	automatic(str) struct str text = { 0 };
-	struct state_doc doc = { 0 };
+	automatic(state_doc) struct state_doc doc = { 0 };
 
 	(void)data, (void)argc;
 	int r = command_open_home(c, false, e);
@@ -15,8 +15,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		r = container_state(&c->home, argv[0], &doc, e);
 	if (r < 0)
 		return r;
-	json_write(state_fields, &doc, JSON_INDENTED, &text);
-	json_free(state_fields, &doc);
+	state_write(&doc, JSON_INDENTED, &text);
 	return puts(text.data ? text.data : "") < 0 ? err_set(e, EIO, "print the state") : 0;
 }
 

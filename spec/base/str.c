@@ -158,7 +158,9 @@ char *str_human(uint64_t bytes, char out[16])
 	size_t unit = 0;
 	double n = (double)bytes;
 
-	for (; n >= 1023.95 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++)
+	/* What would be shown as 1024 is 1 of the next unit. */
+	for (; n >= (unit < 2 ? 1023.5 : 1023.95) && unit + 1 < sizeof(units) / sizeof(units[0]);
+		unit++)
 		n /= 1024;
 	/* One decimal from MiB on: below that it would promise more than a page. */
 	snprintf(out, 16, unit < 2 ? "%.0f %s" : "%.1f %s", n, units[unit]);

@@ -1,0 +1,78 @@
+/* cow: images and containers, for people. The table of its commands. */
+#include <stdio.h>
+
+#include "cmd/commands.h"
+#include "cmd/cow/commands.h"
+#include "overlay/store.h"
+
+static const struct option_row options[] = {
+	{ "root", 0, OPTION_TEXT, offsetof(struct context, root), "DIR",
+		"where containers are recorded (" HOME_DEFAULT ")" },
+	{ "store", 0, OPTION_TEXT, offsetof(struct context, store), "DIR",
+		"where images and files are kept (" STORE_DEFAULT ")" },
+	{ "debug", 0, OPTION_FLAG, offsetof(struct context, debug), NULL, "tell what is done" },
+	{ "version", 'v', OPTION_FLAG, offsetof(struct context, version), NULL,
+		"print the version" },
+	{ 0 },
+};
+
+/* Foreign bytes are parsed in a program apart, and so is what needs libraries that are not static.
+ */
+static const struct command load_command = {
+	.name = "load",
+	.arguments = "[options] LAYOUT|ARCHIVE|-",
+	.summary = "Takes images out of an OCI layout or an archive.",
+	.program = "cow-import",
+};
+
+static const struct command import_command = {
+	.name = "import",
+	.arguments = "[options] ROOTFS.tar NAME[:TAG]",
+	.summary = "Makes an image of a root file system's tar.",
+	.program = "cow-import",
+};
+
+static const struct command doctor_command = {
+	.name = "doctor",
+	.arguments = "[options]",
+	.summary = "Tells what this host can and cannot do.",
+	.program = "cow-doctor",
+};
+
+static const struct command *const commands[] = {
+	&load_command,
+	&import_command,
+	&images_command,
+	&rmi_command,
+	&run_command,
+	&ps_command,
+	&exec_command,
+	&logs_command,
+	&stop_command,
+	&wait_command,
+	&rm_command,
+	&inspect_command,
+	&mem_command,
+	&doctor_command,
+	&ended_command,
+	NULL,
+};
+
+static void print_version(void)
+{
+	printf("cow version " COWRUN_VERSION "\ncommit: " COWRUN_COMMIT "\n");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct program program = {
+		"cow",
+		"Runs containers of images, and tells what they cost.",
+		options,
+		commands,
+		print_version,
+	};
+	struct context context = { .root = HOME_DEFAULT, .store = STORE_DEFAULT };
+
+	return program_main(&program, &context, argc, argv);
+}

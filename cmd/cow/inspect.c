@@ -1,0 +1,118 @@
+/* cow inspect: all that is known of a container, as JSON. */
+#include <stdio.h>
+
+#include "cgroup/stat.h"
+#include "cmd/cow/commands.h"
+#include "runtime/container.h"
+
+/* The document; sizes in bytes, absent where the host cannot tell. */
+struct inspection {
+	char *name, *status, *image, *command, *created, *ended, *bundle, *cgroup, *store, *oom;
+	int32_t pid, monitor;
+	struct opt_i64 exit_status;
+	bool oom_killed;
+	struct opt_u64 memory, memory_peak, memory_limit, swap, pids, pids_limit, cpu_usec;
+};
+
+static const struct field fields[] = {
+	FIELD(struct inspection, "name", FIELD_STRING, name),
+	FIELD(struct inspection, "status", FIELD_STRING, status),
+	FIELD(struct inspection, "image", FIELD_STRING, image),
+	FIELD(struct inspection, "command", FIELD_STRING, command),
+	FIELD(struct inspection, "pid", FIELD_I32, pid, .always = true),
+	FIELD(struct inspection, "monitor_pid", FIELD_I32, monitor),
+	FIELD(struct inspection, "created", FIELD_STRING, created),
+	FIELD(struct inspection, "ended", FIELD_STRING, ended),
+	FIELD(struct inspection, "exit_status", FIELD_OPT_I64, exit_status),
+	FIELD(struct inspection, "oom_killed", FIELD_BOOL, oom_killed, .always = true),
+	FIELD(struct inspection, "reason", FIELD_STRING, oom),
+	FIELD(struct inspection, "bundle", FIELD_STRING, bundle),
+	FIELD(struct inspection, "cgroup", FIELD_STRING, cgroup),
+	FIELD(struct inspection, "store", FIELD_STRING, store),
+	FIELD(struct inspection, "memory_bytes", FIELD_OPT_U64, memory),
+	FIELD(struct inspection, "memory_peak_bytes", FIELD_OPT_U64, memory_peak),
+	FIELD(struct inspection, "memory_limit_bytes", FIELD_OPT_U64, memory_limit),
+	FIELD(struct inspection, "swap_bytes", FIELD_OPT_U64, swap),
+	FIELD(struct inspection, "pids", FIELD_OPT_U64, pids),
+	FIELD(struct inspection, "pids_limit", FIELD_OPT_U64, pids_limit),
+	FIELD(struct inspection, "cpu_usec", FIELD_OPT_U64, cpu_usec),
+	{ 0 },
+};
+
+static struct opt_u64 unless_max(struct opt_u64 n)
+{
+	return (struct opt_u64){ n.set && n.value != UINT64_MAX, n.value };
+}
+
+static void add_stat(struct inspection *i, const struct record *record)
+{
+	struct cgroup group = CGROUP_NONE;
+	struct cgroup_stat stat = { 0 };
+	struct err ignored;
+
+	if (container_cgroup(record, &group) == 0 &&
+		cgroup_stat_read(group.fd, &stat, &ignored) == 0) {
+		i->memory = stat.memory.current;
+		i->memory_peak = stat.memory.peak;
+		i->memory_limit = unless_max(stat.memory.max);
+		i->swap = stat.memory.swap;
+		i->pids = stat.pids.current;
+		i->pids_limit = unless_max(stat.pids.max);
+		i->cpu_usec = stat.cpu.usage_usec;
+	}
+	cgroup_done(&group);
+}
+
+static void print(const struct home *h, const struct record *r, struct str *out)
+{
+	enum state_status status = container_status(h, r);
+	autofree char *created = record_time_text(&r->created);
+	autofree char *ended = r->ended ? record_time_text(&r->ended_at) : NULL;
+	struct inspection i = { .name = r->id,
+		.status = (char *)enum_name_of(state_status_names, (int)status),
+		.image = r->image,
+		.command = r->command,
+		.created = created,
+		.ended = ended,
+		.bundle = r->bundle,
+		.cgroup = r->cgroup,
+		.store = r->store,
+		.oom = r->oom,
+		.oom_killed = r->oom,
+		.pid = status == STATE_STOPPED ? 0 : r->init.pid,
+		.monitor = mark_is_alive(&r->monitor) ? r->monitor.pid : 0,
+		.exit_status = { r->ended, r->exit_status } };
+
+	add_stat(&i, r);
+	json_write(fields, &i, JSON_INDENTED, out);
+}
+
+static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
+{
+	automatic(str) struct str text = { 0 };
+
+	(void)data;
+	int r = command_open_home(c, false, e);
+	str_add(&text, "[");
+	for (int i = 0; r == 0 && i < argc; i++) {
+		automatic(record) struct record record = { 0 };
+		r = record_read(&c->home, argv[i], &record, e);
+		if (r < 0)
+			return r;
+		str_add(&text, i ? ",\n" : "");
+		print(&c->home, &record, &text);
+	}
+	str_add(&text, "]");
+	if (r < 0)
+		return r;
+	return !str_ok(&text) || puts(text.data) < 0 ? err_set(e, EIO, "print") : 0;
+}
+
+const struct command inspect_command = {
+	.name = "inspect",
+	.arguments = "NAME ...",
+	.summary = "Prints all that is known of containers, as JSON.",
+	.min_words = 1,
+	.max_words = -1,
+	.run = run,
+};

@@ -1,0 +1,106 @@
+/* cow logs: what a detached container has written. */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+
+#include "cmd/cow/commands.h"
+#include "runtime/container.h"
+#include "spec/base/str.h"
+
+struct logs_words {
+	bool follow, timestamps;
+};
+
+static const struct option_row options[] = {
+	{ "follow", 'f', OPTION_FLAG, offsetof(struct logs_words, follow), NULL,
+		"go on until it ends" },
+	{ "timestamps", 't', OPTION_FLAG, offsetof(struct logs_words, timestamps), NULL,
+		"when each line came" },
+	{ 0 },
+};
+
+/* "TIME STREAM F|P TEXT": each line to the stream that it came from (see cmd/cow/monitor.h). */
+static void print_line(const char *line, const struct logs_words *w)
+{
+	const char *stream = strchr(line, ' ');
+	const char *flag = stream ? strchr(stream + 1, ' ') : NULL;
+
+	if (!flag || !flag[1] || flag[2] != ' ')
+		return;
+	FILE *to = str_starts(stream + 1, "stderr") ? stderr : stdout;
+	if (w->timestamps)
+		fprintf(to, "%.*s ", (int)(stream - line), line);
+	fputs(flag + 3, to);
+	if (flag[1] == 'F')
+		fputc('\n', to);
+}
+
+/* Whole lines from where we are; a line that is still being written is left for later. */
+static void print_new(FILE *log, const struct logs_words *w)
+{
+	autofree char *line = NULL;
+	size_t room = 0;
+	ssize_t n;
+
+	for (;;) {
+		long at = ftell(log);
+		n = getline(&line, &room, log);
+		if (n <= 0 || line[n - 1] != '\n') {
+			clearerr(log);
+			fseek(log, at, SEEK_SET);
+			break;
+		}
+		line[n - 1] = '\0';
+		print_line(line, w);
+	}
+	fflush(stdout);
+}
+
+/* A look five times a second; the end of the monitor is seen at once. */
+static void follow(FILE *log, const struct record *record, const struct logs_words *w)
+{
+	autofd int monitor = mark_open(&record->monitor);
+	struct pollfd p = { .fd = monitor, .events = POLLIN };
+
+	while (monitor >= 0 && poll(&p, 1, 200) == 0)
+		print_new(log, w);
+	print_new(log, w);
+}
+
+static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	const struct logs_words *w = data;
+
+	(void)argc;
+	int r = command_open_home(c, false, e);
+	if (r == 0)
+		r = record_read(&c->home, argv[0], &record, e);
+	if (r < 0)
+		return r;
+	if (!record.store || !record.monitor.pid)
+		return err_say(e, ENODATA,
+			"container '%s' has no log: it did not run in the background", argv[0]);
+	autofree char *path = str_format("%s/containers/%s/log", record.store, record.id);
+	FILE *log = path ? fopen(path, "re") : NULL;
+	if (!log)
+		return err_set(e, errno, "open the log of '%s'", argv[0]);
+	print_new(log, w);
+	if (w->follow)
+		follow(log, &record, w);
+	fclose(log);
+	return 0;
+}
+
+const struct command logs_command = {
+	.name = "logs",
+	.arguments = "[options] NAME",
+	.summary = "Shows what a container in the background has written.",
+	.options = options,
+	.options_size = sizeof(struct logs_words),
+	.min_words = 1,
+	.max_words = 1,
+	.run = run,
+};

@@ -1,0 +1,213 @@
+/* cow run: a container of an image. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cow/commands.h"
+#include "cmd/cow/detach.h"
+#include "runtime/launch.h"
+#include "spec/base/log.h"
+#include "spec/base/str.h"
+#include "spec/id.h"
+
+struct run_words {
+	const char *name, *workdir, *user, *hostname, *network, *entrypoint, *cpus, *pids;
+	struct option_list env, volumes;
+	struct opt_i64 memory, memory_swap;
+	bool detach, remove, read_only, interactive, tty;
+};
+
+#define ROW(name, letter, kind, member, value, help)                                               \
+	{                                                                                          \
+		name, letter, kind, offsetof(struct run_words, member), value, help                \
+	}
+
+static const struct option_row options[] = {
+	ROW("detach", 'd', OPTION_FLAG, detach, NULL, "run in the background, print the name"),
+	ROW("rm", 0, OPTION_FLAG, remove, NULL, "remove the container when it has ended"),
+	ROW("name", 0, OPTION_TEXT, name, "NAME", "of the container; else one is made"),
+	ROW("interactive", 'i', OPTION_FLAG, interactive, NULL, "give it our standard input"),
+	ROW("env", 'e', OPTION_LIST, env, "NAME[=VALUE]", "one more of its environment"),
+	ROW("workdir", 'w', OPTION_TEXT, workdir, "DIR", "its working directory"),
+	ROW("user", 'u', OPTION_TEXT, user, "USER[:GROUP]", "who it is, by name or number"),
+	ROW("volume", 'v', OPTION_LIST, volumes, "SRC:DST[:OPTIONS]",
+		"a directory or file of the host"),
+	ROW("memory", 'm', OPTION_BYTES, memory, "SIZE",
+		"what it may use (64m); beyond, it is killed"),
+	ROW("memory-swap", 0, OPTION_BYTES, memory_swap, "SIZE",
+		"memory and swap together; -1: any"),
+	ROW("cpus", 0, OPTION_TEXT, cpus, "N", "how many CPUs' time it gets (1.5)"),
+	ROW("pids-limit", 0, OPTION_TEXT, pids, "N", "how many processes and threads; -1: any"),
+	ROW("hostname", 0, OPTION_TEXT, hostname, "NAME",
+		"its host name; else the container's name"),
+	ROW("read-only", 0, OPTION_FLAG, read_only, NULL,
+		"its root file system is not to be written to"),
+	ROW("net", 0, OPTION_TEXT, network, "none|host",
+		"loopback alone (none), or the host's network"),
+	ROW("network", 0, OPTION_TEXT, network, "none|host", NULL),
+	ROW("entrypoint", 0, OPTION_TEXT, entrypoint, "PROGRAM", "instead of the image's"),
+	ROW("tty", 't', OPTION_FLAG, tty, NULL, NULL),
+	{ 0 },
+};
+
+/* What derive_options borrows and the command line does not hold. */
+struct derived {
+	char **env;
+	struct mount_spec *volumes;
+	size_t n_env, n_volumes;
+};
+
+static void derived_done(struct derived *d)
+{
+	for (size_t i = 0; i < d->n_env; i++)
+		free(d->env[i]);
+	for (size_t i = 0; i < d->n_volumes; i++)
+		mount_spec_done(&d->volumes[i]);
+	free(d->env);
+	free(d->volumes);
+	*d = (struct derived){ 0 };
+}
+DEFINE_AUTO(derived, derived_done)
+
+/* `-e NAME` alone hands on ours, if there is one. */
+static int read_env(const struct option_list *list, struct derived *d, struct err *e)
+{
+	d->env = calloc(list->n + 1, sizeof(*d->env));
+	for (size_t i = 0; d->env && i < list->n; i++) {
+		const char *word = list->v[i], *ours = strchr(word, '=') ? NULL : getenv(word);
+		if (!strchr(word, '=') && !ours)
+			continue;
+		d->env[d->n_env] = ours ? str_format("%s=%s", word, ours) : strdup(word);
+		if (!d->env[d->n_env++])
+			return err_set(e, ENOMEM, "read the command line");
+	}
+	return d->env ? 0 : err_set(e, ENOMEM, "read the command line");
+}
+
+static int read_volumes(const struct option_list *list, struct derived *d, struct err *e)
+{
+	d->volumes = calloc(list->n + 1, sizeof(*d->volumes));
+	for (size_t i = 0; d->volumes && i < list->n; i++) {
+		int r = derive_volume_parse(list->v[i], &d->volumes[i], e);
+		if (r < 0)
+			return r;
+		d->n_volumes++;
+	}
+	return d->volumes ? 0 : err_set(e, ENOMEM, "read the command line");
+}
+
+static int read_numbers(const struct run_words *w, struct derive_options *d, struct err *e)
+{
+	char *end;
+	uint64_t pids;
+
+	d->memory = w->memory;
+	d->memory_swap = w->memory_swap;
+	if (w->cpus) {
+		double cpus = strtod(w->cpus, &end);
+		if (end == w->cpus || *end || !(cpus >= 0.001 && cpus <= 100000))
+			return err_say(e, ERR_USAGE,
+				"option --cpus: '%s' is not a number of CPUs (like 0.5)", w->cpus);
+		d->cpus = (struct opt_u64){ true, (uint64_t)(cpus * 1000 + 0.5) };
+	}
+	if (w->pids && strcmp(w->pids, "-1") == 0)
+		d->pids = (struct opt_i64){ true, -1 };
+	else if (w->pids) {
+		if (!str_to_u64(w->pids, 1u << 22, &pids) || !pids)
+			return err_say(e, ERR_USAGE,
+				"option --pids-limit: '%s' is neither a number nor -1", w->pids);
+		d->pids = (struct opt_i64){ true, (int64_t)pids };
+	}
+	if (w->network && strcmp(w->network, "host") == 0)
+		d->network = DERIVE_NETWORK_HOST;
+	else if (w->network && strcmp(w->network, "none") != 0)
+		return err_say(
+			e, ERR_USAGE, "option --net: '%s' is neither none nor host", w->network);
+	return 0;
+}
+
+/* The container's name, image and program are in `o` already. */
+static int read_words(
+	const struct run_words *w, struct launch_options *o, struct derived *d, struct err *e)
+{
+	if (w->tty)
+		return err_say(
+			e, ENOTSUP, "option --tty: terminals are not supported by this version");
+	if (w->interactive && w->detach)
+		return err_say(
+			e, ERR_USAGE, "options --interactive and --detach exclude each other");
+	int r = w->name ? id_check(w->name, e) : 0;
+	if (r == 0)
+		r = read_env(&w->env, d, e);
+	if (r == 0)
+		r = read_volumes(&w->volumes, d, e);
+	if (r == 0)
+		r = read_numbers(w, &o->derive, e);
+	o->name = w->name;
+	o->user = w->user;
+	o->remove_at_exit = w->remove;
+	o->derive.env = (const char *const *)d->env;
+	o->derive.n_env = d->n_env;
+	o->derive.volumes = d->volumes;
+	o->derive.n_volumes = d->n_volumes;
+	o->derive.entrypoint = w->entrypoint;
+	o->derive.workdir = w->workdir;
+	o->derive.hostname = w->hostname;
+	o->derive.read_only = w->read_only;
+	return r;
+}
+
+/* Attached: we are its monitor. */
+static int attend(struct context *c, const struct launch_options *o, bool with_input, struct err *e)
+{
+	automatic(launched) struct launched l = LAUNCHED_NONE;
+	struct outcome outcome;
+	char why[160] = "";
+
+	foreground_prepare();
+	autofd int input = with_input ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (!with_input && (input < 0 || dup2(input, 0) < 0))
+		return err_set(e, errno, "open '/dev/null'");
+	int r = launch(&c->home, o, &l, e);
+	if (r < 0)
+		return r;
+	r = foreground_wait(&l.container.birth, l.container.cgroup.fd, &outcome, e);
+	if (r < 0)
+		return r;
+	/* The record's lock goes first: what follows takes it as anybody would. */
+	autofree char *id = strdup(l.container.id);
+	launched_done(&l);
+	r = id ? launch_ended(&c->home, id, outcome.status, why, e)
+	       : err_set(e, ENOMEM, "record the end");
+	if (*why)
+		fprintf(stderr, "cow: %s: killed: %s\n", id, why);
+	return r < 0 ? r : outcome.status;
+}
+
+static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
+{
+	automatic(derived) struct derived derived = { 0 };
+	const struct run_words *w = data;
+	struct launch_options o = { .store = c->store, .image = argv[0] };
+
+	o.derive.args = (const char *const *)argv + 1;
+	o.derive.n_args = (size_t)argc - 1;
+	int r = read_words(w, &o, &derived, e);
+	if (r == 0)
+		r = command_open_home(c, true, e);
+	if (r < 0)
+		return r;
+	return w->detach ? detach_run(c, &o, e) : attend(c, &o, w->interactive, e);
+}
+
+const struct command run_command = {
+	.name = "run",
+	.arguments = "[options] IMAGE [COMMAND [ARGUMENT ...]]",
+	.summary = "Runs a container of an image, and ends with its status.",
+	.options = options,
+	.options_size = sizeof(struct run_words),
+	.min_words = 1,
+	.max_words = -1,
+	.failure_status = STATUS_RUN_FAILED,
+	.run = run,
+};

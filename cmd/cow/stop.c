@@ -1,0 +1,181 @@
+/* cow stop, wait, rm: the end of containers. */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/pidfd.h>
+
+#include "cmd/cow/commands.h"
+#include "cmd/signals.h"
+#include "runtime/container.h"
+#include "spec/base/fd.h"
+#include "spec/derive.h"
+
+struct stop_words {
+	int seconds;
+	const char *time;
+};
+
+struct rm_words {
+	bool force;
+};
+
+static const struct option_row stop_options[] = {
+	{ "time", 't', OPTION_TEXT, offsetof(struct stop_words, time), "SECONDS",
+		"how long it may take to end by itself (10)" },
+	{ 0 },
+};
+
+static const struct option_row rm_options[] = {
+	{ "force", 'f', OPTION_FLAG, offsetof(struct rm_words, force), NULL, "kill it first" },
+	{ 0 },
+};
+
+/* True when the process has ended. */
+static bool wait_for(const struct process_mark *mark, int timeout_ms)
+{
+	autofd int pidfd = mark_open(mark);
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+	while (pidfd >= 0) {
+		int ready = poll(&p, 1, timeout_ms);
+		if (ready >= 0 || errno != EINTR)
+			return ready > 0;
+	}
+	return true;
+}
+
+/* The image may name another signal than SIGTERM (StopSignal); one that we do not know is none. */
+static int stop_signal(const struct home *h, const char *id)
+{
+	automatic(spec) struct spec spec = { 0 };
+	struct err ignored;
+	int signal = SIGTERM;
+
+	if (container_spec(h, id, &spec, &ignored) == 0) {
+		const char *name = spec_annotation(&spec, DERIVE_STOP_SIGNAL);
+		if (name && signal_parse(name, &signal, &ignored) < 0)
+			signal = SIGTERM;
+	}
+	return signal;
+}
+
+static int stop(const struct home *h, const char *id, int timeout_ms, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	int r = record_read(h, id, &record, e);
+
+	if (r < 0)
+		return r;
+	enum state_status status = container_status(h, &record);
+	if (status == STATE_STOPPED || status == STATE_CREATING)
+		return 0;
+	r = container_kill(h, id, stop_signal(h, id), false, e);
+	if (r == 0 && !wait_for(&record.init, timeout_ms))
+		r = container_kill(h, id, SIGKILL, record.cgroup, e);
+	if (r == -ERR_NOT_RUNNING)
+		r = 0;
+	if (r == 0 && !wait_for(&record.init, 10000))
+		return err_say(
+			e, EBUSY, "stop '%s': process %d does not end", id, (int)record.init.pid);
+	/* Its monitor has still to write down the end. */
+	wait_for(&record.monitor, 10000);
+	return r;
+}
+
+static int stop_run(struct context *c, void *data, int argc, char **argv, struct err *e)
+{
+	const struct stop_words *w = data;
+	uint64_t seconds = 10;
+
+	if (w->time && !str_to_u64(w->time, 1000000, &seconds))
+		return err_say(
+			e, ERR_USAGE, "option --time: '%s' is not a number of seconds", w->time);
+	int r = command_open_home(c, false, e);
+	for (int i = 0; r == 0 && i < argc; i++) {
+		r = stop(&c->home, argv[i], (int)seconds * 1000, e);
+		if (r == 0)
+			puts(argv[i]);
+	}
+	return r;
+}
+
+/*
+ * The end of the monitor is the end of it all. A container that removes itself (--rm) takes its
+ * record along: so the file is opened first, and read when it is complete.
+ */
+static int wait_one(const struct home *h, const char *id, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	int r = record_read(h, id, &record, e);
+
+	if (r < 0)
+		return r;
+	autofd int dir = openat(h->fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autofd int journal = dir < 0 ? -1 : openat(dir, RECORD_FILE, O_RDONLY | O_CLOEXEC);
+	wait_for(&record.init, -1);
+	wait_for(&record.monitor, -1);
+	record_done(&record);
+	r = journal < 0 ? record_read(h, id, &record, e)
+			: record_read_open(journal, id, &record, e);
+	if (r < 0)
+		return r;
+	if (!record.ended)
+		return err_say(
+			e, ENODATA, "container '%s' has ended, and nobody recorded its status", id);
+	printf("%d\n", record.exit_status);
+	return 0;
+}
+
+static int wait_run(struct context *c, void *data, int argc, char **argv, struct err *e)
+{
+	(void)data;
+	int r = command_open_home(c, false, e);
+	for (int i = 0; r == 0 && i < argc; i++)
+		r = wait_one(&c->home, argv[i], e);
+	return r;
+}
+
+static int rm_run(struct context *c, void *data, int argc, char **argv, struct err *e)
+{
+	const struct rm_words *w = data;
+	int r = command_open_home(c, false, e);
+
+	for (int i = 0; r == 0 && i < argc; i++) {
+		r = container_delete(&c->home, argv[i], w->force, e);
+		if (r == 0)
+			puts(argv[i]);
+	}
+	return r;
+}
+
+const struct command stop_command = {
+	.name = "stop",
+	.arguments = "[options] NAME ...",
+	.summary = "Ends containers: SIGTERM, and after some time SIGKILL.",
+	.options = stop_options,
+	.options_size = sizeof(struct stop_words),
+	.min_words = 1,
+	.max_words = -1,
+	.run = stop_run,
+};
+
+const struct command wait_command = {
+	.name = "wait",
+	.arguments = "NAME ...",
+	.summary = "Waits for the end of containers, and prints their statuses.",
+	.min_words = 1,
+	.max_words = -1,
+	.run = wait_run,
+};
+
+const struct command rm_command = {
+	.name = "rm",
+	.arguments = "[options] NAME ...",
+	.summary = "Removes containers that have ended, with all that they wrote.",
+	.options = rm_options,
+	.options_size = sizeof(struct rm_words),
+	.min_words = 1,
+	.max_words = -1,
+	.run = rm_run,
+};

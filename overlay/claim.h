@@ -1,0 +1,28 @@
+/*
+ * What a container keeps from being removed: its image and its layers, in containers/ID/meta.json.
+ *
+ * It is written, under the store's shared lock, before the layers are put to use.
+ */
+#ifndef OVERLAY_CLAIM_H
+#define OVERLAY_CLAIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "overlay/store.h"
+
+struct claim {
+	char *image;	/* its name when the container was made */
+	char *image_id; /* the digest of its config */
+	char **layers;	/* diffIDs, lowest first */
+	size_t n_layers;
+	bool read_only; /* there is no upper layer */
+};
+
+/* Below containers/ID's directory fd. */
+int claim_write(int dir, const struct claim *claim, struct err *e);
+int claim_read(int dir, struct claim *ret, struct err *e);
+void claim_done(struct claim *claim);
+DEFINE_AUTO(claim, claim_done)
+
+#endif

@@ -1,0 +1,160 @@
+/* Foreign bytes into the store: which form they have, and root file systems. */
+#include "overlay/import.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "overlay/blob.h"
+#include "overlay/ingest.h"
+#include "overlay/layout.h"
+#include "overlay/work.h"
+
+static const char default_path[] =
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+int import_load(const struct store *store, const char *path, const struct import_options *options,
+	struct image_list *ret, struct err *e)
+{
+	automatic(parcel) struct parcel parcel = PARCEL_NONE;
+	automatic(image_list) struct image_list list = { 0 };
+
+	int r = work_sweep(store, e);
+	if (r == 0)
+		r = parcel_open(store, path, options, &parcel, e);
+	if (r < 0)
+		return r;
+	if (parcel_has(&parcel, "oci-layout"))
+		r = layout_load(store, &parcel, options, &list, e);
+	else if (parcel_has(&parcel, "manifest.json"))
+		r = docker_load(store, &parcel, options, &list, e);
+	else
+		r = err_say(e, EINVAL, "'%s' is neither an OCI image layout nor a docker archive",
+			path);
+	if (r < 0)
+		return r;
+	*ret = list;
+	list = (struct image_list){ 0 };
+	return 0;
+}
+
+static size_t count(char *const *list)
+{
+	size_t n = 0;
+
+	while (list && list[n])
+		n++;
+	return n;
+}
+
+/* The user's variables, and PATH unless it is among them. */
+static char **make_env(char *const *given, size_t *ret_n)
+{
+	size_t n = count(given), all = 0;
+	char **env = calloc(n + 2, sizeof(*env));
+	bool has_path = false;
+
+	for (size_t i = 0; i < n; i++)
+		has_path |= str_starts(given[i], "PATH=");
+	if (env && !has_path)
+		env[all++] = (char *)default_path;
+	for (size_t i = 0; env && i < n; i++)
+		env[all++] = given[i];
+	*ret_n = all;
+	return env;
+}
+
+/*
+ * "created" is the newest time in the tar: the same bytes give the same image, with the same id,
+ * whenever they are imported.
+ */
+static int write_config(const struct ingested *layer, const struct import_options *options,
+	struct str *out, struct err *e)
+{
+	struct time_text created = time_write(layer->newest.tv_sec);
+	char *diff_ids[] = { (char *)layer->diff_id.text, NULL };
+	char *shell[] = { (char *)"/bin/sh", NULL };
+	struct image_config config = {
+		.architecture = (char *)package_architecture(),
+		.os = (char *)"linux",
+		.created = created.text,
+		.diff_ids = diff_ids,
+		.n_diff_ids = 1,
+	};
+	bool runs = options->cmd || options->entrypoint;
+
+	autofree char **env = make_env(options->env, &config.config.n_env);
+	if (!env)
+		return err_set(e, ENOMEM, "write the image's config");
+	config.config.env = env;
+	config.config.cmd = runs ? (char **)options->cmd : shell;
+	config.config.n_cmd = count(config.config.cmd);
+	config.config.entrypoint = (char **)options->entrypoint;
+	config.config.n_entrypoint = count(options->entrypoint);
+	config.config.working_dir = (char *)options->working_dir;
+	config.config.user = (char *)options->user;
+	image_config_write(&config, out);
+	return str_ok(out) ? 0 : err_set(e, ENOMEM, "write the image's config");
+}
+
+static int publish_rootfs(const struct store *store, const char *ref, const struct ingested *layer,
+	const struct import_options *options, struct image_list *ret, struct err *e)
+{
+	struct time_text now = time_write(time(NULL)), created = time_write(layer->newest.tv_sec);
+	char *layers[] = { (char *)layer->diff_id.text, NULL };
+	automatic(str) struct str config = { 0 };
+	struct digest_text digest;
+
+	int r = write_config(layer, options, &config, e);
+	if (r == 0)
+		r = digest_of(config.data, config.len, &digest, e);
+	if (r == 0)
+		r = blob_put(store, digest.text, config.data, config.len, e);
+	if (r < 0)
+		return r;
+	struct image_record record = {
+		.config = digest.text,
+		.layers = layers,
+		.n_layers = 1,
+		.size = layer->size,
+		.created = created.text,
+		.pulled_at = now.text,
+	};
+	return package_publish(store, &record, &ref, 1, ret, e);
+}
+
+static int open_rootfs(
+	const char *path, const struct import_options *options, struct input *ret, struct err *e)
+{
+	int fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+					: open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return err_set(e, errno, "open '%s'", path);
+	return input_open(fd, path, NULL, UINT64_MAX, options, ret, e);
+}
+
+int import_rootfs(const struct store *store, const char *path, const char *ref,
+	const struct import_options *options, struct image_list *ret, struct err *e)
+{
+	automatic(image_list) struct image_list list = { 0 };
+	automatic(input) struct input in = INPUT_NONE;
+	autofree char *name = NULL;
+	struct ingested layer;
+
+	/* A bad name is told before the work, not after it. */
+	int r = image_name(ref, &name, e);
+	if (r == 0)
+		r = work_sweep(store, e);
+	if (r == 0)
+		r = open_rootfs(path, options, &in, e);
+	if (r == 0)
+		r = ingest_layer(store, &in, NULL, options, &layer, e);
+	if (r == 0)
+		r = publish_rootfs(store, name, &layer, options, &list, e);
+	if (r < 0)
+		return r;
+	*ret = list;
+	list = (struct image_list){ 0 };
+	return 0;
+}

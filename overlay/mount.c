@@ -1,0 +1,174 @@
+/* One overlay mount from directory fds. */
+#include "overlay/mount.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "spec/base/own.h"
+
+/*
+ * Written out since a kernel can be built with other defaults. A layer's xattrs were sanitised when
+ * it was unpacked; with these, what slipped through is refused and not followed.
+ */
+static const struct {
+	const char *key, *value;
+	bool with_upper; /* means nothing, or is refused, without one */
+} overlay_options[] = {
+	{ "source", "overlay", false },
+	{ "index", "off", true },
+	{ "redirect_dir", "nofollow", false },
+	{ "metacopy", "off", false },
+	{ "xino", "auto", false },
+};
+
+/* fsconfig(2)'s log is read as lines of "e ", "w " or "i " and a text; the last error tells most.
+ */
+static int kernel_says(int fs, int code, const char *what, struct err *e)
+{
+	char line[512], text[512] = "";
+	ssize_t n;
+
+	while ((n = read(fs, line, sizeof(line) - 1)) > 0) {
+		line[n] = '\0';
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0] == 'e' && line[1] == ' ')
+			snprintf(text, sizeof(text), "%s", line + 2);
+	}
+	if (text[0] == '\0')
+		return err_set(e, code, "%s", what);
+	const char *reason = strncmp(text, "overlay: ", 9) == 0 ? text + 9 : text;
+	return err_say(e, code, "%s: the kernel says '%s'", what, reason);
+}
+
+static int open_overlay(struct err *e)
+{
+	int fs = fsopen("overlay", FSOPEN_CLOEXEC);
+
+	if (fs < 0 && errno == ENODEV)
+		return err_say(e, ENODEV,
+			"mount overlay: this kernel has no overlay file system (modprobe overlay)");
+	return fs < 0 ? err_set(e, errno, "mount overlay") : fs;
+}
+
+static int set_options(int fs, bool has_upper, struct err *e)
+{
+	for (size_t i = 0; i < sizeof(overlay_options) / sizeof(overlay_options[0]); i++) {
+		if (overlay_options[i].with_upper && !has_upper)
+			continue;
+		if (fsconfig(fs, FSCONFIG_SET_STRING, overlay_options[i].key,
+			    overlay_options[i].value, 0) < 0) {
+			char what[80];
+			snprintf(what, sizeof(what), "mount overlay: option '%s=%s'",
+				overlay_options[i].key, overlay_options[i].value);
+			return kernel_says(fs, errno, what, e);
+		}
+	}
+	if (has_upper && fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0)
+		return kernel_says(fs, errno, "mount overlay: option 'volatile'", e);
+	return 0;
+}
+
+static int make_mount(int fs, bool has_upper, int *ret_fd, struct err *e)
+{
+	unsigned int flags = MOUNT_ATTR_NODEV | (has_upper ? 0 : MOUNT_ATTR_RDONLY);
+
+	int r = set_options(fs, has_upper, e);
+	if (r < 0)
+		return r;
+	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return kernel_says(fs, errno, "mount overlay", e);
+	int fd = fsmount(fs, FSMOUNT_CLOEXEC, flags);
+	if (fd < 0)
+		return kernel_says(fs, errno, "mount overlay", e);
+	*ret_fd = fd;
+	return 0;
+}
+
+/* The new form takes the topmost layer first. */
+static int set_fds(int fs, const struct overlay_dirs *dirs)
+{
+	for (size_t i = dirs->n_lowers; i-- > 0;)
+		if (fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, dirs->lowers[i]) < 0)
+			return -errno;
+	if (dirs->upper < 0)
+		return 0;
+	if (fsconfig(fs, FSCONFIG_SET_FD, "upperdir", NULL, dirs->upper) < 0 ||
+		fsconfig(fs, FSCONFIG_SET_FD, "workdir", NULL, dirs->work) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Values are limited to 255 bytes: hence numbers alone, and /proc/self/fd as current directory. */
+static int set_names(int fs, const struct overlay_dirs *dirs)
+{
+	char lowers[256] = "", number[16];
+	size_t len = 0;
+
+	for (size_t i = dirs->n_lowers; i-- > 0;) {
+		int n = snprintf(lowers + len, sizeof(lowers) - len, "%s%d", len ? ":" : "",
+			dirs->lowers[i]);
+		len += (size_t)n;
+		if (len >= sizeof(lowers))
+			return -E2BIG;
+	}
+	if (fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", lowers, 0) < 0)
+		return -errno;
+	if (dirs->upper < 0)
+		return 0;
+	snprintf(number, sizeof(number), "%d", dirs->upper);
+	if (fsconfig(fs, FSCONFIG_SET_STRING, "upperdir", number, 0) < 0)
+		return -errno;
+	snprintf(number, sizeof(number), "%d", dirs->work);
+	return fsconfig(fs, FSCONFIG_SET_STRING, "workdir", number, 0) < 0 ? -errno : 0;
+}
+
+/* Before 6.5 the names are looked up at FSCONFIG_CMD_CREATE, so that is in this directory too. */
+static int mount_in_fd_directory(
+	int fs, const struct overlay_dirs *dirs, int *ret_fd, struct err *e)
+{
+	if (chdir("/proc/self/fd") < 0)
+		return err_set(e, errno, "mount overlay: enter '/proc/self/fd'");
+	int r = set_names(fs, dirs);
+	if (r == -E2BIG)
+		return err_say(e, E2BIG,
+			"mount overlay: %zu layers are too many for this kernel (6.13 takes 500)",
+			dirs->n_lowers);
+	if (r < 0)
+		return kernel_says(fs, -r, "mount overlay: set its directories", e);
+	return make_mount(fs, dirs->upper >= 0, ret_fd, e);
+}
+
+int overlay_mount_by_name(const struct overlay_dirs *dirs, int *ret_fd, struct err *e)
+{
+	autofd int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (here < 0)
+		return err_set(e, errno, "mount overlay: open the current directory");
+	autofd int fs = open_overlay(e);
+	if (fs < 0)
+		return fs;
+	int r = mount_in_fd_directory(fs, dirs, ret_fd, e);
+	if (fchdir(here) < 0 && r == 0)
+		return err_set(e, errno, "mount overlay: return to the current directory");
+	return r;
+}
+
+int overlay_mount(const struct overlay_dirs *dirs, int *ret_fd, struct err *e)
+{
+	autofd int fs = open_overlay(e);
+
+	if (fs < 0)
+		return fs;
+	int r = set_fds(fs, dirs);
+	/* Before 6.13: no such parameter, or not of type fd, or not for O_PATH (EBADF). Whatever
+	 * else it is comes up again. */
+	if (r == -EINVAL || r == -EBADF)
+		return overlay_mount_by_name(dirs, ret_fd, e);
+	if (r < 0)
+		return kernel_says(fs, -r, "mount overlay: set its directories", e);
+	return make_mount(fs, dirs->upper >= 0, ret_fd, e);
+}

@@ -1,0 +1,27 @@
+/*
+ * One overlay mount from directory fds, by the new mount API, attached nowhere.
+ *
+ * Directories are handed over as fds since 6.13; before, as names below /proc/self/fd in option
+ * strings (mount.c is the only file that knows).
+ */
+#ifndef OVERLAY_MOUNT_H
+#define OVERLAY_MOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "spec/base/err.h"
+
+struct overlay_dirs {
+	const int *lowers; /* lowest first; two or more when there is no upper */
+	size_t n_lowers;
+	int upper, work; /* both -1: read-only. Of one file system */
+};
+
+/* The mount's fd. The text of an error has the kernel's own words where it gives any. */
+int overlay_mount(const struct overlay_dirs *dirs, int *ret_fd, struct err *e);
+
+/* The way for kernels before 6.13, for tests on later ones. */
+int overlay_mount_by_name(const struct overlay_dirs *dirs, int *ret_fd, struct err *e);
+
+#endif

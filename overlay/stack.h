@@ -1,0 +1,50 @@
+/*
+ * A container's root file system: an image's layers, read-only, below an upper layer of its own.
+ *
+ * stack_make() leaves containers/ID/ in the store (until stack_remove()) and gives a detached
+ * overlay mount: it is attached nowhere, belongs to no path on the host, and is gone when its last
+ * fd is closed. The runtime attaches it inside the container's mount namespace with move_mount().
+ *
+ * Overlay is told: index=off (hard links may break on copy-up, and two mounts of one upper would
+ * not be noticed: the locked directory prevents these), redirect_dir=nofollow and metacopy=off (a
+ * crafted layer must not point elsewhere), xino=auto, and volatile (a container's files are not
+ * worth a sync at every umount). Device nodes of an image are inert (nodev).
+ */
+#ifndef OVERLAY_STACK_H
+#define OVERLAY_STACK_H
+
+#include <stdbool.h>
+
+#include "overlay/image.h"
+
+struct stack {
+	int rootfs; /* the detached mount */
+	int dir;    /* containers/ID, flocked: held (or inherited) as long as the mount is in use */
+};
+
+#define STACK_NONE                                                                                 \
+	{                                                                                          \
+		.rootfs = -1, .dir = -1                                                            \
+	}
+
+/*
+ * `read_only`: no upper at all, nothing can be made in it, mount points neither. -EEXIST: the id
+ * has files already; -ENOENT: a layer is missing; where overlay itself refuses, the kernel's own
+ * words. On failure nothing of the id is left.
+ */
+int stack_make(const struct store *store, const struct image *image, const char *id, bool read_only,
+	struct stack *ret, struct err *e);
+
+/* Mounts the files of a container that was made before; -EBUSY while somebody holds its lock. */
+int stack_mount(const struct store *store, const char *id, struct stack *ret, struct err *e);
+
+void stack_done(struct stack *stack); /* closes; the files stay */
+DEFINE_AUTO(stack, stack_done)
+
+/* A container's own files (its upper layer), as a directory fd. -ENODATA: it has none. */
+int stack_upper(const struct store *store, const char *id, int *ret_fd, struct err *e);
+
+/* All files of that id, never across a mount (-EXDEV). No error when there are none. */
+int stack_remove(const struct store *store, const char *id, struct err *e);
+
+#endif

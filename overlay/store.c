@@ -1,0 +1,193 @@
+/* The store's directory: made, checked, locked. */
+#include "overlay/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "spec/base/fd.h"
+
+static const char store_version[] = "cowrun-store 1\n";
+
+/* What is in empty/ becomes the root directory of containers without a layer: hence the modes. */
+static const struct {
+	const char *name;
+	mode_t mode;
+} store_rooms[] = { { "blobs", 0700 }, { "blobs/sha256", 0700 }, { "layers", 0700 },
+	{ "images", 0700 }, { "containers", 0700 }, { "tmp", 0700 }, { "trash", 0700 },
+	{ "empty", 0755 }, { "empty/a", 0755 }, { "empty/b", 0755 } };
+
+/* As mkdir -p; the last directory is the store's own. */
+static int make_path(const char *path, struct err *e)
+{
+	autofree char *part = strdup(path);
+
+	if (!part)
+		return err_set(e, ENOMEM, "create store '%s'", path);
+	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(part, 0755) < 0 && errno != EEXIST)
+			return err_set(e, errno, "create store '%s': create '%s'", path, part);
+		*slash = '/';
+	}
+	if (mkdir(part, 0700) < 0 && errno != EEXIST)
+		return err_set(e, errno, "create store '%s'", path);
+	return 0;
+}
+
+static int check_owner(int dir, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(dir, &st) < 0)
+		return err_set(e, errno, "open store '%s'", path);
+	if (st.st_uid != geteuid())
+		return err_say(e, EPERM, "open store '%s': it belongs to user %u, not to user %u",
+			path, st.st_uid, geteuid());
+	if (st.st_mode & 077)
+		return err_say(e, EPERM,
+			"open store '%s': others may enter it (mode %04o): it must be 0700", path,
+			st.st_mode & 07777);
+	return 0;
+}
+
+/* 0, -ENOENT when there is none yet, -EPROTO for another one. */
+static int check_version(int dir, const char *path, struct err *e)
+{
+	char text[64];
+	autofd int fd = openat(dir, "version", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_set(e, errno, "open store '%s': read its version", path);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return err_set(e, errno, "open store '%s': read its version", path);
+	text[n] = '\0';
+	if (strcmp(text, store_version) == 0)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	return err_say(e, EPROTO,
+		"open store '%s': its version is '%.40s', this program knows '%.*s'", path, text,
+		(int)strcspn(store_version, "\n"), store_version);
+}
+
+/* What is there already is not taken over, but for the temporary version file of a killed maker. */
+static bool is_empty(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
+	bool empty = true;
+
+	if (!list) {
+		own_close(&fd);
+		return false;
+	}
+	for (struct dirent *d; empty && (d = readdir(list));)
+		empty = strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
+			str_starts(d->d_name, ".version.");
+	closedir(list);
+	return empty;
+}
+
+/* The version is written first: without it an emptied store and a foreign directory look alike. */
+static int furnish(int dir, const char *path, struct err *e)
+{
+	if (faccessat(dir, "version", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (!is_empty(dir))
+			return err_say(e, ENOTEMPTY,
+				"create store '%s': the directory is not empty and not a store",
+				path);
+		if (fchmod(dir, 0700) < 0)
+			return err_set(e, errno, "create store '%s'", path);
+		int r = fd_replace_file(
+			dir, "version", store_version, sizeof(store_version) - 1, 0600, e);
+		if (r < 0)
+			return err_while(e, "create store '%s'", path);
+	}
+	for (size_t i = 0; i < sizeof(store_rooms) / sizeof(store_rooms[0]); i++)
+		if (mkdirat(dir, store_rooms[i].name, store_rooms[i].mode) < 0 && errno != EEXIST)
+			return err_set(
+				e, errno, "create store '%s': '%s'", path, store_rooms[i].name);
+	return 0;
+}
+
+int store_open(const char *path, enum store_access access, struct store *ret, struct err *e)
+{
+	int r = access == STORE_CREATE ? make_path(path, e) : 0;
+	if (r < 0)
+		return r;
+	autofd int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_set(e, errno, "open store '%s'", path);
+	if (access == STORE_CREATE) {
+		/* Two first imports at once: one furnishes, the other finds it done. */
+		flock(dir, LOCK_EX);
+		r = furnish(dir, path, e);
+		flock(dir, LOCK_UN);
+		if (r < 0)
+			return r;
+	}
+	r = check_owner(dir, path, e);
+	if (r == 0)
+		r = check_version(dir, path, e);
+	if (r < 0)
+		return r;
+	char *name = strdup(path);
+	if (!name)
+		return err_set(e, ENOMEM, "open store '%s'", path);
+	*ret = (struct store){ .dir = take_fd(&dir), .path = name };
+	return 0;
+}
+
+void store_done(struct store *store)
+{
+	own_close(&store->dir);
+	free(store->path);
+	*store = (struct store)STORE_NONE;
+}
+
+int store_lock(const struct store *store, enum store_use use, int *ret_fd, struct err *e)
+{
+	autofd int fd =
+		openat(store->dir, "lock", O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0 || flock(fd, use == STORE_SHARED ? LOCK_SH : LOCK_EX) < 0)
+		return err_set(e, errno, "lock store '%s'", store->path);
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+int store_sync(const struct store *store, struct err *e)
+{
+	if (syncfs(store->dir) < 0)
+		return err_set(e, errno, "flush store '%s' to disk", store->path);
+	return 0;
+}
+
+int store_put(const struct store *store, const char *room, const char *name, const struct str *text,
+	struct err *e)
+{
+	char temporary[NAME_MAX + 1];
+
+	if (!str_ok(text))
+		return err_set(e, ENOMEM, "write '%s'", name);
+	snprintf(temporary, sizeof(temporary), ".%s.%d", name, (int)getpid());
+	autofd int dir = openat(store->dir, room, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return err_set(e, errno, "open '%s' in store '%s'", room, store->path);
+	autofd int fd =
+		openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r = fd < 0 ? -errno : fd_write_all(fd, text->data, text->len);
+	if (r == 0 && (fsync(fd) < 0 || renameat(dir, temporary, dir, name) < 0 || fsync(dir) < 0))
+		r = -errno;
+	if (r == 0)
+		return 0;
+	unlinkat(dir, temporary, 0);
+	return err_set(e, -r, "write '%s' in store '%s'", name, store->path);
+}

@@ -1,0 +1,127 @@
+/* Work in progress: locked directories in tmp/. */
+#include "overlay/work.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "overlay/trash.h"
+
+static int open_tmp(const struct store *store, int flags)
+{
+	return openat(store->dir, "tmp", flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Whether `fd` is still what that name means: its last holder may have published or removed it. */
+static bool is_named(int fd, int dirfd, const char *name)
+{
+	struct stat own, there;
+
+	return fstat(fd, &own) == 0 && fstatat(dirfd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       own.st_ino == there.st_ino && own.st_dev == there.st_dev;
+}
+
+/* 1 with an empty locked directory, 0 to try again, or -errno. */
+static int try_begin(const struct store *store, int tmp, struct work *work)
+{
+	struct err ignored;
+	bool fresh = mkdirat(tmp, work->name, 0700) == 0;
+
+	if (!fresh && errno != EEXIST)
+		return -errno;
+	autofd int dir = openat(tmp, work->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (flock(dir, LOCK_EX) < 0)
+		return -errno;
+	if (!is_named(dir, tmp, work->name))
+		return 0;
+	/* Not ours, and nobody holds it: a dead worker's. */
+	if (!fresh)
+		return trash_put(store, tmp, work->name, &ignored);
+	work->dir = take_fd(&dir);
+	return 1;
+}
+
+int work_begin(const struct store *store, const char *key, struct work *ret, struct err *e)
+{
+	struct work work = { .store = store, .dir = -1 };
+	uint64_t number;
+	int r = 0;
+
+	autofd int tmp = open_tmp(store, O_PATH);
+	if (tmp < 0 || getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return err_set(e, errno, "open '%s/tmp'", store->path);
+	if (key)
+		snprintf(work.name, sizeof(work.name), "layer-%.64s", key);
+	else
+		snprintf(work.name, sizeof(work.name), "work-%016" PRIx64, number);
+	while (r == 0)
+		r = try_begin(store, tmp, &work);
+	if (r < 0)
+		return err_set(e, -r, "create '%s/tmp/%s'", store->path, work.name);
+	*ret = work;
+	return 0;
+}
+
+int work_publish(struct work *work, const char *room, const char *name, struct err *e)
+{
+	const struct store *store = work->store;
+	autofd int tmp = open_tmp(store, O_PATH);
+	autofd int to = openat(store->dir, room, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (tmp < 0 || to < 0)
+		return err_set(e, errno, "open '%s' in store '%s'", room, store->path);
+	if (fsync(work->dir) < 0)
+		return err_set(e, errno, "flush '%s/tmp/%s' to disk", store->path, work->name);
+	if (renameat2(tmp, work->name, to, name, RENAME_NOREPLACE) < 0)
+		return errno == EEXIST ? 0
+				       : err_set(e, errno, "put '%s' into '%s' of store '%s'", name,
+						 room, store->path);
+	own_close(&work->dir);
+	work->dir = -1;
+	if (fsync(to) < 0)
+		return err_set(e, errno, "flush '%s' of store '%s' to disk", room, store->path);
+	return 0;
+}
+
+void work_end(struct work *work)
+{
+	struct err ignored;
+
+	if (work->dir < 0)
+		return;
+	autofd int tmp = open_tmp(work->store, O_PATH);
+	if (tmp >= 0 && trash_put(work->store, tmp, work->name, &ignored) == 0)
+		trash_empty(work->store, &ignored);
+	own_close(&work->dir);
+	work->dir = -1;
+}
+
+int work_sweep(const struct store *store, struct err *e)
+{
+	int tmp = open_tmp(store, O_RDONLY);
+	DIR *list = tmp >= 0 ? fdopendir(tmp) : NULL;
+	int r = 0;
+
+	if (!list) {
+		r = err_set(e, errno, "open '%s/tmp'", store->path);
+		own_close(&tmp);
+		return r;
+	}
+	for (struct dirent *d; r == 0 && (d = readdir(list));) {
+		if (d->d_name[0] == '.')
+			continue;
+		autofd int dir = openat(tmp, d->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (dir >= 0 && flock(dir, LOCK_EX | LOCK_NB) == 0 && is_named(dir, tmp, d->d_name))
+			r = trash_put(store, tmp, d->d_name, e);
+	}
+	closedir(list);
+	return r < 0 ? r : trash_empty(store, e);
+}

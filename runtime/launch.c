@@ -1,0 +1,234 @@
+/* From an image's name to a running container. */
+#include "runtime/launch.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "cgroup/hierarchy.h"
+#include "cgroup/stat.h"
+#include "overlay/stack.h"
+#include "spec/base/fd.h"
+#include "spec/validate.h"
+
+/* "docker.io/library/debian:bookworm" gives "debian-3f2a". */
+static char *make_name(const char *image)
+{
+	const char *slash = strrchr(image, '/'), *base = slash ? slash + 1 : image;
+	int n = (int)strcspn(base, ":@");
+	unsigned char random[2];
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return NULL;
+	return str_format("%.*s-%02x%02x", n > 60 ? 60 : n, base, random[0], random[1]);
+}
+
+/* A made name may be in use: another is made. */
+static int reserve(
+	const struct home *h, const struct launch_options *o, struct container *ret, struct err *e)
+{
+	if (o->name)
+		return container_reserve(h, o->name, ret, e);
+	for (int tries = 0;; tries++) {
+		autofree char *name = make_name(o->image);
+		int r = name ? container_reserve(h, name, ret, e)
+			     : err_set(e, ENOMEM, "make a name");
+		if (r != -EEXIST || tries == 100)
+			return r;
+	}
+}
+
+static int note(const struct container *c, const struct launch_options *o,
+	const struct image *image, const struct spec *spec, struct err *e)
+{
+	automatic(str) struct str command = { 0 };
+	int r = record_add(c->journal, "image", "%s", e, image->record.ref);
+
+	for (size_t i = 0; i < spec->process->n_args; i++)
+		str_addf(&command, "%s%s", i ? " " : "", spec->process->args[i]);
+	if (r == 0)
+		r = record_add(c->journal, "command", "%s", e, command.data ? command.data : "");
+	if (r == 0 && o->remove_at_exit)
+		r = record_add(c->journal, "remove-at-exit", "%s", e, "");
+	return r;
+}
+
+/* An account file of the image: absent, or no regular file, or too large to be one, is as none. */
+static char *read_account_file(int rootfs, const char *path, size_t *ret_len)
+{
+	autofd int fd = fd_open_in_root(rootfs, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > USER_FILE_MAX)
+		return NULL;
+	char *text = malloc((size_t)st.st_size + 1);
+	ssize_t n = text ? fd_read_full(fd, text, (size_t)st.st_size) : -1;
+	if (n < 0) {
+		free(text);
+		return NULL;
+	}
+	text[n] = '\0';
+	*ret_len = (size_t)n;
+	return text;
+}
+
+static int resolve_user(int rootfs, const char *text, struct user *ret, struct err *e)
+{
+	struct accounts accounts = { 0 };
+	autofree char *passwd = read_account_file(rootfs, "etc/passwd", &accounts.passwd_len);
+	autofree char *group = read_account_file(rootfs, "etc/group", &accounts.group_len);
+
+	accounts.passwd = passwd;
+	accounts.group = group;
+	return user_resolve(text, &accounts, ret, e);
+}
+
+int launch_resolve_user(
+	const struct home *h, const char *id, const char *text, struct user *ret, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	char path[64];
+	int r = record_read(h, id, &record, e);
+
+	if (r < 0)
+		return r;
+	/* A magic link to the root that its first process has: only this opens a container's files
+	 * from outside. Below it nothing is followed out of it. */
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)record.init.pid);
+	autofd int root =
+		mark_is_alive(&record.init) ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (root < 0 || !mark_is_alive(&record.init))
+		return err_say(e, ERR_NOT_RUNNING, "container '%s' is not running", id);
+	return resolve_user(root, text, ret, e);
+}
+
+static int derive(const struct launch_options *o, const struct image *image, const char *id,
+	int rootfs, struct spec *ret, struct err *e)
+{
+	automatic(user) struct user user = { 0 };
+	struct derive_options d = o->derive;
+	autofd int hierarchy = -1;
+	struct rlimit files;
+	struct err ignored;
+
+	int r = resolve_user(rootfs, o->user ? o->user : image->config.config.user, &user, e);
+	if (r < 0)
+		return r;
+	d.user = &user;
+	if (id && !d.hostname && d.network != DERIVE_NETWORK_HOST && strlen(id) < 64)
+		d.hostname = id;
+	if (hierarchy_open(&hierarchy, &ignored) == 0)
+		d.has_pids_controller = hierarchy_has(hierarchy, "pids");
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0)
+		d.nofile_hard = files.rlim_max;
+	r = derive_spec(&image->config, &d, ret, e);
+	return r < 0 ? r : spec_validate(ret, e);
+}
+
+static int create(struct launched *l, const struct home *h, const struct launch_options *o,
+	struct stack *stack, struct err *e)
+{
+	automatic(str) struct str config = { 0 };
+	autofree char *bundle = str_format("%s/%s", h->path, l->container.id);
+	struct create_options c = {
+		.bundle = bundle, .rootfs = -1, .die_together = o->derive.memory.set
+	};
+
+	json_write(spec_fields, &l->spec, JSON_INDENTED, &config);
+	if (!str_ok(&config) || !bundle)
+		return err_set(e, ENOMEM, "write the configuration");
+	c.rootfs = take_fd(&stack->rootfs);
+	return container_create(&l->container, &l->spec, config.data, config.len, &c, e);
+}
+
+int launch(
+	const struct home *h, const struct launch_options *o, struct launched *ret, struct err *e)
+{
+	automatic(launched) struct launched l = LAUNCHED_NONE;
+	automatic(store) struct store store = STORE_NONE;
+	automatic(image) struct image image = { 0 };
+	automatic(stack) struct stack stack = STACK_NONE;
+
+	int r = store_open(o->store, STORE_READ, &store, e);
+	if (r == -ENOENT)
+		return err_say(e, ERR_NO_IMAGE,
+			"no image '%s': there is no store '%s' yet (`cow import` and `cow load` make it)",
+			o->image, o->store);
+	if (r == 0)
+		r = image_find(&store, o->image, &image, e);
+	if (r == 0)
+		r = reserve(h, o, &l.container, e);
+	if (r == 0)
+		r = record_add(l.container.journal, "store", "%s", e, store.path);
+	if (r == 0 && !(l.container.store = strdup(store.path)))
+		r = err_set(e, ENOMEM, "launch '%s'", o->image);
+	if (r == 0)
+		r = stack_make(&store, &image, l.container.id, false, &stack, e);
+	if (r == 0)
+		r = derive(o, &image, l.container.id, stack.rootfs, &l.spec, e);
+	if (r == 0)
+		r = note(&l.container, o, &image, &l.spec, e);
+	if (r == 0)
+		r = create(&l, h, o, &stack, e);
+	if (r < 0)
+		return r;
+	*ret = l;
+	ret->container.spec = &ret->spec;
+	l = (struct launched)LAUNCHED_NONE;
+	return 0;
+}
+
+void launched_done(struct launched *l)
+{
+	container_done(&l->container);
+	spec_done(&l->spec);
+}
+
+static int record_end(const struct home *h, const struct record *record, int dir, int status,
+	char *ret_why, struct err *e)
+{
+	struct cgroup group = CGROUP_NONE;
+	char oom[CGROUP_OOM_TEXT] = "";
+	struct timespec now;
+	uint64_t kills = 0;
+
+	(void)h;
+	autofd int journal = record_open_journal(dir, e);
+	if (journal < 0)
+		return journal;
+	if (container_cgroup(record, &group) == 0 && cgroup_oom_kills(group.fd, &kills) == 0 &&
+		kills)
+		cgroup_oom_text(group.fd, oom);
+	cgroup_done(&group);
+	int r = *oom ? record_add(journal, "oom", "%s", e, oom) : 0;
+	if (ret_why)
+		snprintf(ret_why, 160, "%s", oom);
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (r == 0)
+		r = record_add(journal, "exit", "%d %lld.%09ld", e, status, (long long)now.tv_sec,
+			now.tv_nsec);
+	return r;
+}
+
+int launch_ended(const struct home *h, const char *id, int status, char ret_why[160], struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	autofd int dir = -1;
+	int r = record_lock(h, id, &dir, e);
+
+	if (r == 0)
+		r = record_read(h, id, &record, e);
+	if (r == -ERR_NO_CONTAINER)
+		return 0;
+	if (r == 0)
+		r = record_end(h, &record, dir, status, ret_why, e);
+	own_close(&dir); /* the lock: delete takes it again */
+	dir = -1;
+	if (r == 0 && record.remove_at_exit)
+		r = container_delete(h, id, true, e);
+	return r;
+}

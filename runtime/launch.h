@@ -1,0 +1,51 @@
+/*
+ * From an image's name to a running container: what `cow run` needs beside container.h.
+ *
+ * launch() finds the image, reserves the name, mounts the layers, derives the config.json, and
+ * creates. Everything it makes is named in the record first, so container_delete() takes it back.
+ */
+#ifndef RUNTIME_LAUNCH_H
+#define RUNTIME_LAUNCH_H
+
+#include "overlay/image.h"
+#include "runtime/container.h"
+#include "spec/derive.h"
+
+struct launch_options {
+	const char *store, *image;
+	const char *name; /* NULL: one is made of the image's name */
+	const char *user; /* as people write it; NULL: the image's */
+	struct derive_options
+		derive; /* user, pids controller and limits of files are filled in here */
+	bool remove_at_exit;
+};
+
+struct launched {
+	struct container container;
+	struct spec spec; /* the container borrows it */
+};
+
+#define LAUNCHED_NONE                                                                              \
+	{                                                                                          \
+		.container = CONTAINER_NONE                                                        \
+	}
+
+/* -ERR_NO_IMAGE; what container_create() returns. */
+int launch(
+	const struct home *h, const struct launch_options *o, struct launched *ret, struct err *e);
+void launched_done(struct launched *l);
+DEFINE_AUTO(launched, launched_done)
+
+/* USER[:GROUP] by the account files of a container that runs, as they are now. */
+int launch_resolve_user(
+	const struct home *h, const char *id, const char *text, struct user *ret, struct err *e);
+
+/*
+ * A container of ours has ended with `status`: the record says so, and whether for want of memory
+ * (its text is in ret_why, if that is not NULL); removed if it was to be. No error when somebody
+ * removed it meanwhile.
+ */
+int launch_ended(
+	const struct home *h, const char *id, int status, char ret_why[160], struct err *e);
+
+#endif

@@ -1,0 +1,54 @@
+/* A process by its number and start time. */
+#include "runtime/mark.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+
+#include "spec/base/fd.h"
+#include "spec/base/own.h"
+
+int mark_take(pid_t pid, struct process_mark *ret)
+{
+	char path[32], text[1024];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return -ESRCH;
+	text[n] = '\0';
+	/* The command may hold anything, parentheses too: fields are counted from the last one. */
+	const char *at = strrchr(text, ')');
+	if (!at || !at[1] || strchr("ZXx", at[2]))
+		return -ESRCH;
+	at += 2;
+	for (int field = 3; field < 22 && at; field++)
+		at = strchr(at + 1, ' ');
+	if (!at)
+		return -EPROTO;
+	*ret = (struct process_mark){ .pid = pid, .start = strtoull(at, NULL, 10) };
+	return 0;
+}
+
+bool mark_is_alive(const struct process_mark *mark)
+{
+	struct process_mark now = { 0 };
+
+	return mark->pid > 0 && mark_take(mark->pid, &now) == 0 && now.start == mark->start;
+}
+
+int mark_open(const struct process_mark *mark)
+{
+	/* The pidfd first: what it means cannot change while we compare. */
+	autofd int fd = mark->pid > 0 ? pidfd_open(mark->pid, 0) : -1;
+
+	if (fd < 0)
+		return mark->pid > 0 ? -errno : -ESRCH;
+	return mark_is_alive(mark) ? take_fd(&fd) : -ESRCH;
+}

@@ -1,0 +1,298 @@
+/* From an image config and options to a config.json. */
+#include "spec/derive.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "spec/profile.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+enum {
+	NOFILE_SOFT = 1024,	  /* what select() can take */
+	NOFILE_HARD = 524288,	  /* more costs programs that close every fd they might have */
+	CPU_PERIOD = 100000,	  /* microseconds, the kernel's default */
+	CPU_PER_THOUSANDTH = 100, /* of that period */
+	UMASK = 0022,
+};
+
+/* --- what runs ----------------------------------------------------------------------------------
+ */
+
+/* image-spec conversion.md: entrypoint and command, each replaced as docker replaces it. */
+static int fill_args(const struct image_config *image, const struct derive_options *o,
+	struct process_spec *p, struct err *e)
+{
+	const struct image_process *c = &image->config;
+	const char *const *head = (const char *const *)c->entrypoint;
+	const char *const *tail = (const char *const *)c->cmd;
+	size_t n_head = c->n_entrypoint, n_tail = c->n_cmd;
+
+	if (o->entrypoint) {
+		head = &o->entrypoint;
+		n_head = *o->entrypoint ? 1 : 0;
+		n_tail = 0; /* the image's command was made for the image's entrypoint */
+	}
+	if (o->n_args) {
+		tail = o->args;
+		n_tail = o->n_args;
+	}
+	if (n_head + n_tail == 0)
+		return err_say(e, EINVAL,
+			"nothing to run: the image names no command, and none was given");
+	autofree const char **all = calloc(n_head + n_tail, sizeof(*all));
+	if (!all)
+		return err_set(e, ENOMEM, "derive the command");
+	for (size_t i = 0; i < n_head + n_tail; i++)
+		all[i] = i < n_head ? head[i] : tail[i - n_head];
+	if (profile_copy(all, n_head + n_tail, &p->args, &p->n_args) < 0)
+		return err_set(e, ENOMEM, "derive the command");
+	return 0;
+}
+
+/* Names before values: "PATH=" for "PATH=/bin". */
+static bool same_name(const char *a, const char *b)
+{
+	size_t n = strcspn(a, "=");
+
+	return strncmp(a, b, n) == 0 && (b[n] == '=' || b[n] == '\0');
+}
+
+/* A growing borrowed list: what is set later takes the place of what had its name. */
+struct environment {
+	const char **v;
+	size_t n;
+};
+
+static void set_env(struct environment *env, const char *entry, bool replace)
+{
+	for (size_t i = 0; i < env->n; i++)
+		if (same_name(entry, env->v[i])) {
+			if (replace)
+				env->v[i] = entry;
+			return;
+		}
+	env->v[env->n++] = entry;
+}
+
+/* Nothing of the host's own environment: what the image has, what was asked for, then defaults. */
+static int fill_env(const struct image_config *image, const struct derive_options *o,
+	struct process_spec *p, struct err *e)
+{
+	const struct image_process *c = &image->config;
+	const char *home = o->user && o->user->home ? o->user->home : o->user ? "/" : "/root";
+	autofree char *home_entry = str_format("HOME=%s", home);
+	autofree char *host_entry = str_format("HOSTNAME=%s", o->hostname ? o->hostname : "");
+	struct environment env = { 0 };
+
+	autofree const char **v = calloc(c->n_env + o->n_env + 3, sizeof(*v));
+	if (!v || !home_entry || !host_entry)
+		return err_set(e, ENOMEM, "derive the environment");
+	env.v = v;
+	for (size_t i = 0; i < c->n_env; i++)
+		set_env(&env, c->env[i], true);
+	for (size_t i = 0; i < o->n_env; i++)
+		set_env(&env, o->env[i], true);
+	set_env(&env, "PATH=" DEFAULT_PATH, false);
+	set_env(&env, home_entry, false);
+	if (o->hostname)
+		set_env(&env, host_entry, false);
+	if (profile_copy(env.v, env.n, &p->env, &p->n_env) < 0)
+		return err_set(e, ENOMEM, "derive the environment");
+	return 0;
+}
+
+/* --- as whom ------------------------------------------------------------------------------------
+ */
+
+static int fill_user(const struct derive_options *o, struct user_spec *u)
+{
+	u->umask = (struct opt_u64){ true, UMASK };
+	if (!o->user)
+		return 0;
+	u->uid = o->user->uid;
+	u->gid = o->user->gid;
+	u->gids = calloc(o->user->n_gids + 1, sizeof(*u->gids));
+	if (!u->gids)
+		return -ENOMEM;
+	for (size_t i = 0; i < o->user->n_gids; i++)
+		u->gids[u->n_gids++] = o->user->gids[i];
+	return 0;
+}
+
+/* Another user than root has none to begin with; the bounding set is what setuid programs get. */
+static int fill_capabilities(struct process_spec *p)
+{
+	struct capability_spec *c = calloc(1, sizeof(*c));
+	size_t n = 0;
+
+	p->capabilities = c;
+	if (!c)
+		return -ENOMEM;
+	while (profile_capabilities[n])
+		n++;
+	int r = profile_copy(profile_capabilities, n, &c->bounding, &c->n_bounding);
+	if (r < 0 || p->user.uid != 0)
+		return r;
+	r = profile_copy(profile_capabilities, n, &c->effective, &c->n_effective);
+	return r < 0 ? r : profile_copy(profile_capabilities, n, &c->permitted, &c->n_permitted);
+}
+
+/* Never above the host's hard limit: raising that takes CAP_SYS_RESOURCE. */
+static int fill_rlimits(const struct derive_options *o, struct process_spec *p)
+{
+	uint64_t hard = o->nofile_hard < NOFILE_HARD ? o->nofile_hard : NOFILE_HARD;
+
+	if (!o->nofile_hard)
+		return 0;
+	p->rlimits = calloc(2, sizeof(*p->rlimits));
+	if (!p->rlimits)
+		return -ENOMEM;
+	p->n_rlimits = 2;
+	p->rlimits[0] = (struct rlimit_spec){ RLIMIT_NOFILE + 1,
+		hard < NOFILE_SOFT ? hard : NOFILE_SOFT, hard };
+	p->rlimits[1] = (struct rlimit_spec){ RLIMIT_CORE + 1, 0, 0 };
+	return 0;
+}
+
+static int fill_process(const struct image_config *image, const struct derive_options *o,
+	struct process_spec *p, struct err *e)
+{
+	const char *cwd = o->workdir ? o->workdir : image->config.working_dir;
+
+	int r = fill_args(image, o, p, e);
+	if (r == 0)
+		r = fill_env(image, o, p, e);
+	if (r < 0)
+		return r;
+	p->cwd = strdup(cwd && *cwd ? cwd : "/");
+	p->no_new_privileges = !o->allow_new_privileges;
+	if (!p->cwd || fill_user(o, &p->user) < 0 || fill_capabilities(p) < 0 ||
+		fill_rlimits(o, p) < 0)
+		return err_set(e, ENOMEM, "derive the process");
+	return 0;
+}
+
+/* --- what it sees and may use -------------------------------------------------------------------
+ */
+
+static int copy_mount(const struct mount_spec *from, struct mount_spec *to)
+{
+	to->destination = strdup(from->destination);
+	to->type = strdup(from->type ? from->type : "");
+	to->source = strdup(from->source ? from->source : "");
+	if (!to->destination || !to->type || !to->source)
+		return -ENOMEM;
+	return profile_copy(
+		(const char *const *)from->options, from->n_options, &to->options, &to->n_options);
+}
+
+/* Behind the profile's mounts, so that a volume may lie below /dev or /sys. */
+static int add_volumes(const struct derive_options *o, struct spec *s)
+{
+	size_t n = s->n_mounts + o->n_volumes;
+
+	if (!o->n_volumes)
+		return 0;
+	struct mount_spec *v = realloc(s->mounts, n * sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	memset(v + s->n_mounts, 0, o->n_volumes * sizeof(*v));
+	s->mounts = v;
+	for (size_t i = 0; i < o->n_volumes; i++) {
+		int r = copy_mount(&o->volumes[i], &v[s->n_mounts++]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Absent wishes stay absent: no limit, no controller needed. */
+static void fill_resources(const struct derive_options *o, struct resources *r)
+{
+	r->memory.limit = o->memory;
+	r->memory.swap = o->memory_swap.set ? o->memory_swap : o->memory;
+	if (o->cpus.set) {
+		r->cpu.period = (struct opt_u64){ true, CPU_PERIOD };
+		r->cpu.quota =
+			(struct opt_i64){ true, (int64_t)(o->cpus.value * CPU_PER_THOUSANDTH) };
+	}
+	r->pids.limit = o->pids;
+	if (!o->pids.set && o->has_pids_controller)
+		r->pids.limit = (struct opt_i64){ true, DERIVE_PIDS_LIMIT };
+}
+
+static int add_annotation(struct spec *s, const char *key, const char *value)
+{
+	struct string_pair *pair = &s->annotations[s->n_annotations++];
+
+	pair->key = strdup(key);
+	pair->value = strdup(value);
+	return pair->key && pair->value ? 0 : -ENOMEM;
+}
+
+/* Of the image only how it wants to be stopped, which `stop` asks for; labels stay with it. */
+static int fill_annotations(
+	const struct image_config *image, const struct derive_options *o, struct spec *s)
+{
+	const char *signal = image->config.stop_signal;
+	bool has_signal = signal && *signal;
+	int r = 0;
+
+	if (o->n_annotations + has_signal == 0)
+		return 0;
+	s->annotations = calloc(o->n_annotations + 1, sizeof(*s->annotations));
+	if (!s->annotations)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < o->n_annotations; i++) {
+		has_signal &= strcmp(o->annotations[i].key, DERIVE_STOP_SIGNAL) != 0;
+		r = add_annotation(s, o->annotations[i].key, o->annotations[i].value);
+	}
+	return r == 0 && has_signal ? add_annotation(s, DERIVE_STOP_SIGNAL, signal) : r;
+}
+
+/* NULL stays NULL. */
+static int copy_text(const char *from, char **ret)
+{
+	if (from && !(*ret = strdup(from)))
+		return -ENOMEM;
+	return 0;
+}
+
+static int fill_rest(
+	const struct image_config *image, const struct derive_options *o, struct spec *s)
+{
+	const struct profile profile = { .host_network = o->network == DERIVE_NETWORK_HOST };
+
+	s->root->readonly = o->read_only;
+	fill_resources(o, &s->linux_.resources);
+	if (copy_text(SPEC_VERSION, &s->version) < 0 || copy_text(o->hostname, &s->hostname) < 0 ||
+		copy_text(o->rootfs ? o->rootfs : "rootfs", &s->root->path) < 0 ||
+		copy_text(o->cgroups_path, &s->linux_.cgroups_path) < 0 ||
+		profile_fill(&profile, s) < 0 || add_volumes(o, s) < 0)
+		return -ENOMEM;
+	return fill_annotations(image, o, s);
+}
+
+int derive_spec(const struct image_config *image, const struct derive_options *options,
+	struct spec *ret, struct err *e)
+{
+	automatic(spec) struct spec s = { 0 };
+
+	if (!str_equal(image->os, "linux"))
+		return err_say(e, ENOEXEC, "the image is for '%.40s', not for linux",
+			image->os ? image->os : "");
+	s.root = calloc(1, sizeof(*s.root));
+	s.process = calloc(1, sizeof(*s.process));
+	if (!s.root || !s.process)
+		return err_set(e, ENOMEM, "derive the container");
+	int r = fill_process(image, options, s.process, e);
+	if (r < 0)
+		return r;
+	if (fill_rest(image, options, &s) < 0)
+		return err_set(e, ENOMEM, "derive the container");
+	*ret = s;
+	s = (struct spec){ 0 };
+	return 0;
+}

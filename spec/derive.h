@@ -1,0 +1,58 @@
+/*
+ * From an image to a container: image config and what the user asked for become a config.json.
+ *
+ * Pure. An image decides what runs by default and as whom; it never decides what its container may
+ * do: its labels, ports and volumes select nothing here (CVE-2026-53488).
+ */
+#ifndef SPEC_DERIVE_H
+#define SPEC_DERIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spec/image.h"
+#include "spec/spec.h"
+#include "spec/user.h"
+
+enum derive_network { DERIVE_NETWORK_NONE, DERIVE_NETWORK_HOST };
+
+/* What the user asked for; zeroed is "nothing in particular". All of it is borrowed. */
+struct derive_options {
+	const char *const *args; /* in the place of the image's command */
+	size_t n_args;
+	const char *entrypoint; /* in the place of the image's, whose command goes with it; "":
+				   none. NULL: not given */
+	const char *const *env; /* "NAME=VALUE", over the image's */
+	size_t n_env;
+	const char *workdir;
+	const struct user *user; /* resolved already; NULL: root */
+	const char *hostname;
+	const char *rootfs; /* root.path; NULL: "rootfs" */
+	const char *cgroups_path;
+	bool read_only;
+	bool allow_new_privileges;
+	enum derive_network network;
+	const struct mount_spec *volumes; /* of derive_volume_parse() */
+	size_t n_volumes;
+	const struct string_pair *annotations;
+	size_t n_annotations;
+	struct opt_i64 memory;	    /* bytes */
+	struct opt_i64 memory_swap; /* memory and swap together; not given: as memory, no swap */
+	struct opt_u64 cpus;	    /* thousandths of a CPU */
+	struct opt_i64 pids;	    /* processes and threads; -1: no limit */
+	bool has_pids_controller;   /* then 2048 is the limit unless asked otherwise */
+	uint64_t nofile_hard;	    /* the host's hard limit; 0: leave the limits alone */
+};
+
+#define DERIVE_STOP_SIGNAL "org.opencontainers.image.stopSignal" /* annotation: the image's */
+#define DERIVE_PIDS_LIMIT 2048
+
+/* Untouched on failure; the caller ends it with spec_done(). It is not validated yet. */
+int derive_spec(const struct image_config *image, const struct derive_options *options,
+	struct spec *ret, struct err *e);
+
+/* "SRC:DST[:OPTIONS]" as a bind mount. The caller ends it with mount_spec_done(). */
+int derive_volume_parse(const char *text, struct mount_spec *ret, struct err *e);
+
+#endif

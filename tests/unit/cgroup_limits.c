@@ -1,0 +1,207 @@
+/* cgroup/limits: which files a document's resources become. Pure; cgroup_limited.c sets real ones.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgroup/limits.h"
+#include "spec/base/str.h"
+#include "tests/unit/run.h"
+
+static const struct opt_i64 NONE;
+static char cpus[] = "0-1", mems[] = "0", empty[] = "";
+
+/* The plan as one text: "file=value file=value". */
+static char *planned(const struct resources *r, unsigned *ret_controllers)
+{
+	static struct str text;
+	struct limits_plan plan;
+	struct err e;
+
+	str_done(&text);
+	str_add(&text, "");
+	ck_assert_msg(limits_plan(r, &plan, &e) == 0, "%s", e.text);
+	for (size_t i = 0; i < plan.n; i++)
+		str_addf(&text, "%s%s=%s", i ? " " : "", plan.v[i].file,
+			plan.v[i].text ? plan.v[i].text : plan.v[i].value);
+	*ret_controllers = plan.controllers;
+	return text.data;
+}
+
+static void expect(const struct resources *r, const char *files, unsigned controllers)
+{
+	unsigned set;
+
+	ck_assert_str_eq(planned(r, &set), files);
+	ck_assert_uint_eq(set, controllers);
+}
+
+static void refuse(const struct resources *r, const char *part)
+{
+	struct limits_plan plan = { .n = 77 };
+	struct err e;
+
+	ck_assert_int_eq(limits_plan(r, &plan, &e), -EINVAL);
+	ck_assert_msg(strstr(e.text, part) != NULL, "'%s' is not in '%s'", part, e.text);
+	ck_assert_uint_eq(plan.n, 77);
+}
+
+START_TEST(nothing_asked_nothing_written)
+{
+	struct resources r = { 0 };
+	struct err e;
+
+	expect(&r, "", 0);
+	r.memory.limit = r.memory.swap = r.memory.reservation = (struct opt_i64){ true, 0 };
+	r.cpu.shares = r.cpu.period = (struct opt_u64){ true, 0 };
+	r.cpu.quota = (struct opt_i64){ true, 0 };
+	r.cpu.cpus = r.cpu.mems = empty;
+	expect(&r, "", 0);
+	/* Not even a host without cgroups is asked. */
+	ck_assert_int_eq(limits_check(-1, &r, &e), 0);
+	ck_assert_int_eq(limits_apply(-1, &r, &e), 0);
+}
+END_TEST
+
+START_TEST(memory)
+{
+	struct resources r = { .memory.limit = { true, 33554432 } };
+
+	expect(&r, "memory.max=33554432", CONTROLLER_MEMORY);
+	r.memory.swap = (struct opt_i64){ true, 33554432 };
+	expect(&r, "memory.max=33554432 memory.swap.max=0", CONTROLLER_MEMORY);
+	r.memory.swap.value = 50331648;
+	r.memory.reservation = (struct opt_i64){ true, 4096 };
+	expect(&r, "memory.low=4096 memory.max=33554432 memory.swap.max=16777216",
+		CONTROLLER_MEMORY);
+	r.memory.swap.value = -1;
+	r.memory.limit.value = -1;
+	r.memory.reservation = NONE;
+	expect(&r, "memory.max=max memory.swap.max=max", CONTROLLER_MEMORY);
+	r.memory.limit.value = INT64_MAX;
+	r.memory.swap = NONE;
+	expect(&r, "memory.max=9223372036854775807", CONTROLLER_MEMORY);
+}
+END_TEST
+
+START_TEST(memory_refused)
+{
+	struct resources r = { .memory.swap = { true, 4096 } };
+
+	refuse(&r, "memory.swap: needs a memory limit");
+	r.memory.limit = (struct opt_i64){ true, 8192 };
+	refuse(&r, "memory.swap: 4096 is below the memory limit, 8192");
+	r.memory.swap.value = -2;
+	refuse(&r, "memory.swap: -2 is no limit");
+	r.memory.swap = NONE;
+	r.memory.limit.value = INT64_MIN;
+	refuse(&r, "memory.limit: -9223372036854775808 is no limit");
+}
+END_TEST
+
+START_TEST(cpu)
+{
+	struct resources r = { .cpu.quota = { true, 50000 } };
+
+	expect(&r, "cpu.max=50000", CONTROLLER_CPU);
+	r.cpu.period = (struct opt_u64){ true, 100000 };
+	expect(&r, "cpu.max=50000 100000", CONTROLLER_CPU);
+	r.cpu.quota.value = -1;
+	expect(&r, "cpu.max=max 100000", CONTROLLER_CPU);
+	r.cpu.period.value = UINT64_MAX;
+	r.cpu.quota.value = INT64_MAX;
+	expect(&r, "cpu.max=9223372036854775807 18446744073709551615", CONTROLLER_CPU);
+	r = (struct resources){ .cpu.shares = { true, 1024 } };
+	expect(&r, "cpu.weight=100", CONTROLLER_CPU);
+	r.cpu.idle = (struct opt_i64){ true, 0 };
+	expect(&r, "cpu.idle=0 cpu.weight=100", CONTROLLER_CPU);
+	r.cpu.idle.value = 1;
+	expect(&r, "cpu.idle=1", CONTROLLER_CPU);
+	r.cpu.idle.value = 2;
+	refuse(&r, "cpu.idle: 2 is neither 0 nor 1");
+}
+END_TEST
+
+START_TEST(burst_is_on_both_sides_of_the_quota)
+{
+	struct resources r = { .cpu.quota = { true, 50000 }, .cpu.burst = { true, 20000 } };
+	struct limits_plan plan;
+	struct err e;
+
+	expect(&r, "cpu.max.burst=20000 cpu.max=50000 cpu.max.burst=20000", CONTROLLER_CPU);
+	ck_assert_int_eq(limits_plan(&r, &plan, &e), 0);
+	ck_assert_uint_eq(plan.v[0].flags, LIMIT_COMES_AGAIN);
+	ck_assert_uint_eq(plan.v[2].flags, 0);
+}
+END_TEST
+
+START_TEST(a_period_alone_keeps_the_quota)
+{
+	struct resources r = { .cpu.period = { true, 50000 } };
+	struct limits_plan plan;
+	struct err e;
+
+	ck_assert_int_eq(limits_plan(&r, &plan, &e), 0);
+	ck_assert_uint_eq(plan.n, 1);
+	ck_assert_uint_eq(plan.v[0].flags, LIMIT_KEEP_FIRST);
+}
+END_TEST
+
+START_TEST(realtime_is_refused)
+{
+	struct resources r = { .cpu.realtime_runtime = { true, 5 } };
+
+	refuse(&r, "realtime");
+	r = (struct resources){ .cpu.realtime_period = { true, 5 } };
+	refuse(&r, "realtime");
+	r.cpu.realtime_period.value = 0;
+	expect(&r, "", 0);
+}
+END_TEST
+
+START_TEST(cpusets_and_processes)
+{
+	struct resources r = { .cpu.cpus = cpus, .cpu.mems = mems };
+
+	expect(&r, "cpuset.cpus=0-1 cpuset.mems=0", CONTROLLER_CPUSET);
+	r = (struct resources){ .pids.limit = { true, 100 } };
+	expect(&r, "pids.max=100", CONTROLLER_PIDS);
+	r.pids.limit.value = -1;
+	expect(&r, "pids.max=max", CONTROLLER_PIDS);
+	r.pids.limit.value = 0;
+	expect(&r, "pids.max=1", CONTROLLER_PIDS);
+	r.pids.limit.value = -2;
+	refuse(&r, "pids.limit: -2");
+}
+END_TEST
+
+START_TEST(all_at_once)
+{
+	struct resources r = { .memory.limit = { true, 8192 },
+		.cpu.shares = { true, 2 },
+		.pids.limit = { true, 7 },
+		.cpu.cpus = mems };
+
+	expect(&r, "memory.max=8192 cpu.weight=1 cpuset.cpus=0 pids.max=7",
+		CONTROLLER_MEMORY | CONTROLLER_CPU | CONTROLLER_CPUSET | CONTROLLER_PIDS);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("cgroup_limits");
+	TCase *tcase = tcase_create("plan");
+
+	tcase_add_test(tcase, nothing_asked_nothing_written);
+	tcase_add_test(tcase, memory);
+	tcase_add_test(tcase, memory_refused);
+	tcase_add_test(tcase, cpu);
+	tcase_add_test(tcase, burst_is_on_both_sides_of_the_quota);
+	tcase_add_test(tcase, a_period_alone_keeps_the_quota);
+	tcase_add_test(tcase, realtime_is_refused);
+	tcase_add_test(tcase, cpusets_and_processes);
+	tcase_add_test(tcase, all_at_once);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
