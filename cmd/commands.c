@@ -114,7 +114,9 @@ static int end(const struct command *command, const char *name, const struct err
 {
 	char text[ERR_TEXT_MAX + 64];
 
-	snprintf(text, sizeof(text), "%s%s%s", name ? name : "", name ? ": " : "", e->text);
+	bool refused = (e->code == EPERM || e->code == EACCES) && geteuid() != 0;
+	snprintf(text, sizeof(text), "%s%s%s%s", name ? name : "", name ? ": " : "", e->text,
+		refused ? " (hint: this needs root)" : "");
 	log_error(text);
 	int status = command && command->failure_status ? command->failure_status : 1;
 	if (status == STATUS_RUN_FAILED && e->code == ERR_PROGRAM_MISSING)
@@ -122,6 +124,17 @@ static int end(const struct command *command, const char *name, const struct err
 	if (status == STATUS_RUN_FAILED && e->code == ERR_PROGRAM_REFUSED)
 		return 126;
 	return status;
+}
+
+/* A reader that went away has seen enough; a full disk is an error. */
+static int check_output(int status, const char *name, struct err *e)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	if (errno == EPIPE)
+		return 128 + SIGPIPE;
+	err_set(e, errno, "write the output");
+	return end(NULL, name, e);
 }
 
 int program_main(const struct program *p, struct context *c, int argc, char **argv)
@@ -157,5 +170,6 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 	}
 	int status = run(p, c, command, argc - 1, argv + 1, &e);
 	home_done(&c->home);
-	return status < 0 ? end(command, command->name, &e) : status;
+	return status < 0 ? end(command, command->name, &e)
+			  : check_output(status, command->name, &e);
 }
