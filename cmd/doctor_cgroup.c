@@ -174,7 +174,7 @@ void doctor_limits(const struct places *p, struct findings *f)
 void doctor_memory(const struct places *p, struct findings *f)
 {
 	automatic(pagemap) struct pagemap pagemap = { 0 };
-	automatic(kpage) struct kpage kpage = { -1, -1 };
+	automatic(kpage) struct kpage kpage = { .count = -1, .flags = -1 };
 	autofd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char text[4096];
 	struct err e;
