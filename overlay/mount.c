@@ -1,4 +1,11 @@
-/* One overlay mount from directory fds. */
+/*
+ * One overlay mount from directory fds.
+ *
+ * What the kernels take: since 6.13 upperdir, workdir and lowerdir+ as fds, O_PATH ones too; from
+ * 6.7 lowerdir+ as strings; from 6.5 overlay knows fsconfig(2) itself; before, an older interface
+ * of one option string stands behind it. "lowerdir" with colons is understood by all of them, so it
+ * is the one other way, with numbers below /proc/self/fd for names.
+ */
 #include "overlay/mount.h"
 
 #include <ctype.h>

@@ -1,4 +1,11 @@
-/* Layers as overlay must stack them. */
+/*
+ * Layers as overlay must stack them.
+ *
+ * A path is looked up in one layer at a time, from the top, as overlay would: the first layer that
+ * has a directory there shows its attributes, and a layer hides those below it if it has something
+ * else on the way (a file, a symlink, a whiteout) or an opaque directory. The layer that is made
+ * holds nothing but directories; its digest is that of its own description, for it is no tar.
+ */
 #include "overlay/parents.h"
 
 #include <errno.h>

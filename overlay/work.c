@@ -1,4 +1,12 @@
-/* Work in progress: locked directories in tmp/. */
+/*
+ * Work in progress: locked directories in tmp/.
+ *
+ * The lock is on the directory itself, so that it goes with it: a published directory carries its
+ * lock away, and a dead worker's is free. Between the opening of a name and the lock on it the
+ * directory may have been published, swept, or made anew by somebody else; so whoever gets the lock
+ * looks whether the name still means what it holds, and otherwise begins again. A sweeper does the
+ * same, and moves a dead directory away while it holds the lock, so nobody takes it up meanwhile.
+ */
 #include "overlay/work.h"
 
 #include <dirent.h>

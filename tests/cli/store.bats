@@ -187,7 +187,7 @@ layout_make() {
 	mkdir -m 777 "$SCRATCH/theirs"
 	run --separate-stderr setpriv --reuid 65534 --clear-groups "$OUT/cow-import" --store "$SCRATCH/theirs/store" import "$SCRATCH/rootfs.tar.gz" x
 	assert_status 1
-	assert_one_line "^cow: import: images are taken in by root only: their files have owners"
+	assert_one_line '^cow: import: images are taken in by root only: their files have owners'
 	[ -z "$(ls "$SCRATCH/theirs")" ]
 }
 
