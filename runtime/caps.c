@@ -51,6 +51,10 @@ struct cap_words caps_from_spec(const struct capability_spec *spec, uint64_t hel
 		.inheritable = to_bits(spec->inheritable, spec->n_inheritable, held, &again),
 		.ambient = to_bits(spec->ambient, spec->n_ambient, held, &again),
 	};
+	/* The kernel raises only what is permitted and inheritable as well (capabilities(7)).
+	 * Documents of `runc spec` list ambient ones without: runc and crun leave them out and say
+	 * nothing. */
+	words.ambient &= words.permitted & words.inheritable;
 	if (left_out.len || again.len)
 		log_warn("ignoring unknown or unavailable capabilities: [%s]",
 			left_out.len ? left_out.data : again.data);

@@ -44,6 +44,7 @@ struct create_options {
 	int rootfs;	      /* a detached mount, taken; -1: root.path of the spec */
 	int n_preserve;	      /* fds 3, 4, ... handed on */
 	bool waits;	      /* `create`: its program starts at container_start() */
+	bool attached;	      /* foreground_wait() follows, and tells of a failure to start */
 	bool no_cgroup;	      /* --cgroup-manager disabled */
 	bool no_keyring;
 	bool die_together; /* killed for want of memory, its group dies as a whole */
@@ -53,8 +54,9 @@ int container_reserve(const struct home *h, const char *id, struct container *re
 
 /*
  * `spec` is borrowed for the life of `c`; `config` is its text, kept with the record. On return the
- * container exists: its program runs, or (waits) is about to. On failure nothing of it is left but
- * the record's directory, which container_done() removes.
+ * container exists: its program runs, or (waits) is about to, or (attached) is about to or fails to
+ * and is not complete before the caller says so. On failure nothing of it is left but the record's
+ * directory, which container_done() removes.
  */
 int container_create(struct container *c, const struct spec *spec, const char *config, size_t len,
 	const struct create_options *o, struct err *e);
@@ -110,11 +112,11 @@ struct outcome {
 };
 
 /*
- * Waits for the process of a birth; the signals that we get meanwhile are passed on to it.
- * `cgroup`: where to look for an OOM kill, -1 for nowhere. Call foreground_prepare() before the
- * birth, so that no signal is lost.
+ * Waits for the process of a birth; an error tells why its program did not start (attached). The
+ * signals that we get meanwhile are passed on to it. `cgroup`: where to look for an OOM kill, -1
+ * for nowhere. Call foreground_prepare() before the birth, so that no signal is lost.
  */
 void foreground_prepare(void);
-int foreground_wait(const struct birth *b, int cgroup, struct outcome *ret, struct err *e);
+int foreground_wait(struct birth *b, int cgroup, struct outcome *ret, struct err *e);
 
 #endif
