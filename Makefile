@@ -13,11 +13,13 @@ WARNINGS  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wf
 COMMON    := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -O2 -g -MMD -MP $(WARNINGS)
 HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
 LINKING   := -Wl,-z,relro,-z,now,-z,noexecstack
-STATIC    := -static-pie
+STATIC    := -static-pie -Wl,-e,program_start
+START     := cmd/start.c
 
 ifdef SAN   # `make asan`: the same programs and tests, dynamic, with every error fatal
 HARDENING := -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 STATIC    := -pie
+START     :=
 LINKING   += -fsanitize=address,undefined
 endif
 
@@ -25,26 +27,26 @@ CFLAGS_ALL := $(COMMON) $(HARDENING) -DCOWRUN_VERSION='"$(VERSION)"' -DCOWRUN_CO
 # The child's program has no library under it: nothing that needs thread-local storage or a start-up.
 CFLAGS_INIT := $(COMMON) -Os -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables \
 	-mgeneral-regs-only -fno-tree-loop-distribute-patterns
+LINKING_INIT := -static -nostdlib -no-pie -s \
+	-Wl,--gc-sections,-z,noexecstack,-z,norelro,-z,noseparate-code,--build-id=none
 
 # --- what is built of what -------------------------------------------------------------------------
 # The rooms below cmd/ are one archive: a program gets the objects that it refers to and no others, so
 # that libraries which only some files use (libarchive, libmount, ...) stay out of the static programs.
 ROOM_SRC  := $(wildcard spec/base/*.c spec/*.c overlay/*.c cgroup/*.c runtime/*.c)
 INIT_SRC  := $(wildcard runtime/init/*.c)
-CMD_SRC   := $(filter-out $(wildcard cmd/cow*.c),$(wildcard cmd/*.c))
+CMD_SRC   := $(filter-out $(wildcard cmd/cow*.c) cmd/start.c,$(wildcard cmd/*.c))
 LIB       := $(OUT)/libcowrun.a
 CMDLIB    := $(OUT)/libcmd.a
 
 # program                objects of its own                  how it is linked
 PROGRAMS  := cowrun cow cow-monitor cow-import cow-doctor
-cowrun_SRC      := cmd/cowrun.c $(wildcard cmd/oci/*.c)
-cow_SRC         := cmd/cow.c $(wildcard cmd/cow/*.c)
-cow-monitor_SRC := cmd/cow-monitor.c
+cowrun_SRC      := cmd/cowrun.c $(START) $(wildcard cmd/oci/*.c)
+cow_SRC         := cmd/cow.c $(START) $(wildcard cmd/cow/*.c)
 cow-import_SRC  := cmd/cow-import.c
 cow-doctor_SRC  := cmd/cow-doctor.c
 cowrun_LIBS      := $(STATIC) -ljansson -lcap -lseccomp -lm
 cow_LIBS         := $(STATIC) -ljansson -lcap -lseccomp -lm
-cow-monitor_LIBS := -static
 cow-import_LIBS  := -pie -ljansson -larchive -lisal -lzstd -lcrypto
 cow-doctor_LIBS  := -pie -ljansson -lcap -lseccomp -lm -lmount -lcgroup
 PROGRAMS  := $(foreach p,$(PROGRAMS),$(if $(wildcard cmd/$(p).c),$(p)))
@@ -55,17 +57,19 @@ UNIT_SRC  := $(wildcard tests/unit/*.c)
 UNITS     := $(UNIT_SRC:tests/unit/%.c=$(OUT)/tests/unit/%)
 # Small static programs that tests run inside containers and guests.
 HELPERS   := $(patsubst tests/programs/%.c,$(OUT)/tests/%,$(wildcard tests/programs/*.c))
+BENCHES   := $(patsubst %.c,$(OUT)/%,$(wildcard tests/bench/*.c))
 
 objects = $(patsubst %.c,$(OUT)/%.o,$(1))
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)  $(2)')
 
-.PHONY: all programs units helpers deps test test-all demo bench asan lint layers format install clean help
+.PHONY: all programs units helpers benches deps test test-all demo bench asan lint layers format install clean help
 all: programs            ## all programs, into build/
 programs: $(addprefix $(OUT)/,$(PROGRAMS))
 units: $(UNITS)
 helpers: $(HELPERS)
+benches: $(BENCHES)
 
 $(OUT)/%.o: %.c Makefile
 	$(call say,CC,$<)
@@ -80,7 +84,7 @@ $(OUT)/runtime/init/%.o: runtime/init/%.c Makefile
 # The child's program, and the object that carries it inside the parent's.
 $(OUT)/cowrun-init: $(call objects,$(INIT_SRC))
 	$(call say,LD,$@)
-	$(Q)$(CC) -static -nostdlib -no-pie -Wl,--gc-sections,-z,noexecstack,-z,norelro,-z,noseparate-code,--build-id=none -s -o $@ $^
+	$(Q)$(CC) $(LINKING_INIT) -o $@ $^
 
 $(OUT)/runtime/init_image.o: runtime/init_image.c $(OUT)/cowrun-init Makefile
 	$(call say,CC,$<)
@@ -89,24 +93,26 @@ $(OUT)/runtime/init_image.o: runtime/init_image.c $(OUT)/cowrun-init Makefile
 
 $(LIB): $(call objects,$(ROOM_SRC))
 	$(call say,AR,$@)
-	@rm -f $@
+	@mkdir -p $(@D) && rm -f $@
 	$(Q)ar rcs $@ $^
 
 $(CMDLIB): $(call objects,$(CMD_SRC))
 	$(call say,AR,$@)
-	@rm -f $@
+	@mkdir -p $(@D) && rm -f $@
 	$(Q)ar rcs $@ $^
 
 define program_rule
 $(OUT)/$(1): $(call objects,$($(1)_SRC)) $(CMDLIB) $(LIB)
 	$$(call say,LD,$$@)
-	$(Q)$(CC) $(LINKING) -o $$@ $(call objects,$($(1)_SRC)) $(CMDLIB) $(LIB) $($(1)_LIBS)
+	$(Q)$(CC) $$(LINKING) -o $$@ $(call objects,$($(1)_SRC)) $(CMDLIB) $(LIB) $($(1)_LIBS)
 endef
-$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+$(foreach p,$(filter-out cow-monitor,$(PROGRAMS)),$(eval $(call program_rule,$(p))))
 
-# The monitor lives as long as its container: no sanitizer, no library beyond libc's smallest parts.
-$(OUT)/cmd/cow-monitor.o: CFLAGS_ALL := $(COMMON) -fno-stack-protector
-$(OUT)/cow-monitor: LINKING := -Wl,-z,noexecstack,-z,norelro
+# The monitor lives as long as its container: no sanitizer, no library, as few pages as can be.
+$(OUT)/cmd/cow-monitor.o: CFLAGS_ALL = $(CFLAGS_INIT)
+$(OUT)/cow-monitor: $(OUT)/cmd/cow-monitor.o $(OUT)/runtime/init/text.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LINKING_INIT) -o $@ $^
 
 $(OUT)/tests/unit/%: tests/unit/%.c $(CMDLIB) $(LIB) Makefile
 	$(call say,UNIT,$<)
@@ -119,9 +125,20 @@ $(OUT)/tests/%: tests/programs/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(COMMON) -static -o $@ $<
 
+$(OUT)/tests/bench/%: tests/bench/%.c $(LIB) Makefile
+	$(call say,BENCH,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) -static -o $@ $< $(LIB)
+
+# What a start is measured with and against has no libc: its own start is not what is measured.
+$(OUT)/tests/bench/true $(OUT)/tests/bench/floor: $(OUT)/tests/bench/%: tests/bench/%.c runtime/init/text.c Makefile
+	$(call say,BENCH,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_INIT) -static -nostdlib -no-pie -o $@ $< $(filter %/text.c,$^)
+
 # --- tests, demo, bench ----------------------------------------------------------------------------
 DEPS := gcc make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev libjansson-dev libcgroup-dev \
-	libarchive-dev libisal-dev libssl-dev libzstd-dev check libsubunit-dev bats jq busybox-static strace patchelf \
+	libarchive-dev libisal-dev libssl-dev libzstd-dev check libsubunit-dev bats jq busybox-static strace e2fsprogs \
 	util-linux iproute2 xz-utils zstd mmdebstrap crun runc clang-tidy clang-format cppcheck shellcheck mandoc
 
 deps:                    ## install what the build and the tests need (apt)
@@ -146,7 +163,7 @@ demo: deps               ## eight containers of one Debian image, and what they 
 	@examples/demo $(OUT)
 
 bench: deps              ## side by side with crun, runc and tar: ratios
-	@$(MAKE) --no-print-directory all helpers
+	@$(MAKE) --no-print-directory all helpers benches
 	@tests/bench/run $(OUT)
 
 # --- checks ----------------------------------------------------------------------------------------

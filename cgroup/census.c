@@ -1,4 +1,10 @@
-/* The figures of all things, from a reading of their processes. */
+/*
+ * The figures of all things, from a reading of their processes.
+ *
+ * A reading (reading.h) leaves two kinds of sums: by set of frames, which know sharing, and by
+ * group of processes, which do not (page tables, threads, swap; and PSS where frames are not told).
+ * This file takes readings until one can be believed, makes bytes of the sums, and judges them.
+ */
 #include "cgroup/census.h"
 
 #include <errno.h>
@@ -47,6 +53,7 @@ static struct opt_u64 monitor_bytes(int proc, pid_t pid)
 	return known(memory.anon + memory.page_tables);
 }
 
+/* Frames are base pages, also those of large folios: pagemap has an entry for each. */
 static struct memory_kind kind_of(const struct frame_counts *n, enum frame_kind kind)
 {
 	return (struct memory_kind){ n->private[kind] * page_size(),
@@ -90,6 +97,10 @@ static void use_sums(struct memory_usage *u, const struct group *g)
 	}
 }
 
+/*
+ * What only the caller can know (kernel_other, private_cache, the monitor) is 0 in the sums where
+ * it is not known: the bill is then what is known of it.
+ */
 static void add_costs(struct memory_usage *u, const struct group *g, const struct census_thing *t)
 {
 	u->page_tables = known(g->page_tables);
@@ -146,12 +157,13 @@ static int fill_usages(const struct reading *r, struct census *c)
 	return 0;
 }
 
+/* Above CENSUS_PAIRS_MAX the figures of each are still exact; who shares with whom is not told. */
 static int fill_shares(const struct reading *r, struct census *c)
 {
 	if (!r->has_frames || r->n_things > CENSUS_PAIRS_MAX)
 		return 0;
 	size_t n = frames_pair(0, r->n_things + 1);
-	c->shares = calloc(n, sizeof(*c->shares));
+	c->shares = calloc(n + 1, sizeof(*c->shares));
 	if (!c->shares)
 		return -ENOMEM;
 	frames_share(&r->frames, c->shares, r->n_things);
@@ -160,23 +172,27 @@ static int fill_shares(const struct reading *r, struct census *c)
 	return 0;
 }
 
+/*
+ * A template is memory that is held for its forks, so it is in the union; without sharing there
+ * would be none, so it is not in what that is compared with.
+ */
 static void fill_totals(const struct reading *r, struct census *c)
 {
 	uint64_t union_bytes = frames_union(&r->frames) * page_size(), apart = 0;
-	bool all = true;
+	bool has_apart = true;
 
 	for (size_t i = 0; i < c->n_usages; i++) {
 		const struct memory_usage *u = &c->usages[i];
-		all = all && (u->unique.set || (u->is_template && u->private.set));
+		if (!u->private.set)
+			return;
+		has_apart = has_apart && (u->unique.set || u->is_template);
 		if (!u->is_template)
 			apart += u->unique.value;
 		if (!r->has_frames)
 			union_bytes += u->pss.value;
 	}
-	if (r->n_unread)
-		return;
 	c->union_bytes = known(union_bytes);
-	if (!all)
+	if (!has_apart)
 		return;
 	c->unshared_bytes = known(apart);
 	c->saved_bytes = known(apart > union_bytes ? apart - union_bytes : 0);
@@ -187,7 +203,7 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "es";
 }
 
-/* Whether it is exact, and if not, the first of the reasons. */
+/* Whether it is exact, and if not, the first of the reasons, the one that says most. */
 static int judge(const struct reading *r, struct census *c)
 {
 	c->n_gone = r->n_gone;
@@ -226,6 +242,10 @@ static int read_and_check(struct reading *r, struct census *c, struct err *e)
 	return failed < 0 || !r->has_frames ? failed : reading_check(r, e);
 }
 
+/*
+ * Once more when something moved, and no oftener: what changes all the time would never be done,
+ * and a reading that is not exact, and says so, is better than none.
+ */
 static int take_reading(struct reading *r, struct census *c, struct err *e)
 {
 	int failed = read_and_check(r, c, e);
@@ -241,7 +261,7 @@ int census_take(const struct census_thing *things, size_t n, const struct census
 	struct census *ret, struct err *e)
 {
 	static const struct census_options usual;
-	automatic(reading) struct reading r = { .proc = -1, .kpage = { -1, -1 } };
+	automatic(reading) struct reading r = { .proc = -1, .kpage = { .count = -1, .flags = -1 } };
 	automatic(census) struct census c = { 0 };
 	int failed = reading_init(&r, things, n, options ? options : &usual, e);
 

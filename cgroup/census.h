@@ -105,7 +105,7 @@ struct census {
 	struct opt_u64 union_bytes, unshared_bytes, saved_bytes;
 	uint64_t n_gone;   /* processes that ended before they were read */
 	uint64_t n_read;   /* pagemap entries read: the work */
-	unsigned n_passes; /* 2: read twice, since something had moved */
+	unsigned n_passes; /* above 1: read again, since something had moved */
 	uint64_t *shares;  /* bytes by pair: census_shared() reads them; NULL: not known */
 };
 

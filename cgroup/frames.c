@@ -18,7 +18,7 @@
 #define EMPTY_SET 0
 
 /* Reading a frame that nobody added is cheaper than one more run, up to this many of them. */
-#define RUN_GAP 4
+#define RUN_GAP 8
 
 struct frame_entry {
 	uint32_t set, mappings;
@@ -147,12 +147,12 @@ static int regions_grow(struct frames *f, size_t need)
 {
 	/* By calloc and copy: of a large new array only what is used becomes resident. */
 	size_t n = f->n_regions * 2 > need ? f->n_regions * 2 : need;
-	struct frame_region **regions = calloc(n, sizeof(*regions));
+	struct frame_region **regions = calloc(n, sizeof(void *));
 
 	if (!regions)
 		return -ENOMEM;
 	if (f->n_regions)
-		memcpy(regions, f->regions, f->n_regions * sizeof(*regions));
+		memcpy(regions, f->regions, f->n_regions * sizeof(void *));
 	free(f->regions);
 	f->regions = regions;
 	f->n_regions = n;

@@ -1,4 +1,9 @@
-/* /proc/kpagecount and /proc/kpageflags. */
+/*
+ * /proc/kpagecount and /proc/kpageflags: one word for each frame.
+ *
+ * Both are asked for the same short run, one after the other: the price is the cache miss on the
+ * kernel's descriptor of the frame, and the second file then finds it in the cache.
+ */
 #include "cgroup/kpage.h"
 
 #include <errno.h>
@@ -15,10 +20,59 @@
 #define FLAG(bit) (1ULL << (bit))
 #define FLAG_RESERVED FLAG(32) /* KPF_RESERVED, of the kernel's own header */
 
+/* Words of frames [first, first + n); what lies beyond the last frame of the machine is `beyond`.
+ */
+static int read_words(int fd, uint64_t first, size_t n, uint64_t beyond, uint64_t *words)
+{
+	ssize_t got = pread(fd, words, n * sizeof(*words), (off_t)(first * sizeof(*words)));
+
+	if (got < 0 && errno != EINVAL) /* 5.11 and later: EINVAL beyond the last */
+		return -errno;
+	for (size_t i = got < 0 ? 0 : (size_t)got / sizeof(*words); i < n; i++)
+		words[i] = beyond;
+	return 0;
+}
+
+/* The frame of one of our own pages, and its word in kpageflags; 0 when not told. */
+static uint64_t own_frame(int pagemap, const void *page)
+{
+	uint64_t entry = 0;
+	off_t at = (off_t)((uintptr_t)page / (uintptr_t)sysconf(_SC_PAGESIZE) * sizeof(entry));
+
+	if (pread(pagemap, &entry, sizeof(entry), at) != sizeof(entry) || !(entry >> 63))
+		return 0;
+	return entry & ((1ULL << 55) - 1);
+}
+
+/*
+ * What this kernel says of two pages of ours: one that was only read is the zero page, whose flag
+ * is missing in User-Mode Linux; one that was written is anonymous, and surely not of KSM.
+ */
+static void probe(struct kpage *k, int proc)
+{
+	autofd int pagemap = openat(proc, "self/pagemap", O_RDONLY | O_CLOEXEC);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	volatile char *memory =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t word = 0;
+
+	if (memory == MAP_FAILED)
+		return;
+	memory[page] = memory[0];
+	k->zero = own_frame(pagemap, (const void *)memory);
+	uint64_t written = own_frame(pagemap, (const void *)(memory + page));
+	if (written && k->flags >= 0 && read_words(k->flags, written, 1, 0, &word) == 0)
+		k->claims_ksm = word & FLAG(KPF_KSM);
+	munmap((void *)memory, 2 * page);
+}
+
 void kpage_init(struct kpage *k, int proc)
 {
-	k->count = openat(proc, "kpagecount", O_RDONLY | O_CLOEXEC);
-	k->flags = openat(proc, "kpageflags", O_RDONLY | O_CLOEXEC);
+	*k = (struct kpage){
+		.count = openat(proc, "kpagecount", O_RDONLY | O_CLOEXEC),
+		.flags = openat(proc, "kpageflags", O_RDONLY | O_CLOEXEC),
+	};
+	probe(k, proc);
 }
 
 void kpage_done(struct kpage *k)
@@ -51,19 +105,6 @@ enum frame_kind kpage_kind(uint64_t flags)
 	return flags & FLAG(KPF_SWAPBACKED) ? FRAME_SHMEM : FRAME_FILE;
 }
 
-/* Words of frames [first, first + n); what lies beyond the last frame of the machine is `beyond`.
- */
-static int read_words(int fd, uint64_t first, size_t n, uint64_t beyond, uint64_t *words)
-{
-	ssize_t got = pread(fd, words, n * sizeof(*words), (off_t)(first * sizeof(*words)));
-
-	if (got < 0 && errno != EINVAL) /* 5.11 and later: EINVAL beyond the last */
-		return -errno;
-	for (size_t i = got < 0 ? 0 : (size_t)got / sizeof(*words); i < n; i++)
-		words[i] = beyond;
-	return 0;
-}
-
 int kpage_look(void *kpage, uint64_t first, size_t n, struct frame_fact *facts, struct err *e)
 {
 	const struct kpage *k = kpage;
@@ -78,6 +119,10 @@ int kpage_look(void *kpage, uint64_t first, size_t n, struct frame_fact *facts, 
 	for (size_t i = 0; i < n; i++) {
 		uint64_t count = k->count < 0 ? FRAMES_UNKNOWN : counts[i];
 		uint64_t word = k->flags < 0 ? FLAG(KPF_ANON) : flags[i];
+		if (k->claims_ksm)
+			word &= ~FLAG(KPF_KSM);
+		if (k->zero && first + i == k->zero)
+			word |= FLAG(KPF_ZERO_PAGE);
 		facts[i] = (struct frame_fact){
 			.mappings = (uint32_t)count,
 			.kind = (uint8_t)kpage_kind(word),
@@ -87,22 +132,11 @@ int kpage_look(void *kpage, uint64_t first, size_t n, struct frame_fact *facts, 
 	return 0;
 }
 
-/* The frame of one of our own pages, and its word in kpageflags; 0 when not told. */
-static uint64_t own_frame(int pagemap, const void *page)
-{
-	uint64_t entry = 0;
-	off_t at = (off_t)((uintptr_t)page / (uintptr_t)sysconf(_SC_PAGESIZE) * sizeof(entry));
-
-	if (pread(pagemap, &entry, sizeof(entry), at) != sizeof(entry) || !(entry >> 63))
-		return 0;
-	return entry & ((1ULL << 55) - 1);
-}
-
 /* A large page of which we give back a small one: if that still has a mapping, it is an average. */
 static bool try_precision(const struct kpage *k, int pagemap, char *large)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	struct frame_fact fact;
+	struct frame_fact fact = { 0 };
 	struct err e;
 
 	if (madvise(large, LARGE_PAGE, MADV_HUGEPAGE) < 0)

@@ -14,9 +14,11 @@
 
 struct kpage {
 	int count, flags; /* -1: this host does not tell */
+	uint64_t zero;	  /* the frame of the zero page, where it is not flagged as that; 0: none */
+	bool claims_ksm;  /* every anonymous page has the flag of KSM (seen on 6.12) */
 };
 
-/* Opens what there is. Never fails: what is missing shows in the facts. */
+/* Opens what there is, and tries it out. Never fails: what is missing shows in the facts. */
 void kpage_init(struct kpage *k, int proc);
 void kpage_done(struct kpage *k);
 DEFINE_AUTO(kpage, kpage_done)

@@ -102,21 +102,23 @@ int pagemap_init(struct pagemap *p, int proc, struct err *e)
 
 	if (fd < 0)
 		return err_set(e, errno, "open '/proc/self/pagemap'");
-	automatic(pagemap) struct pagemap made = {
-		.entries = malloc(2 * N_ENTRIES * sizeof(*made.entries)),
-		.regions = malloc(N_REGIONS * sizeof(*made.regions)),
-	};
-	if (!made.entries || !made.regions)
-		return err_set(e, ENOMEM, "read '/proc/self/pagemap'");
-	made.end = probe_end(fd, page);
-	made.scans = made.end != 0;
 	/* Our own stack is present; without CAP_SYS_ADMIN its frame is told as 0. */
 	off_t at = (off_t)((uintptr_t)&entry / page * sizeof(entry));
 	if (pread(fd, &entry, sizeof(entry), at) != sizeof(entry))
 		return err_set(e, errno, "read '/proc/self/pagemap'");
-	made.tells = (entry & ENTRY_FRAME) != 0;
-	*p = made;
-	made = (struct pagemap){ 0 };
+	/* Twice the entries, for comparisons; untouched, the second half costs nothing. */
+	autofree uint64_t *entries = malloc(2 * N_ENTRIES * sizeof(*entries));
+	autofree struct page_region *regions = malloc(N_REGIONS * sizeof(*regions));
+	if (!entries || !regions)
+		return err_set(e, ENOMEM, "read '/proc/self/pagemap'");
+	uint64_t end = probe_end(fd, page);
+	*p = (struct pagemap){
+		.scans = end != 0,
+		.tells = (entry & ENTRY_FRAME) != 0,
+		.end = end,
+		.entries = take(entries),
+		.regions = take(regions),
+	};
 	return 0;
 }
 
@@ -220,60 +222,94 @@ static int spans_by_scan(struct reader *r)
 	return 0;
 }
 
-/* Of each line of maps "start-end ...", in hexadecimal, as far as it was seen. */
-struct line {
-	enum { LINE_START, LINE_END, LINE_REST } part;
-	uint64_t start, end;
+/* A text file of /proc line by line: the beginning of each, which is all that we need. */
+struct lines {
+	int fd;
+	char text[4096];
+	size_t at, n;
 };
 
-/* True when with this character the addresses of a line are known. */
-static bool line_take(struct line *l, char c)
+/* 1 and the next line, 0 at the end, or -errno. */
+static int next_line(struct lines *l, char *line, size_t room)
 {
-	unsigned digit = c <= '9' ? (unsigned)c - '0' : (unsigned)c - 'a' + 10;
-
-	if (c == '\n')
-		*l = (struct line){ 0 };
-	else if (l->part == LINE_REST)
-		return false;
-	else if (c == '-')
-		l->part = LINE_END;
-	else if (c == ' ')
-		l->part = LINE_REST;
-	else if (l->part == LINE_START)
-		l->start = l->start << 4 | digit;
-	else
-		l->end = l->end << 4 | digit;
-	return c == ' ' && l->part == LINE_REST;
+	for (size_t n = 0;; l->at++) {
+		if (l->at == l->n) {
+			ssize_t got = read(l->fd, l->text, sizeof(l->text));
+			if (got <= 0)
+				return got < 0 ? -errno : 0;
+			l->n = (size_t)got;
+			l->at = 0;
+		}
+		char c = l->text[l->at];
+		if (c == '\n') {
+			line[n] = '\0';
+			l->at++;
+			return 1;
+		}
+		if (n + 1 < room)
+			line[n++] = c;
+	}
 }
 
-/* Before 6.7. Names in maps have their newlines escaped, so a line is a mapping. */
-static int spans_by_maps(struct reader *r, int process)
+/* "start-end ...", in hexadecimal. False for other lines, and for [vsyscall]. */
+static bool parse_mapping(const char *line, uint64_t *ret_start, uint64_t *ret_end)
 {
-	autofd int fd = openat(process, "maps", O_RDONLY | O_CLOEXEC);
-	struct line line = { 0 };
-	char text[4096];
-	uint64_t page = page_size();
+	char *end;
 
-	if (fd < 0)
-		return -errno;
-	for (;;) {
-		ssize_t n = read(fd, text, sizeof(text));
-		if (n <= 0)
-			return n < 0 ? -errno : 0;
-		for (ssize_t i = 0; i < n; i++) {
-			if (!line_take(&line, text[i]) || line.end >> 63) /* [vsyscall] */
-				continue;
-			int failed = add_span(r, line.start / page, line.end / page);
-			if (failed < 0)
-				return failed;
-		}
+	*ret_start = strtoull(line, &end, 16);
+	if (*end != '-')
+		return false;
+	*ret_end = strtoull(end + 1, &end, 16);
+	return *end == ' ' && !(*ret_end >> 63);
+}
+
+/* Of smaps: whether the mapping before this line holds anything. */
+static bool tells_resident(const char *line)
+{
+	static const char *const keys[] = { "Rss:", "Shared_Hugetlb:", "Private_Hugetlb:" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		size_t n = strlen(keys[i]);
+		if (strncmp(line, keys[i], n) == 0)
+			return strtoull(line + n, NULL, 10) > 0;
 	}
+	return false;
+}
+
+/*
+ * By mappings: all of them, from maps; or, from smaps, those that hold anything. That costs as much
+ * as reading the pages once more, and no reservation of terabytes is read for nothing. Names have
+ * their newlines escaped in both.
+ */
+static int spans_by_mapping(struct reader *r, int process, bool all)
+{
+	autofd int fd = openat(process, all ? "maps" : "smaps", O_RDONLY | O_CLOEXEC);
+	struct lines lines = { .fd = fd };
+	char line[80];
+	uint64_t start = 0, end = 0, page = page_size();
+	int more = fd < 0 ? -errno : next_line(&lines, line, sizeof(line));
+
+	for (; more > 0; more = next_line(&lines, line, sizeof(line))) {
+		uint64_t from, to;
+		bool is_mapping = parse_mapping(line, &from, &to);
+		if (is_mapping) {
+			start = from;
+			end = to;
+		}
+		if (start == end || !(all ? is_mapping : tells_resident(line)))
+			continue;
+		int failed = add_span(r, start / page, end / page);
+		if (failed < 0)
+			return failed;
+		start = end;
+	}
+	return more;
 }
 
 static int read_spans(struct reader *r, int process, bool dense)
 {
 	bool by_scan = r->p->scans && !dense;
-	int failed = by_scan ? spans_by_scan(r) : spans_by_maps(r, process);
+	int failed = by_scan ? spans_by_scan(r) : spans_by_mapping(r, process, dense);
 
 	if (failed == 0 && r->start != r->end)
 		failed = read_span(r);

@@ -2,9 +2,9 @@
  * The page frames that a process maps, from /proc/PID/pagemap.
  *
  * Which addresses to read is asked of PAGEMAP_SCAN (6.7), so that the cost follows the pages that
- * are resident and not the size of the address space; before 6.7 of /proc/PID/maps. Nothing is
- * stopped and nothing of the target is touched. Frame numbers need CAP_SYS_ADMIN in the initial
- * user namespace.
+ * are resident and not the size of the address space; before 6.7 of /proc/PID/smaps, and of maps
+ * where an address space is small. Nothing is stopped and nothing of the target is touched. Frame
+ * numbers need CAP_SYS_ADMIN in the initial user namespace.
  */
 #ifndef CGROUP_PAGEMAP_H
 #define CGROUP_PAGEMAP_H
@@ -38,9 +38,9 @@ typedef int pagemap_visit(void *context, const uint64_t *frames, size_t n, struc
 /*
  * All frames of the process whose /proc directory this is, each as often as it is mapped.
  * -ESRCH: it is gone, or has no memory; -EACCES: it is none of our business; -EFBIG: without
- * PAGEMAP_SCAN its address space would take too long. What visit() returns below 0 ends it.
- * `dense`: its address space is not much larger than what is resident; maps is then the cheaper
- * way.
+ * PAGEMAP_SCAN, mappings that hold something would take too long to read. What visit() returns
+ * below 0 ends it. `dense`: its address space is not much larger than what is resident; maps is
+ * then the cheaper way.
  */
 int pagemap_read(struct pagemap *p, int process, bool dense, pagemap_visit *visit, void *context,
 	struct err *e);

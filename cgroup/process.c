@@ -1,4 +1,9 @@
-/* /proc/PID/{stat,status,smaps_rollup} as numbers. */
+/*
+ * /proc/PID/{stat,status,smaps_rollup} as numbers.
+ *
+ * Both stat and status are needed: only the first has the start time and the faults, only the
+ * second the page tables.
+ */
 #include "cgroup/process.h"
 
 #include <errno.h>
@@ -38,6 +43,7 @@ static int read_text(int dir, const char *name, char *text, size_t room, char **
 {
 	autofd int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 
+	*ret_long = NULL;
 	if (fd < 0)
 		return cause(-errno);
 	ssize_t n = fd_read_full(fd, text, room - 1);
@@ -46,7 +52,6 @@ static int read_text(int dir, const char *name, char *text, size_t room, char **
 	if (n == 0)
 		return -ESRCH;
 	text[n] = '\0';
-	*ret_long = NULL;
 	if ((size_t)n < room - 1)
 		return 0;
 	struct err e;
@@ -54,7 +59,10 @@ static int read_text(int dir, const char *name, char *text, size_t room, char **
 	return cause(fd_read_file(dir, name, 1 << 20, ret_long, &len, &e));
 }
 
-/* Fields of stat, as proc(5) numbers them; the first three are read apart. */
+/*
+ * Fields of stat, as proc(5) numbers them; the first three are read apart. Two rows of one member
+ * are added up.
+ */
 static const struct {
 	unsigned field;
 	size_t offset;
@@ -99,15 +107,28 @@ bool process_parse_stat(const char *text, struct process_stat *ret)
 	return true;
 }
 
-int process_read_stat(int dir, struct process_stat *ret)
+static int read_stat(int dir, const char *name, struct process_stat *ret)
 {
-	char text[2048];
+	char text[2048] = "";
 	autofree char *longer = NULL;
-	int r = read_text(dir, "stat", text, sizeof(text), &longer);
+	int r = read_text(dir, name, text, sizeof(text), &longer);
 
 	if (r < 0)
 		return r;
 	return process_parse_stat(longer ? longer : text, ret) ? 0 : -EPROTO;
+}
+
+int process_read_stat(int dir, struct process_stat *ret)
+{
+	return read_stat(dir, "stat", ret);
+}
+
+int process_read_stat_of(int proc, pid_t pid, struct process_stat *ret)
+{
+	char name[24];
+
+	snprintf(name, sizeof(name), "%d/stat", (int)pid);
+	return read_stat(proc, name, ret);
 }
 
 /* The bytes of a line "Key:   123 kB"; false when there is none. Names in /proc hold no newlines.
@@ -140,7 +161,7 @@ bool process_parse_memory(const char *text, struct process_memory *ret)
 
 int process_read_memory(int dir, struct process_memory *ret)
 {
-	char text[4096];
+	char text[4096] = "";
 	autofree char *longer = NULL;
 	int r = read_text(dir, "status", text, sizeof(text), &longer);
 
@@ -152,8 +173,8 @@ int process_read_memory(int dir, struct process_memory *ret)
 
 bool process_parse_rollup(const char *text, struct process_rollup *ret)
 {
-	struct process_rollup rollup;
-	uint64_t clean, dirty, huge = 0;
+	struct process_rollup rollup = { 0 };
+	uint64_t clean = 0, dirty = 0, huge = 0;
 
 	if (!find_kib(text, "Rss", &rollup.rss) || !find_kib(text, "Pss", &rollup.pss) ||
 		!find_kib(text, "Private_Clean", &clean) ||
@@ -167,7 +188,7 @@ bool process_parse_rollup(const char *text, struct process_rollup *ret)
 
 int process_read_rollup(int dir, struct process_rollup *ret)
 {
-	char text[4096];
+	char text[4096] = "";
 	autofree char *longer = NULL;
 	int r = read_text(dir, "smaps_rollup", text, sizeof(text), &longer);
 

@@ -38,6 +38,7 @@ int process_open(int proc, pid_t pid);
 
 /* All these: 0, -ESRCH when it is gone, -EACCES when it is none of our business, or -errno. */
 int process_read_stat(int dir, struct process_stat *ret);
+int process_read_stat_of(int proc, pid_t pid, struct process_stat *ret); /* without its directory */
 int process_read_memory(int dir, struct process_memory *ret);
 int process_read_rollup(int dir, struct process_rollup *ret);
 

@@ -1,4 +1,10 @@
-/* One reading of all processes. */
+/*
+ * One reading of all processes.
+ *
+ * The order matters twice: things in their order, since sets of owners grow only upwards; and the
+ * counts of the whole system (frames_settle) after all pagemaps, since a frame that was mapped when
+ * we saw it and is not when it is counted has then fewer mappings than we know of.
+ */
 #include "cgroup/reading.h"
 
 #include <dirent.h>
@@ -29,7 +35,7 @@ int reading_init(struct reading *r, const struct census_thing *things, size_t n,
 		.n_things = n,
 		.options = options,
 		.proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-		.kpage = { -1, -1 },
+		.kpage = { .count = -1, .flags = -1 },
 	};
 	frames_init(&r->frames);
 	if (r->proc < 0)
@@ -40,8 +46,10 @@ int reading_init(struct reading *r, const struct census_thing *things, size_t n,
 	if (options->without_scan)
 		r->pagemap.scans = false;
 	r->has_frames = r->pagemap.tells && !options->without_frames;
-	if (r->has_frames && !options->without_counts)
+	if (r->has_frames)
 		kpage_init(&r->kpage, r->proc);
+	if (options->without_counts)
+		kpage_distrust(&r->kpage);
 	r->scans_host = r->kpage.count < 0;
 	spaces_init(&r->spaces, r->proc, r->has_frames ? &r->pagemap : NULL);
 	/* One more for the host. */
@@ -80,7 +88,7 @@ static int by_pid(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The members of a thing as of now, sorted; the caller frees. */
+/* The members of a thing as of now, sorted, so that they can be found again; the caller frees. */
 static int list(
 	const struct reading *r, size_t thing, pid_t **ret_pids, size_t *ret_n, struct err *e)
 {
@@ -134,7 +142,7 @@ static int make_groups(struct reading *r, struct err *e)
 		return err_set(e, ENOMEM, "list the processes of %zu containers", r->n_things);
 	for (size_t i = 0; i < r->n_things; i++) {
 		autofree pid_t *pids = NULL;
-		size_t n;
+		size_t n = 0;
 		int failed = list(r, i, &pids, &n, e);
 		if (failed == 0)
 			failed = make_group(&r->groups[i], pids, n, e);
@@ -159,7 +167,10 @@ static int visit_frames(void *context, const uint64_t *frames, size_t n, struct 
 	return frames_add(visit->frames, visit->owner, visit->again, frames, n, e);
 }
 
-/* What a process that ended, or that is not ours to read, does to a reading; or the error. */
+/*
+ * What a process that ended, or that is not ours to read, does to a reading; or the error. The
+ * first is no reason for doubt: it held nothing any more when its turn came.
+ */
 static int missed(struct reading *r, struct group *g, int failed)
 {
 	switch (failed) {
@@ -213,6 +224,7 @@ static int read_member(struct reading *r, size_t thing, struct member *m, struct
 	int failed = dir < 0 ? dir : process_read_stat(dir, &m->stat);
 
 	e->code = 0;
+	/* Zombies have no memory, and kernel threads never had any. */
 	if (failed == 0 && m->stat.zombie)
 		return 0;
 	if (failed == 0)
@@ -268,12 +280,16 @@ int reading_take(struct reading *r, struct err *e)
 	return failed < 0 ? failed : frames_settle(&r->frames, host, kpage_look, &r->kpage, e);
 }
 
+/*
+ * Every way to change one's memory shows in one of these: a new page or a copied one is a fault, an
+ * unmapped one is missing in the resident ones, exec and exit change nearly all. What the kernel
+ * does on its own (reclaim, merging, compaction) shows in the counts of frames, or in resident.
+ */
 static bool has_changed(const struct reading *r, const struct member *m)
 {
-	autofd int dir = process_open(r->proc, m->pid);
 	struct process_stat now;
 
-	return dir < 0 || process_read_stat(dir, &now) < 0 || now.start != m->stat.start ||
+	return process_read_stat_of(r->proc, m->pid, &now) < 0 || now.start != m->stat.start ||
 	       now.faults != m->stat.faults || now.threads != m->stat.threads ||
 	       now.size != m->stat.size || now.resident != m->stat.resident;
 }
@@ -282,7 +298,7 @@ static bool has_changed(const struct reading *r, const struct member *m)
 static int count_new(struct reading *r, size_t thing, struct err *e)
 {
 	autofree pid_t *pids = NULL;
-	size_t n;
+	size_t n = 0;
 	int failed = list(r, thing, &pids, &n, e);
 
 	for (size_t i = 0; failed == 0 && i < n; i++)

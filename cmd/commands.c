@@ -2,6 +2,7 @@
 #include "cmd/commands.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -94,11 +95,28 @@ static void fill_standard_streams(void)
 			_exit(1);
 }
 
+/*
+ * What the caller ignores is inherited. Children that nobody need wait for (SIGCHLD ignored) would
+ * take their status with them; a reader of our output that has gone must not end us half-way
+ * through making or removing something, so SIGPIPE is blocked (ignored, it would be handed on).
+ */
+static void set_signals(void)
+{
+	sigset_t pipe;
+
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &pipe, NULL);
+}
+
 static int end(const struct command *command, const char *name, const struct err *e)
 {
 	char text[ERR_TEXT_MAX + 64];
 
-	snprintf(text, sizeof(text), "%s%s%s", name ? name : "", name ? ": " : "", e->text);
+	bool refused = (e->code == EPERM || e->code == EACCES) && geteuid() != 0;
+	snprintf(text, sizeof(text), "%s%s%s%s", name ? name : "", name ? ": " : "", e->text,
+		refused ? " (hint: this needs root)" : "");
 	log_error(text);
 	int status = command && command->failure_status ? command->failure_status : 1;
 	if (status == STATUS_RUN_FAILED && e->code == ERR_PROGRAM_MISSING)
@@ -108,6 +126,17 @@ static int end(const struct command *command, const char *name, const struct err
 	return status;
 }
 
+/* A reader that went away has seen enough; a full disk is an error. */
+static int check_output(int status, const char *name, struct err *e)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	if (errno == EPIPE)
+		return 128 + SIGPIPE;
+	err_set(e, errno, "write the output");
+	return end(NULL, name, e);
+}
+
 int program_main(const struct program *p, struct context *c, int argc, char **argv)
 {
 	struct err e = { 0 };
@@ -115,6 +144,7 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 
 	fill_standard_streams();
 	umask(077);
+	set_signals();
 	c->program = p->name;
 	c->home = (struct home)HOME_NONE;
 	struct log_options stderr_only = { .name = p->name, .fd = -1 };
@@ -140,5 +170,6 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 	}
 	int status = run(p, c, command, argc - 1, argv + 1, &e);
 	home_done(&c->home);
-	return status < 0 ? end(command, command->name, &e) : status;
+	return status < 0 ? end(command, command->name, &e)
+			  : check_output(status, command->name, &e);
 }

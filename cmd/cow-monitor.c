@@ -1,29 +1,39 @@
 /*
  * cow-monitor: keeps a detached container's log, and its end.
  *
- * There is one for each detached container for as long as it lives, so it is counted in pages:
- * static, no stdio, no allocation, two small buffers. See cmd/cow/monitor.h.
+ * There is one for each detached container for as long as it lives, so it is counted in pages: no
+ * libc under it, no allocation, two small buffers, and no call into the vdso, which would cost the
+ * page tables to map it. See cmd/cow/monitor.h.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cmd/cow/monitor.h"
+#include "runtime/init/sys.h"
+#include "runtime/init/text.h"
 
 #define LINE_BYTES 1024 /* what is longer is logged in parts */
 
+/* LIMIT: the log grows as long as its container writes; nothing rotates it. */
 struct stream {
 	int fd; /* -1: at its end */
 	const char *name;
 	size_t len;
 	char line[LINE_BYTES];
 };
+
+/* Until it is interrupted no more: -errno. */
+#define SYS_RETRY(...)                                                                             \
+	({                                                                                         \
+		long did_;                                                                         \
+		do                                                                                 \
+			did_ = sys(__VA_ARGS__);                                                   \
+		while (did_ == -EINTR);                                                            \
+		did_;                                                                              \
+	})
 
 static char *add(char *at, const char *text)
 {
@@ -61,7 +71,7 @@ static char *add_time(char *at)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	sys(clock_gettime, CLOCK_REALTIME, &now);
 	unsigned long long of_day = (unsigned long long)(now.tv_sec % 86400);
 	at = add(add_date(at, now.tv_sec / 86400), "T");
 	at = add(add_number(at, of_day / 3600, 2), ":");
@@ -81,19 +91,21 @@ static void log_line(const struct stream *s, const char *text, size_t n, bool wh
 	at += n;
 	*at++ = '\n';
 	/* A full disk loses lines; the container goes on. */
-	while (write(MONITOR_LOG, line, (size_t)(at - line)) < 0 && errno == EINTR)
-		;
+	SYS_RETRY(write, MONITOR_LOG, line, at - line);
 }
 
 static void log_lines(struct stream *s)
 {
-	char *from = s->line, *end = s->line + s->len;
+	size_t from = 0;
 
-	for (char *newline; (newline = memchr(from, '\n', (size_t)(end - from)));
-		from = newline + 1)
-		log_line(s, from, (size_t)(newline - from), true);
-	s->len = (size_t)(end - from);
-	memmove(s->line, from, s->len);
+	for (size_t at = 0; at < s->len; at++)
+		if (s->line[at] == '\n') {
+			log_line(s, s->line + from, at - from, true);
+			from = at + 1;
+		}
+	s->len -= from;
+	for (size_t i = 0; from && i < s->len; i++)
+		s->line[i] = s->line[from + i];
 	if (s->len == sizeof(s->line)) {
 		log_line(s, s->line, s->len, false);
 		s->len = 0;
@@ -103,19 +115,19 @@ static void log_lines(struct stream *s)
 /* False at the end, or (fds are non-blocking) when there is nothing more for now. */
 static bool take_in(struct stream *s)
 {
-	ssize_t n = read(s->fd, s->line + s->len, sizeof(s->line) - s->len);
+	long n = sys(read, s->fd, s->line + s->len, sizeof(s->line) - s->len);
 
 	if (n > 0) {
 		s->len += (size_t)n;
 		log_lines(s);
 		return true;
 	}
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n == -EAGAIN || n == -EINTR)
 		return false;
 	if (s->len)
 		log_line(s, s->line, s->len, false);
 	s->len = 0;
-	close(s->fd);
+	sys(close, s->fd);
 	s->fd = -1;
 	return false;
 }
@@ -129,7 +141,7 @@ static void watch(struct stream *streams)
 	for (;;) {
 		for (int i = 0; i < 2; i++)
 			fds[i + 1].fd = streams[i].fd;
-		if (poll(fds, 3, -1) < 0)
+		if (sys(ppoll, fds, 3, NULL, NULL, 0) < 0)
 			continue;
 		for (int i = 0; i < 2; i++)
 			if (fds[i + 1].revents)
@@ -146,8 +158,7 @@ static int wait_for_end(void)
 {
 	siginfo_t info = { 0 };
 
-	while (waitid(P_PIDFD, MONITOR_PIDFD, &info, WEXITED) < 0 && errno == EINTR)
-		;
+	SYS_RETRY(waitid, P_PIDFD, MONITOR_PIDFD, &info, WEXITED, NULL);
 	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
@@ -157,28 +168,42 @@ static void write_end(int status)
 	char line[64];
 	char *at = add_number(add(line, "exit "), (unsigned)status, 3);
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	sys(clock_gettime, CLOCK_REALTIME, &now);
 	at = add_number(add(at, " "), (unsigned long long)now.tv_sec, 12);
 	at = add(add_number(add(at, "."), (unsigned long long)now.tv_nsec, 9), "\n");
-	while (write(MONITOR_JOURNAL, line, (size_t)(at - line)) < 0 && errno == EINTR)
-		;
+	SYS_RETRY(write, MONITOR_JOURNAL, line, at - line);
 }
 
-int main(int argc, char **argv)
+_Noreturn void monitor_main(char *const *words);
+
+/* `words`: argc, argv and their end, as the kernel leaves them on the stack. */
+_Noreturn void monitor_main(char *const *words)
 {
 	static struct stream streams[2] = { { .fd = MONITOR_OUT, .name = "stdout" },
 		{ .fd = MONITOR_ERR, .name = "stderr" } };
+	char *const *argv = words + 1;
 	char number[4] = "";
 
-	if (argc != 5)
-		return 1;
-	watch(streams);
-	int status = wait_for_end();
-	*add_number(number, (unsigned)status, 3) = '\0';
-	execve(argv[1],
-		(char *[]){ argv[1], (char[]){ "--root" }, argv[2], (char[]){ "--store" }, argv[3],
-			(char[]){ "ended" }, argv[4], number, NULL },
-		(char *[]){ NULL });
-	write_end(status);
-	return 0;
+	if ((long)words[0] == 5) {
+		watch(streams);
+		int status = wait_for_end();
+		*add_number(number, (unsigned)status, 3) = '\0';
+		const char *ended[] = { argv[1], "--root", argv[2], "--store", argv[3], "ended",
+			argv[4], number, NULL };
+		const char *no_environment[] = { NULL };
+		sys(execve, argv[1], ended, no_environment);
+		write_end(status);
+	}
+	for (;;)
+		sys(exit_group, (long)words[0] == 5 ? 0 : 1);
 }
+
+/* The kernel jumps here with argc at the stack pointer; a C function wants it aligned and called.
+ */
+#ifdef __x86_64__
+__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n"
+	"\tcall monitor_main\n\thlt\n");
+#else
+__asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tmov x0, sp\n"
+	"\tb monitor_main\n");
+#endif

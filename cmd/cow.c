@@ -37,6 +37,7 @@ static const struct command doctor_command = {
 	.arguments = "[options]",
 	.summary = "Tells what this host can and cannot do.",
 	.program = "cow-doctor",
+	.program_root = true,
 };
 
 static const struct command *const commands[] = {

@@ -46,7 +46,10 @@ void mem_print_legend(FILE *to)
 		fprintf(to, "%-8s  %s\n", legend[i].word, legend[i].meaning);
 }
 
-/* The most of what others share with a container, most first; the host is one of them. */
+/*
+ * The most of what others share with a container, most first; the host is one of them. Found in one
+ * go over the row: ranking all of them (census_rank) is for those who print all.
+ */
 struct sharers {
 	struct memory_share named[N_NAMED];
 	size_t n; /* of all */
@@ -117,6 +120,7 @@ static void print_count(FILE *to, const struct census *c)
 		fprintf(to, " and %zu template%s", templates, templates == 1 ? "" : "s");
 }
 
+/* The last line: one sentence of sums, and one that says what they are worth. */
 static void print_summary(FILE *to, const struct census *c)
 {
 	const char *about = c->estimated ? "about " : "";

@@ -5,7 +5,7 @@
 
 #include "spec/base/json.h"
 
-/* What the host cannot tell is null, never 0 and never absent. */
+/* What the host cannot tell is null: never 0, never absent. */
 #define BYTES(type, key, member) FIELD(type, key, FIELD_OPT_U64, member, .always = true)
 
 static const struct field share_fields[] = {
@@ -55,7 +55,7 @@ static const struct field usage_fields[] = {
 	BYTES(struct memory_usage, "charged_bytes", charged),
 	BYTES(struct memory_usage, "limit_bytes", limit),
 	FIELD(struct memory_usage, "kinds", FIELD_OBJECT_PTR, kinds, .inside = kinds_fields,
-		.size = sizeof(struct memory_kinds)),
+		.size = sizeof(struct memory_kinds), .always = true),
 	{ 0 },
 };
 

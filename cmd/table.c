@@ -1,4 +1,9 @@
-/* Listings: columns as wide as their widest cell. */
+/*
+ * Listings: columns as wide as their widest cell.
+ *
+ * Cells are kept as they came and made harmless when they are printed, so widths are of what is
+ * shown: a control character and the '?' in its place are both one wide.
+ */
 #include "cmd/table.h"
 
 #include <errno.h>
@@ -31,13 +36,14 @@ static size_t width_of(const char *text)
 }
 
 /* Control characters, those of C1 too (two bytes in UTF-8), could rewrite the screen. */
-static void clean(char *text)
+static void put(const char *text, size_t n, FILE *to)
 {
-	for (unsigned char *c = (unsigned char *)text; *c; c++) {
-		if (*c < 0x20 || *c == 0x7f)
-			*c = '?';
-		else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
-			c[0] = c[1] = '?';
+	const unsigned char *c = (const unsigned char *)text;
+
+	for (size_t i = 0; i < n; i++) {
+		bool is_c1 = c[i] == 0xc2 && i + 1 < n && c[i + 1] >= 0x80 && c[i + 1] < 0xa0;
+		fputc(is_c1 || c[i] < 0x20 || c[i] == 0x7f ? '?' : c[i], to);
+		i += is_c1;
 	}
 }
 
@@ -57,7 +63,6 @@ static void keep(struct table *t, char *cell)
 		t->failed = true;
 		return;
 	}
-	clean(cell);
 	t->cells[t->n_cells++] = cell;
 }
 
@@ -111,6 +116,7 @@ static size_t bytes_of(const char *text, size_t width)
 	return n;
 }
 
+/* `last`: no padding, since nothing stands behind it. */
 static void print_cell(const struct table_column *column, const char *cell, size_t width, bool last,
 	bool terminal, FILE *to)
 {
@@ -119,23 +125,33 @@ static void print_cell(const struct table_column *column, const char *cell, size
 
 	if (column->align == TABLE_RIGHT)
 		fprintf(to, "%*s", pad, "");
-	if (is_cut(column, cell, terminal))
-		fprintf(to, "%.*s" ELLIPSIS, (int)bytes_of(cell, shown - strlen(ELLIPSIS)), cell);
-	else
-		fputs(cell, to);
+	bool cut = is_cut(column, cell, terminal);
+	put(cell, cut ? bytes_of(cell, shown - strlen(ELLIPSIS)) : strlen(cell), to);
+	if (cut)
+		fputs(ELLIPSIS, to);
 	if (!last)
 		fprintf(to, "%*s  ", column->align == TABLE_LEFT ? pad : 0, "");
+}
+
+/* no-color.org; and a terminal that knows no attributes. */
+static bool wants_attributes(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return !(no_color && *no_color) && term && *term && strcmp(term, "dumb") != 0;
 }
 
 static void print_rows(
 	const struct table *t, const size_t *widths, size_t n_columns, bool terminal, FILE *to)
 {
-	if (t->bold)
+	bool bold = t->bold && wants_attributes();
+
+	if (bold)
 		fputs("\033[1m", to);
 	for (size_t c = 0; c < n_columns; c++)
 		print_cell(&t->columns[c], t->columns[c].name, widths[c], c + 1 == n_columns, false,
 			to);
-	fputs(t->bold ? "\033[0m\n" : "\n", to);
+	fputs(bold ? "\033[0m\n" : "\n", to);
 	for (size_t i = 0; i < t->n_cells; i++) {
 		size_t c = i % n_columns;
 		bool last = c + 1 == n_columns;
@@ -148,13 +164,15 @@ static void print_rows(
 int table_print(const struct table *t, FILE *to, bool terminal, struct err *e)
 {
 	size_t n_columns = count_columns(t);
-	autofree size_t *widths = calloc(n_columns + 1, sizeof(*widths));
 
-	if (t->failed || !widths)
+	if (t->failed)
 		return err_set(e, ENOMEM, "print a table");
 	if (!n_columns || t->n_cells % n_columns)
 		return err_say(e, EINVAL, "print a table: %zu cells in rows of %zu", t->n_cells,
 			n_columns);
+	autofree size_t *widths = calloc(n_columns, sizeof(*widths));
+	if (!widths)
+		return err_set(e, ENOMEM, "print a table");
 	for (size_t c = 0; c < n_columns; c++)
 		widths[c] = width_of(t->columns[c].name);
 	for (size_t i = 0; i < t->n_cells; i++) {

@@ -34,7 +34,7 @@ struct table_column {
 
 struct table {
 	const struct table_column *columns; /* borrowed */
-	bool bold;			    /* the header, for terminals */
+	bool bold;			    /* the header, for terminals; not under NO_COLOR */
 	char **cells;
 	size_t n_cells, room;
 	bool failed;

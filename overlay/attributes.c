@@ -40,6 +40,13 @@ bool attributes_takes(const char *xattr)
 }
 
 /* Packed: name, '\0', length, value. */
+void attributes_pack_one(struct str *packed, const char *name, const void *value, size_t n)
+{
+	str_add_bytes(packed, name, strlen(name) + 1);
+	str_add_bytes(packed, &n, sizeof(n));
+	str_add_bytes(packed, value, n);
+}
+
 int attributes_pack(struct tar *t, struct str *ret, struct err *e)
 {
 	const char *name;
@@ -52,9 +59,7 @@ int attributes_pack(struct tar *t, struct str *ret, struct err *e)
 		if (strlen(name) > XATTR_NAME_MAX || n > XATTRS_MAX || ret->len + n > XATTRS_MAX)
 			return err_say(e, E2BIG, "extended attributes of more than %u KiB",
 				XATTRS_MAX >> 10);
-		str_add_bytes(ret, name, strlen(name) + 1);
-		str_add_bytes(ret, &n, sizeof(n));
-		str_add_bytes(ret, value, n);
+		attributes_pack_one(ret, name, value, n);
 	}
 	return ret->failed ? err_set(e, ENOMEM, "read extended attributes") : 0;
 }

@@ -28,6 +28,9 @@ bool attributes_takes(const char *xattr);
 /* The member's, packed one behind the other. -E2BIG beyond what an inode can hold. */
 int attributes_pack(struct tar *t, struct str *ret, struct err *e);
 
+/* One more behind those; the caller looks at `packed->failed`. */
+void attributes_pack_one(struct str *packed, const char *name, const void *value, size_t n);
+
 /* Packed ones of `size` bytes onto an open file or directory. -errno. */
 int attributes_set_xattrs(int fd, const char *packed, size_t size);
 

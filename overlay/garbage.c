@@ -61,7 +61,7 @@ static int compare_hex(const void *a, const void *b)
 static bool is_marked(const struct marks *m, const char *hex)
 {
 	return strlen(hex) != DIGEST_HEX ||
-	       bsearch(hex, m->hex, m->n, sizeof(*m->hex), compare_hex);
+	       (m->n && bsearch(hex, m->hex, m->n, sizeof(*m->hex), compare_hex));
 }
 
 static int mark_images(
@@ -156,34 +156,54 @@ static int sweep_blob(
 	return is_marked(sweep->marks, hex) ? 0 : trash_put(store, dir, hex, e);
 }
 
-/* Under the exclusive lock. The name goes first: from then on nobody new finds the image. */
-static int forget_and_sweep(
-	const struct store *store, const char *name, struct image_removal *removal, struct err *e)
+/* What is in use, but for what the image `except` alone uses (NULL: no exception). */
+static int mark_all(const struct store *store, const char *except, struct marks *m, struct err *e)
 {
-	automatic(marks) struct marks marks = { 0 };
-	struct sweep sweep = { .marks = &marks, .removal = removal };
+	int r = mark_images(store, except, m, e);
 
-	int r = mark_images(store, name, &marks, e);
 	if (r == 0)
-		r = each_name(store, "containers", mark_container, &marks, e);
-	if (r == 0)
-		r = image_forget(store, name, e);
-	if (r < 0)
-		return r;
-	if (marks.n)
-		qsort(marks.hex, marks.n, sizeof(*marks.hex), compare_hex);
-	r = each_name(store, "layers", sweep_layer, &sweep, e);
+		r = each_name(store, "containers", mark_container, m, e);
+	if (r == 0 && m->n)
+		qsort(m->hex, m->n, sizeof(*m->hex), compare_hex);
+	return r;
+}
+
+static int sweep_all(const struct store *store, const struct marks *marks,
+	struct image_removal *removal, struct err *e)
+{
+	struct sweep sweep = { .marks = marks, .removal = removal };
+
+	int r = each_name(store, "layers", sweep_layer, &sweep, e);
 	return r < 0 ? r : each_name(store, "blobs/sha256", sweep_blob, &sweep, e);
 }
 
+/*
+ * Under the exclusive lock. The name goes before what it names; a damaged record even before the
+ * marking, which it would stop.
+ */
+static int forget_and_sweep(const struct store *store, const char *name, bool damaged,
+	struct image_removal *removal, struct err *e)
+{
+	automatic(marks) struct marks marks = { 0 };
+
+	int r = damaged ? image_forget(store, name, e) : 0;
+	if (r == 0)
+		r = mark_all(store, name, &marks, e);
+	if (r == 0 && !damaged)
+		r = image_forget(store, name, e);
+	return r < 0 ? r : sweep_all(store, &marks, removal, e);
+}
+
 /* A record that cannot be read is removed by its whole name. */
-static int resolve(const struct store *store, const char *ref, char **ret_name, struct err *e)
+static int resolve(const struct store *store, const char *ref, char **ret_name, bool *ret_damaged,
+	struct err *e)
 {
 	automatic(image_record) struct image_record record = { 0 };
 
 	int r = image_find_record(store, ref, &record, e);
 	if (r == -ERR_NO_IMAGE)
 		return r;
+	*ret_damaged = r < 0;
 	if (r < 0)
 		return image_name(ref, ret_name, e);
 	*ret_name = take(record.ref);
@@ -196,12 +216,13 @@ int image_remove(
 	struct image_removal removal = { 0 };
 	autofree char *name = NULL;
 	autofd int lock = -1;
+	bool damaged;
 
 	int r = store_lock(store, STORE_EXCLUSIVE, &lock, e);
 	if (r == 0)
-		r = resolve(store, ref, &name, e);
+		r = resolve(store, ref, &name, &damaged, e);
 	if (r == 0)
-		r = forget_and_sweep(store, name, &removal, e);
+		r = forget_and_sweep(store, name, damaged, &removal, e);
 	if (r < 0)
 		return r;
 	own_close(&lock);
@@ -212,6 +233,27 @@ int image_remove(
 	removal.name = take(name);
 	*ret = removal;
 	return 0;
+}
+
+int image_prune(const struct store *store, struct image_removal *ret, struct err *e)
+{
+	automatic(marks) struct marks marks = { 0 };
+	struct image_removal removal = { 0 };
+	autofd int lock = -1;
+
+	int r = store_lock(store, STORE_EXCLUSIVE, &lock, e);
+	if (r == 0)
+		r = mark_all(store, NULL, &marks, e);
+	if (r == 0)
+		r = sweep_all(store, &marks, &removal, e);
+	if (r < 0)
+		return r;
+	own_close(&lock);
+	lock = -1;
+	r = trash_empty(store, e);
+	if (r == 0)
+		*ret = removal;
+	return r;
 }
 
 void image_removal_done(struct image_removal *removal)

@@ -47,18 +47,22 @@ static ssize_t next_bytes(void *from, const void **ret)
 }
 
 /* Takes the stream apart into `fs`; the digest of all of it. */
-static int unpack_stream(struct stream *stream, int fs, const struct unpack_limits *limits,
-	struct unpack_result *ret, struct digest_text *ret_digest, struct err *e)
+static int unpack_stream(struct stream *stream, const char *name, int fs,
+	const struct unpack_limits *limits, struct unpack_result *ret,
+	struct digest_text *ret_digest, struct err *e)
 {
 	struct tar *tar;
+	uint64_t end = 0;
 
 	int r = tar_open(next_bytes, stream, &tar, e);
+	if (r == 0) {
+		r = unpack(tar, fs, limits, ret, e);
+		end = tar_end(tar);
+		tar_free(tar);
+	}
 	if (r < 0)
-		return r;
-	r = unpack(tar, fs, limits, ret, e);
-	uint64_t end = tar_end(tar);
-	tar_free(tar);
-	return r < 0 ? r : stream_finish(stream, end, ret_digest, e);
+		return err_while(e, "unpack '%s'", name);
+	return stream_finish(stream, end, ret_digest, e);
 }
 
 static int unpack_input(const struct store *store, struct input *in, int fs,
@@ -74,7 +78,7 @@ static int unpack_input(const struct store *store, struct input *in, int fs,
 	int r = stream_start(in, limits.bytes, &stream, e);
 	if (r < 0)
 		return r;
-	r = unpack_stream(stream, fs, &limits, ret, ret_digest, e);
+	r = unpack_stream(stream, in->name, fs, &limits, ret, ret_digest, e);
 	if (r < 0)
 		stream_blame(stream, e);
 	stream_free(stream);
@@ -93,7 +97,7 @@ static int write_file(int dir, const char *name, const struct str *text, struct 
 }
 
 /* meta.json last, after everything else is on disk: it says that the layer is whole. */
-static int seal(
+int ingest_seal(
 	struct work *work, const struct unpack_result *result, const char *diff_id, struct err *e)
 {
 	struct time_text now = time_write(time(NULL));
@@ -136,7 +140,7 @@ static int fill(struct work *work, struct input *in, const char *diff_id,
 		return err_say(e, ERR_DAMAGED,
 			"'%s' is not the layer that the image names: its diffID is %s, it should be %s",
 			in->name, is.text, diff_id);
-	r = seal(work, &result, is.text, e);
+	r = ingest_seal(work, &result, is.text, e);
 	if (r == 0)
 		*ret = (struct ingested){
 			.diff_id = is, .size = result.size, .newest = result.newest

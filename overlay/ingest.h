@@ -12,6 +12,8 @@
 #include "overlay/digest.h"
 #include "overlay/import.h"
 #include "overlay/input.h"
+#include "overlay/unpack.h"
+#include "overlay/work.h"
 
 struct ingested {
 	struct digest_text diff_id;
@@ -22,6 +24,10 @@ struct ingested {
 /* `diff_id`: what it must be, or NULL. The input is read to its end, or not at all. */
 int ingest_layer(const struct store *store, struct input *in, const char *diff_id,
 	const struct import_options *options, struct ingested *ret, struct err *e);
+
+/* The last steps: a filled work directory (its layer in "fs") synced, described and published. */
+int ingest_seal(
+	struct work *work, const struct unpack_result *result, const char *diff_id, struct err *e);
 
 /* A time as RFC 3339 in UTC, to the second. */
 struct time_text {

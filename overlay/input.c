@@ -90,6 +90,8 @@ int input_finish(struct input *in, struct err *e)
 	if (!in->sum)
 		return 0;
 	struct digest_text is = digest_end(in->sum);
+	digest_free(in->sum);
+	in->sum = NULL; /* said once */
 	if (strcmp(is.text, in->digest) == 0)
 		return 0;
 	return err_say(e, ERR_DAMAGED, "'%s' is corrupt: its digest is %s, it should be %s",

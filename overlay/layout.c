@@ -102,7 +102,7 @@ static int load_entry(const struct loading *l, const struct descriptor *d, const
 {
 	automatic(index_doc) struct index_doc index = { 0 };
 	autofree char *text = NULL;
-	size_t len;
+	size_t len = 0;
 
 	if (kind_of(d) == MEDIA_MANIFEST)
 		return load_manifest(l, d, ref, e);
@@ -178,7 +178,7 @@ static int load_as(const struct loading *l, const struct index_doc *index, struc
 static int read_index(const struct parcel *parcel, struct index_doc *ret, struct err *e)
 {
 	autofree char *layout = NULL, *text = NULL;
-	size_t layout_len, len;
+	size_t layout_len, len = 0;
 
 	int r = parcel_read(parcel, "oci-layout", IMAGE_DOCUMENT_MAX, &layout, &layout_len, e);
 	if (r == 0)

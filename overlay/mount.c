@@ -163,11 +163,11 @@ int overlay_mount(const struct overlay_dirs *dirs, int *ret_fd, struct err *e)
 
 	if (fs < 0)
 		return fs;
-	int r = set_fds(fs, dirs);
-	/* Before 6.13: no such parameter, or not of type fd. Whatever else it is comes up again. */
-	if (r == -EINVAL)
+	/*
+	 * Refused before 6.13, in words that changed (EOPNOTSUPP in 6.1, EBADF in 6.12). If it is
+	 * refused for a reason of its own, that comes up again by name.
+	 */
+	if (set_fds(fs, dirs) < 0)
 		return overlay_mount_by_name(dirs, ret_fd, e);
-	if (r < 0)
-		return kernel_says(fs, -r, "mount overlay: set its directories", e);
 	return make_mount(fs, dirs->upper >= 0, ret_fd, e);
 }

@@ -8,6 +8,7 @@
 
 #include "overlay/blob.h"
 #include "overlay/ingest.h"
+#include "overlay/parents.h"
 #include "spec/base/log.h"
 
 #define TRIES_MAX 3 /* when a removal takes layers away while they are not yet named */
@@ -53,6 +54,9 @@ static int add_copy(const struct image_record *record, struct image_list *list, 
 int package_publish(const struct store *store, const struct image_record *record,
 	const char *const *refs, size_t n_refs, struct image_list *ret, struct err *e)
 {
+	struct image_removal pruned = { 0 };
+	bool replaces = false;
+	struct err why;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n_refs; i++) {
@@ -60,11 +64,15 @@ int package_publish(const struct store *store, const struct image_record *record
 		struct image_record named = *record; /* borrows */
 		r = image_name(refs[i], &name, e);
 		named.ref = name;
+		replaces |= r == 0 && image_exists(store, name);
 		if (r == 0)
 			r = image_publish(store, &named, e);
 		if (r == 0)
 			r = add_copy(&named, ret, e);
 	}
+	if (r == 0 && replaces && image_prune(store, &pruned, &why) < 0)
+		log_warn("what image '%s' used before stays in the store: %s", refs[0], why.text);
+	image_removal_done(&pruned);
 	return r;
 }
 
@@ -125,6 +133,7 @@ static int load_once(const struct store *store, const struct parcel *parcel,
 {
 	struct time_text now = time_write(time(NULL));
 	struct digest_text manifest_digest, config_digest;
+	automatic(stacking) struct stacking stack = { 0 };
 	uint64_t size = 0;
 
 	for (size_t i = 0; i < p->n_layers; i++) {
@@ -132,14 +141,19 @@ static int load_once(const struct store *store, const struct parcel *parcel,
 		if (r < 0)
 			return err_while(e, "layer %zu of %zu", i + 1, p->n_layers);
 	}
-	int r = put_documents(store, p, &manifest_digest, &config_digest, e);
+	int r = parents_stack(store, config->diff_ids, config->n_diff_ids, &stack, e);
+	/* One was removed since: as when publishing finds that. */
+	if (r == -ENOENT)
+		return -EAGAIN;
+	if (r == 0)
+		r = put_documents(store, p, &manifest_digest, &config_digest, e);
 	if (r < 0)
 		return r;
 	struct image_record record = {
 		.manifest = p->manifest ? manifest_digest.text : NULL,
 		.config = config_digest.text,
-		.layers = config->diff_ids,
-		.n_layers = config->n_diff_ids,
+		.layers = stack.layers,
+		.n_layers = stack.n,
 		.size = size,
 		.created = config->created,
 		.pulled_at = now.text,

@@ -200,7 +200,7 @@ int parcel_open(const struct store *store, const char *path, const struct import
 {
 	automatic(parcel) struct parcel p = PARCEL_NONE;
 	automatic(input) struct input in = INPUT_NONE;
-	struct inflate *inflate;
+	struct inflate *inflate = NULL;
 	struct stat st;
 
 	autofd int fd = open_path(path, e);

@@ -38,25 +38,35 @@ static void lowers_done(struct lowers *l)
 }
 DEFINE_AUTO(lowers, lowers_done)
 
-/* Overlay wants a lower beside an upper, or two: the store's empty directory makes up for it. */
+static int add_empty(const struct store *store, const char *name, struct lowers *l, struct err *e)
+{
+	int fd = openat(store->dir, name, O_PATH | DIR_FLAGS);
+
+	if (fd < 0)
+		return err_set(e, errno, "open '%s' in store '%s'", name, store->path);
+	l->fds[l->n++] = fd;
+	return 0;
+}
+
+/* Overlay wants one lower beside an upper, or two. */
 static int open_lowers(
 	const struct store *store, const struct claim *claim, struct lowers *l, struct err *e)
 {
-	l->fds = calloc(claim->n_layers + 1, sizeof(*l->fds));
+	size_t least = claim->read_only ? 2 : 1;
+	int r = 0;
+
+	l->fds = calloc(claim->n_layers + least, sizeof(*l->fds));
 	if (!l->fds)
 		return err_set(e, ENOMEM, "open layers");
-	if (claim->n_layers < (claim->read_only ? 2 : 1)) {
-		l->fds[0] = openat(store->dir, "empty", O_PATH | DIR_FLAGS);
-		if (l->fds[0] < 0)
-			return err_set(e, errno, "open 'empty' in store '%s'", store->path);
-		l->n = 1;
+	if (claim->n_layers < least)
+		r = add_empty(store, "empty/a", l, e);
+	if (r == 0 && claim->n_layers + 1 < least)
+		r = add_empty(store, "empty/b", l, e);
+	for (size_t i = 0; r == 0 && i < claim->n_layers; i++) {
+		r = layer_open(store, claim->layers[i], &l->fds[l->n], e);
+		l->n += r == 0;
 	}
-	for (size_t i = 0; i < claim->n_layers; i++, l->n++) {
-		int r = layer_open(store, claim->layers[i], &l->fds[l->n], e);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return r;
 }
 
 static int open_containers(const struct store *store, struct err *e)

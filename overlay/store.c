@@ -15,13 +15,13 @@
 
 static const char store_version[] = "cowrun-store 1\n";
 
-/* empty/ becomes the root directory of containers whose image has no layer: hence its mode. */
+/* What is in empty/ becomes the root directory of containers without a layer: hence the modes. */
 static const struct {
 	const char *name;
 	mode_t mode;
 } store_rooms[] = { { "blobs", 0700 }, { "blobs/sha256", 0700 }, { "layers", 0700 },
 	{ "images", 0700 }, { "containers", 0700 }, { "tmp", 0700 }, { "trash", 0700 },
-	{ "empty", 0755 } };
+	{ "empty", 0755 }, { "empty/a", 0755 }, { "empty/b", 0755 } };
 
 /* As mkdir -p; the last directory is the store's own. */
 static int make_path(const char *path, struct err *e)
@@ -110,10 +110,13 @@ static int furnish(int dir, const char *path, struct err *e)
 		if (r < 0)
 			return err_while(e, "create store '%s'", path);
 	}
-	for (size_t i = 0; i < sizeof(store_rooms) / sizeof(store_rooms[0]); i++)
-		if (mkdirat(dir, store_rooms[i].name, store_rooms[i].mode) < 0 && errno != EEXIST)
-			return err_set(
-				e, errno, "create store '%s': '%s'", path, store_rooms[i].name);
+	for (size_t i = 0; i < sizeof(store_rooms) / sizeof(store_rooms[0]); i++) {
+		const char *room = store_rooms[i].name;
+		int r = mkdirat(dir, room, 0700);
+		if ((r < 0 && errno != EEXIST) ||
+			(r == 0 && fchmodat(dir, room, store_rooms[i].mode, 0) < 0))
+			return err_set(e, errno, "create store '%s': '%s'", path, room);
+	}
 	return 0;
 }
 

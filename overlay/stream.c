@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ struct stream {
 	uint64_t max_bytes;
 	pthread_t reader, hasher;
 	bool reader_runs, hasher_runs;
+	sigset_t before; /* the caller's signal mask */
 
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t moved;
@@ -117,13 +119,20 @@ static void *hasher_main(void *data)
 	return NULL;
 }
 
+/*
+ * The reader alone may wait for a pipe that nothing comes through, so it is the one to get signals:
+ * they end its read(), and it sees that it is cancelled.
+ */
 static int start_threads(struct stream *s, struct err *e)
 {
+	sigset_t all;
+
 	int r = pthread_create(&s->reader, NULL, reader_main, s);
-	if (r == 0) {
-		s->reader_runs = true;
+	s->reader_runs = r == 0;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &s->before);
+	if (r == 0)
 		r = pthread_create(&s->hasher, NULL, hasher_main, s);
-	}
 	if (r)
 		return err_set(e, r, "start a thread");
 	s->hasher_runs = true;
@@ -137,6 +146,7 @@ int stream_start(struct input *in, uint64_t max_bytes, struct stream **ret, stru
 		return err_set(e, ENOMEM, "read '%s'", in->name);
 	s->in = in;
 	s->max_bytes = max_bytes;
+	pthread_sigmask(SIG_BLOCK, NULL, &s->before);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->moved, NULL);
 	s->slots = malloc((size_t)SLOTS * SLOT_SIZE);
@@ -234,14 +244,16 @@ void stream_blame(struct stream *s, struct err *e)
 	ssize_t n = 1;
 
 	stop(s);
-	if (!s->failure.code && s->in->digest) {
-		while (n > 0)
-			n = input_read(s->in, s->slots, SLOT_SIZE, &why);
-		if (n == 0)
-			input_finish(s->in, &why);
-	}
-	if (s->failure.code || why.code)
-		*e = s->failure.code ? s->failure : why;
+	if (s->failure.code)
+		*e = s->failure;
+	if (e->code == ECANCELED || !s->in->sum)
+		return;
+	while (n > 0)
+		n = input_read(s->in, s->slots, SLOT_SIZE, &why);
+	if (n == 0)
+		input_finish(s->in, &why);
+	if (why.code)
+		*e = why;
 }
 
 void stream_free(struct stream *s)
@@ -249,6 +261,7 @@ void stream_free(struct stream *s)
 	if (!s)
 		return;
 	stop(s);
+	pthread_sigmask(SIG_SETMASK, &s->before, NULL);
 	inflate_free(s->inflate);
 	digest_free(s->sum);
 	free(s->slots);

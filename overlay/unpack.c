@@ -21,7 +21,7 @@ struct unpacking {
 	struct tree tree;
 	struct unpack_result *result;
 	struct member name;
-	const struct tar_member *member;
+	struct tar_member member;
 	int parent; /* the member's, borrowed of the tree */
 };
 
@@ -29,14 +29,14 @@ static int failed(const struct unpacking *u, int code, const char *what, struct 
 {
 	struct member_text shown;
 
-	return err_set(e, code, "%s '%s'", what, member_show(u->member->path, &shown));
+	return err_set(e, code, "%s '%s'", what, member_show(u->member.path, &shown));
 }
 
 static int refused(const struct unpacking *u, int code, const char *why, struct err *e)
 {
 	struct member_text shown;
 
-	return err_say(e, code, "member '%s': %s", member_show(u->member->path, &shown), why);
+	return err_say(e, code, "member '%s': %s", member_show(u->member.path, &shown), why);
 }
 
 /* Makers return an fd, 0 where there is none, or -errno; -EEXIST when the name is taken. */
@@ -44,7 +44,7 @@ static int refused(const struct unpacking *u, int code, const char *why, struct 
 static int make_file(struct unpacking *u)
 {
 	int fd = openat(u->parent, u->name.base,
-		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, u->member->mode & 0777);
+		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, u->member.mode & 0777);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -63,7 +63,7 @@ static int make_directory(struct unpacking *u)
 
 static int make_symlink(struct unpacking *u)
 {
-	return symlinkat(u->member->link, u->parent, u->name.base) < 0 ? -errno : 0;
+	return symlinkat(u->member.link, u->parent, u->name.base) < 0 ? -errno : 0;
 }
 
 /*
@@ -76,7 +76,7 @@ static int make_hardlink(struct unpacking *u)
 	struct member target;
 	struct err ignored;
 
-	if (member_parse(u->member->link, &target, &ignored) < 0 || target.meaning != MEMBER_PLAIN)
+	if (member_parse(u->member.link, &target, &ignored) < 0 || target.meaning != MEMBER_PLAIN)
 		return -EPERM;
 	autofd int dir = fd_open_in_root(
 		u->tree.root, target.parent[0] ? target.parent : ".", O_PATH | O_DIRECTORY);
@@ -90,7 +90,7 @@ static int make_node(struct unpacking *u)
 	static const mode_t types[] = {
 		[TAR_CHAR] = S_IFCHR, [TAR_BLOCK] = S_IFBLK, [TAR_FIFO] = S_IFIFO
 	};
-	const struct tar_member *m = u->member;
+	const struct tar_member *m = &u->member;
 
 	return mknodat(u->parent, u->name.base, types[m->kind] | (m->mode & 0777), m->device) < 0
 		       ? -errno
@@ -114,8 +114,7 @@ static bool links_to_itself(const struct unpacking *u)
 	struct stat a, b;
 	struct err ignored;
 
-	if (u->member->kind != TAR_HARDLINK ||
-		member_parse(u->member->link, &target, &ignored) < 0 ||
+	if (u->member.kind != TAR_HARDLINK || member_parse(u->member.link, &target, &ignored) < 0 ||
 		target.meaning != MEMBER_PLAIN)
 		return false;
 	autofd int dir = fd_open_in_root(
@@ -127,15 +126,15 @@ static bool links_to_itself(const struct unpacking *u)
 
 static int make(struct unpacking *u, struct err *e)
 {
-	int made = makers[u->member->kind](u);
+	int made = makers[u->member.kind](u);
 
 	if (made == -EEXIST) {
 		if (links_to_itself(u))
 			return 0;
 		int r = tree_clear(u->parent, u->name.base);
-		made = r < 0 ? r : makers[u->member->kind](u);
+		made = r < 0 ? r : makers[u->member.kind](u);
 	}
-	if (made == -ENOENT && u->member->kind == TAR_HARDLINK)
+	if (made == -ENOENT && u->member.kind == TAR_HARDLINK)
 		return refused(u, ENOENT, "a hard link to what is not in this layer", e);
 	return made < 0 ? failed(u, -made, "create", e) : made;
 }
@@ -152,7 +151,7 @@ static int write_piece(int fd, const void *data, size_t n, uint64_t offset, uint
 /* Holes stay holes; one at the end is made by the size. */
 static int write_content(struct unpacking *u, int fd, struct err *e)
 {
-	uint64_t at = 0, offset, size = u->member->size;
+	uint64_t at = 0, offset, size = u->member.size;
 	const void *data;
 	size_t n;
 	int more;
@@ -173,11 +172,11 @@ static int write_content(struct unpacking *u, int fd, struct err *e)
 
 static int fill_file(struct unpacking *u, int fd, struct err *e)
 {
-	struct attributes a = attributes_of(u->member);
+	struct attributes a = attributes_of(&u->member);
 	automatic(str) struct str xattrs = { 0 };
 
 	int r = attributes_pack(u->tar, &xattrs, e);
-	if (r == 0 && u->member->size)
+	if (r == 0 && u->member.size)
 		r = write_content(u, fd, e);
 	if (r < 0)
 		return r;
@@ -187,7 +186,7 @@ static int fill_file(struct unpacking *u, int fd, struct err *e)
 
 static int add_directory(struct unpacking *u, struct err *e)
 {
-	struct attributes a = attributes_of(u->member);
+	struct attributes a = attributes_of(&u->member);
 	automatic(str) struct str xattrs = { 0 };
 
 	int r = attributes_pack(u->tar, &xattrs, e);
@@ -197,7 +196,7 @@ static int add_directory(struct unpacking *u, struct err *e)
 
 static int check_member(struct unpacking *u, struct err *e)
 {
-	const struct tar_member *m = u->member;
+	const struct tar_member *m = &u->member;
 
 	if (u->name.meaning == MEMBER_ROOT && m->kind != TAR_DIRECTORY)
 		return refused(u, EPERM, "the root of a layer must be a directory", e);
@@ -213,7 +212,7 @@ static int check_member(struct unpacking *u, struct err *e)
 /* A file, link, node or directory with a name of its own. */
 static int unpack_plain(struct unpacking *u, struct err *e)
 {
-	struct attributes a = attributes_of(u->member);
+	struct attributes a = attributes_of(&u->member);
 
 	int r = tree_parent(&u->tree, u->name.parent, &u->parent, e);
 	if (r < 0)
@@ -221,7 +220,7 @@ static int unpack_plain(struct unpacking *u, struct err *e)
 	int made = make(u, e);
 	if (made < 0)
 		return made;
-	switch (u->member->kind) {
+	switch (u->member.kind) {
 	case TAR_FILE: {
 		autofd int fd = made;
 		return fill_file(u, fd, e);
@@ -236,13 +235,13 @@ static int unpack_plain(struct unpacking *u, struct err *e)
 	case TAR_FIFO:
 		break;
 	}
-	r = attributes_apply_at(u->parent, u->name.base, &a, u->member->kind == TAR_SYMLINK);
+	r = attributes_apply_at(u->parent, u->name.base, &a, u->member.kind == TAR_SYMLINK);
 	return r < 0 ? failed(u, -r, "set attributes of", e) : 0;
 }
 
 static int unpack_member(struct unpacking *u, struct err *e)
 {
-	int r = member_parse(u->member->path, &u->name, e);
+	int r = member_parse(u->member.path, &u->name, e);
 	if (r == 0)
 		r = check_member(u, e);
 	if (r < 0)
@@ -269,17 +268,15 @@ static bool is_later(const struct timespec *a, const struct timespec *b)
 
 static int unpack_all(struct unpacking *u, struct err *e)
 {
-	struct tar_member member;
 	int r;
 
-	u->member = &member;
-	while ((r = tar_next(u->tar, &member, e)) > 0) {
+	while ((r = tar_next(u->tar, &u->member, e)) > 0) {
 		u->result->entries++;
 		if (u->result->entries + u->pending.n_dirs > u->limits->entries)
 			return err_say(e, EFBIG, "more than the %" PRIu64 " files allowed",
 				u->limits->entries);
-		if (is_later(&member.mtime, &u->result->newest))
-			u->result->newest = member.mtime;
+		if (is_later(&u->member.mtime, &u->result->newest))
+			u->result->newest = u->member.mtime;
 		r = unpack_member(u, e);
 		if (r < 0)
 			return r;

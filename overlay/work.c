@@ -36,10 +36,14 @@ static int try_begin(const struct store *store, int tmp, struct work *work)
 	if (!fresh && errno != EEXIST)
 		return -errno;
 	autofd int dir = openat(tmp, work->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (flock(dir, LOCK_EX) < 0)
-		return -errno;
+	if (dir < 0 && errno == ENOENT)
+		return 0;
+	if (dir < 0 || flock(dir, LOCK_EX) < 0) {
+		int r = -errno;
+		if (fresh)
+			unlinkat(tmp, work->name, AT_REMOVEDIR);
+		return r;
+	}
 	if (!is_named(dir, tmp, work->name))
 		return 0;
 	/* Not ours, and nobody holds it: a dead worker's. */

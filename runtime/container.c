@@ -38,19 +38,18 @@ int container_reserve(const struct home *h, const char *id, struct container *re
 /* How many levels of the path are not there: what cgroup_make() is about to make. */
 static unsigned missing_levels(int root, const char *path)
 {
-	autofree char *prefix = strdup(path);
+	autofree char *prefix = strdup(path + strspn(path, "/"));
 	unsigned missing = 0;
 
-	for (char *at = prefix; at && *at; missing++) {
-		autofd int fd =
-			openat(root, prefix + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	for (size_t n = prefix ? strlen(prefix) : 0; n; missing++) {
+		while (prefix[n - 1] == '/')
+			prefix[--n] = '\0';
+		autofd int fd = openat(root, prefix, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0)
 			break;
-		at = strrchr(prefix, '/');
-		if (at == prefix)
-			at = NULL;
-		else
-			*at = '\0';
+		const char *slash = strrchr(prefix, '/');
+		n = slash ? (size_t)(slash - prefix) : 0;
+		prefix[n] = '\0';
 	}
 	return missing;
 }
@@ -277,6 +276,8 @@ int container_create(struct container *c, const struct spec *spec, const char *c
 	}
 	c->birth.over = true;
 	c->complete = true;
+	/* Whoever waits for its end must not keep others from signalling, freezing, deleting it. */
+	record_unlock(c->dir);
 	return 0;
 }
 
@@ -298,11 +299,15 @@ int container_clear(struct container *c, struct err *e)
 {
 	const struct hooks *h = c->spec ? &c->spec->hooks : NULL;
 	struct err failed;
+	bool removed = false;
 
 	birth_done(&c->birth);
-	int r = c->cgroup_path && c->root >= 0 ? cgroup_remove(c->root, c->cgroup_path,
-							 c->cgroup.made ? c->cgroup.made : 1, e)
-					       : 0;
+	int r = record_relock(c->dir, c->id, &removed, e);
+	if (r < 0 || removed)
+		return r;
+	r = c->cgroup_path && c->root >= 0
+		    ? cgroup_remove(c->root, c->cgroup_path, c->cgroup.made ? c->cgroup.made : 1, e)
+		    : 0;
 	/* Whatever a poststop hook does, the container goes (runtime.md#lifecycle: warn, continue).
 	 */
 	if (h && h->n_poststop &&

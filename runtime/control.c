@@ -46,11 +46,12 @@ int container_cgroup(const struct record *r, struct cgroup *ret)
 	return bad < 0 ? bad : cgroup_open(root, r->cgroup, ret, &ignored);
 }
 
-/* A connection to the init that waits to be started. -errno. */
-static int connect_start(int dir)
+/* A connection to the init that waits to be started. `flags`: SOCK_NONBLOCK for one that does not
+ * wait until it is accepted. -errno. */
+static int connect_start(int dir, int flags)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 
 	snprintf(at.sun_path, sizeof(at.sun_path), "/proc/self/fd/%d/" RECORD_SOCKET, dir);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
@@ -67,8 +68,9 @@ static bool still_waits(const struct home *h, const struct record *r)
 	if (!r->waits || r->started)
 		return false;
 	autofd int dir = openat(h->fd, r->id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	autofd int fd = dir < 0 ? -1 : connect_start(dir);
-	return fd >= 0;
+	autofd int fd = dir < 0 ? -1 : connect_start(dir, SOCK_NONBLOCK);
+	/* -EAGAIN: somebody listens, and has many connections to look at (frozen, he cannot). */
+	return fd >= 0 || fd == -EAGAIN;
 }
 
 enum state_status container_status(const struct home *h, const struct record *r)
@@ -79,11 +81,12 @@ enum state_status container_status(const struct home *h, const struct record *r)
 		return STATE_CREATING;
 	if (!mark_is_alive(&r->init))
 		return STATE_STOPPED;
-	if (still_waits(h, r))
-		return STATE_CREATED;
+	bool waits = still_waits(h, r);
 	bool frozen = container_cgroup(r, &group) == 0 && cgroup_is_frozen(group.fd) > 0;
 	cgroup_done(&group);
-	return frozen ? STATE_PAUSED : STATE_RUNNING;
+	if (frozen)
+		return STATE_PAUSED;
+	return waits ? STATE_CREATED : STATE_RUNNING;
 }
 
 /* The lock, and the record under it. */
@@ -128,7 +131,7 @@ int container_start(const struct home *h, const char *id, struct err *e)
 	enum state_status status = container_status(h, &record);
 	if (status != STATE_CREATED)
 		return refuse_start(id, status, e);
-	autofd int start = connect_start(dir);
+	autofd int start = connect_start(dir, 0);
 	if (start < 0)
 		return err_set(e, -start, "start container '%s'", id);
 	r = birth_hear_start(start, e);

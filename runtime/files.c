@@ -179,6 +179,9 @@ static int plan_mount(struct files *f, size_t i, struct mount_op *op, struct err
 	int r = mount_flags_parse(m, &flags, e);
 	if (r < 0)
 		return err_while(e, "%s", name);
+	if (flags.bits & MOUNT_TMPCOPYUP)
+		return err_say(e, ENOTSUP,
+			"%s.options: tmpcopyup is not supported by this version", name);
 	*op = (struct mount_op){ .name = draft_text(f->draft, name),
 		.target = draft_text(f->draft, m->destination),
 		.tree = -1,

@@ -38,7 +38,7 @@ int mark_take(pid_t pid, struct process_mark *ret)
 
 bool mark_is_alive(const struct process_mark *mark)
 {
-	struct process_mark now;
+	struct process_mark now = { 0 };
 
 	return mark->pid > 0 && mark_take(mark->pid, &now) == 0 && now.start == mark->start;
 }

@@ -122,6 +122,7 @@ static int plan_limits(const struct process_spec *p, struct draft *d, struct err
 		return err_set(e, ENOMEM, "draw up the rlimits");
 	for (size_t i = 0; i < p->n_rlimits; i++)
 		limits[i] = (struct plan_rlimit){ .resource = (uint32_t)p->rlimits[i].type - 1,
+			.name = draft_text(d, enum_name_of(rlimit_names, p->rlimits[i].type)),
 			.soft = p->rlimits[i].soft,
 			.hard = p->rlimits[i].hard };
 	d->plan.n_rlimits = (uint32_t)p->n_rlimits;
@@ -182,6 +183,12 @@ static int plan_program(
 	d->plan.envp = draft_strings(d, p->env, p->n_env);
 	d->plan.path = draft_text(d, environment_value(p, "PATH"));
 	for (int i = 0; i < n_preserve; i++) {
+		/* What came through our execve() has no FD_CLOEXEC; what we opened has, and took
+		 * the number because the caller left it free. */
+		int flags = fcntl(3 + i, F_GETFD);
+		if (flags >= 0 && flags & FD_CLOEXEC)
+			return err_set(
+				e, EBADF, "hand on file descriptor %d (--preserve-fds)", 3 + i);
 		int fd = fcntl(3 + i, F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
 			return err_set(
@@ -221,7 +228,7 @@ static void plan_hook_state(const struct spec *spec, const struct plan_inputs *i
 {
 	automatic(str) struct str text = { 0 };
 	/* Borrowed throughout: written, never freed. */
-	struct state_doc doc = { .version = (char *)STATE_VERSION,
+	struct state_doc doc = { .version = (char *)SPEC_VERSION,
 		.id = (char *)in->id,
 		.status = (int)status,
 		.bundle = (char *)in->bundle,

@@ -38,12 +38,31 @@ static const struct record_key {
 	{ "oom", KEY_TEXT, offsetof(struct record, oom) },
 };
 
+/* As mkdir -p: engines name a root two levels below what exists. */
+static int make_directories(const char *path)
+{
+	autofree char *prefix = strdup(path);
+
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return 0;
+	if (!prefix || errno != ENOENT)
+		return -errno;
+	for (char *at = strchr(prefix + 1, '/'); at; at = strchr(at + 1, '/')) {
+		*at = '\0';
+		if (mkdir(prefix, 0700) < 0 && errno != EEXIST)
+			return -errno;
+		*at = '/';
+	}
+	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 int home_open(const char *path, bool create, struct home *ret, struct err *e)
 {
 	struct stat st;
 
-	if (create && mkdir(path, 0700) < 0 && errno != EEXIST)
-		return err_set(e, errno, "make the state root '%s'", path);
+	int r = create ? make_directories(path) : 0;
+	if (r < 0)
+		return err_set(e, -r, "make the state root '%s'", path);
 	autofd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && !create) {
 		*ret = (struct home){ .fd = -1, .path = path };
@@ -156,6 +175,11 @@ static int parse(char *text, const char *id, struct record *r)
 	return r->id && strcmp(r->id, id) == 0 ? 0 : -EPROTO;
 }
 
+static int no_container(const struct home *h, const char *id, struct err *e)
+{
+	return err_say(e, ERR_NO_CONTAINER, "container '%s' does not exist (in '%s')", id, h->path);
+}
+
 int record_read(const struct home *h, const char *id, struct record *ret, struct err *e)
 {
 	automatic(record) struct record r = { 0 };
@@ -169,8 +193,7 @@ int record_read(const struct home *h, const char *id, struct record *ret, struct
 	autofd int dir =
 		h->fd < 0 ? -1 : openat(h->fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
-		return err_say(e, ERR_NO_CONTAINER, "container '%s' does not exist (in '%s')", id,
-			h->path);
+		return no_container(h, id, e);
 	bad = fd_read_file(dir, RECORD_FILE, RECORD_BYTES_MAX, &text, &len, e);
 	if (bad == 0 && strlen(text) == len)
 		bad = parse(text, id, &r);
@@ -239,11 +262,15 @@ int record_open_journal(int dir, struct err *e)
 	return fd < 0 ? err_set(e, errno, "open the record") : fd;
 }
 
+/* 1: locked, but somebody removed it while we waited, and its name may mean another one by now. */
 static int lock(int dir, const char *id, struct err *e)
 {
-	if (flock(dir, LOCK_EX) < 0)
-		return err_set(e, errno, "lock container '%s'", id);
-	return 0;
+	struct stat st;
+
+	while (flock(dir, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return err_set(e, errno, "lock container '%s'", id);
+	return fstat(dir, &st) == 0 && st.st_nlink == 0;
 }
 
 int record_make(const struct home *h, const char *id, int *ret_dir, int *ret_journal, struct err *e)
@@ -262,6 +289,8 @@ int record_make(const struct home *h, const char *id, int *ret_dir, int *ret_jou
 		r = err_set(e, errno, "open '%s/%s'", h->path, id);
 	else
 		r = lock(dir, id, e);
+	if (r > 0)
+		return err_say(e, ENOENT, "container '%s' was deleted while it was made", id);
 	autofd int journal = r < 0 ? -1 : record_open_journal(dir, e);
 	if (r == 0 && journal < 0)
 		r = journal;
@@ -283,15 +312,33 @@ int record_lock(const struct home *h, const char *id, int *ret_dir, struct err *
 
 	if (r < 0)
 		return r;
-	autofd int dir =
-		h->fd < 0 ? -1 : openat(h->fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0)
-		return err_say(e, ERR_NO_CONTAINER, "container '%s' does not exist (in '%s')", id,
-			h->path);
-	r = lock(dir, id, e);
-	if (r == 0)
-		*ret_dir = take_fd(&dir);
-	return r;
+	for (;;) {
+		autofd int dir = h->fd < 0
+					 ? -1
+					 : openat(h->fd, id,
+						   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (dir < 0)
+			return no_container(h, id, e);
+		r = lock(dir, id, e);
+		if (r == 0)
+			*ret_dir = take_fd(&dir);
+		if (r <= 0)
+			return r;
+	}
+}
+
+void record_unlock(int dir)
+{
+	flock(dir, LOCK_UN);
+}
+
+int record_relock(int dir, const char *id, bool *ret_removed, struct err *e)
+{
+	int r = lock(dir, id, e);
+
+	if (r >= 0)
+		*ret_removed = r > 0;
+	return r < 0 ? r : 0;
 }
 
 int record_remove(const struct home *h, const char *id, struct err *e)

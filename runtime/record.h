@@ -74,6 +74,11 @@ int record_make(
 int record_lock(const struct home *h, const char *id, int *ret_dir, struct err *e);
 int record_open_journal(int dir, struct err *e);
 
+/* Gives up the lock of a directory that is still open, and takes it again; `ret_removed`: somebody
+ * else has removed the container meanwhile, and its id may be another one's. */
+void record_unlock(int dir);
+int record_relock(int dir, const char *id, bool *ret_removed, struct err *e);
+
 /* One line more. */
 int record_add(int journal, const char *key, const char *format, struct err *e, ...)
 	__attribute__((format(printf, 3, 5)));

@@ -7,7 +7,7 @@ void state_text(const struct spec *spec, const char *id, const char *bundle,
 	enum state_status status, pid_t pid, struct str *out)
 {
 	/* Borrowed throughout: written, never freed. */
-	struct state_doc doc = { .version = (char *)STATE_VERSION,
+	struct state_doc doc = { .version = (char *)SPEC_VERSION,
 		.id = (char *)id,
 		.status = (int)status,
 		.pid = pid,
@@ -45,7 +45,7 @@ int container_state(const struct home *h, const char *id, struct state_doc *ret,
 		return r;
 	enum state_status status = r < 0 ? STATE_STOPPED : container_status(h, &record);
 	struct state_doc doc = {
-		.version = strdup(STATE_VERSION),
+		.version = strdup(SPEC_VERSION),
 		.id = strdup(id),
 		.status = (int)status,
 		.pid = status == STATE_STOPPED ? 0 : record.init.pid,

@@ -20,6 +20,7 @@ enum {
 /* --- what runs ----------------------------------------------------------------------------------
  */
 
+/* image-spec conversion.md: entrypoint and command, each replaced as docker replaces it. */
 static int fill_args(const struct image_config *image, const struct derive_options *o,
 	struct process_spec *p, struct err *e)
 {
@@ -75,6 +76,7 @@ static void set_env(struct environment *env, const char *entry, bool replace)
 	env->v[env->n++] = entry;
 }
 
+/* Nothing of the host's own environment: what the image has, what was asked for, then defaults. */
 static int fill_env(const struct image_config *image, const struct derive_options *o,
 	struct process_spec *p, struct err *e)
 {
@@ -137,6 +139,7 @@ static int fill_capabilities(struct process_spec *p)
 	return r < 0 ? r : profile_copy(profile_capabilities, n, &c->permitted, &c->n_permitted);
 }
 
+/* Never above the host's hard limit: raising that takes CAP_SYS_RESOURCE. */
 static int fill_rlimits(const struct derive_options *o, struct process_spec *p)
 {
 	uint64_t hard = o->nofile_hard < NOFILE_HARD ? o->nofile_hard : NOFILE_HARD;
@@ -185,6 +188,7 @@ static int copy_mount(const struct mount_spec *from, struct mount_spec *to)
 		(const char *const *)from->options, from->n_options, &to->options, &to->n_options);
 }
 
+/* Behind the profile's mounts, so that a volume may lie below /dev or /sys. */
 static int add_volumes(const struct derive_options *o, struct spec *s)
 {
 	size_t n = s->n_mounts + o->n_volumes;
@@ -204,6 +208,7 @@ static int add_volumes(const struct derive_options *o, struct spec *s)
 	return 0;
 }
 
+/* Absent wishes stay absent: no limit, no controller needed. */
 static void fill_resources(const struct derive_options *o, struct resources *r)
 {
 	r->memory.limit = o->memory;
@@ -227,6 +232,7 @@ static int add_annotation(struct spec *s, const char *key, const char *value)
 	return pair->key && pair->value ? 0 : -ENOMEM;
 }
 
+/* Of the image only how it wants to be stopped, which `stop` asks for; labels stay with it. */
 static int fill_annotations(
 	const struct image_config *image, const struct derive_options *o, struct spec *s)
 {

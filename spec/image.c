@@ -45,6 +45,7 @@ const struct media_type *media_type_of(const char *name)
 	return NULL;
 }
 
+/* 0 for media types that we do not know: such entries are passed over, or refused by name. */
 static enum media_kind kind_of(const char *name)
 {
 	const struct media_type *m = media_type_of(name);
@@ -101,6 +102,7 @@ static const struct field descriptor_fields[] = {
 	{ 0 },
 };
 
+/* Sizes are signed in the image-spec: more would turn negative in other readers. */
 static int check_descriptor(const struct descriptor *d, const char *path, struct err *e)
 {
 	if (!digest_check(d->digest))
@@ -132,6 +134,7 @@ const char *descriptor_annotation(const struct descriptor *d, const char *key)
 	return NULL;
 }
 
+/* The media type inside may be absent, but it must not contradict how the document is read. */
 static int check_head(uint32_t version, const char *media_type, enum media_kind kind, struct err *e)
 {
 	if (version != 2)
@@ -186,6 +189,7 @@ void index_done(struct index_doc *index)
 	json_free(index_fields, index);
 }
 
+/* A variant that the image does not name fits every wish: only arm images have one. */
 static bool is_for(const struct platform *p, const char *os, const char *arch, const char *variant)
 {
 	return str_equal(p->os, os) && str_equal(p->architecture, arch) &&
@@ -228,6 +232,10 @@ static const struct field manifest_fields[] = {
 	{ 0 },
 };
 
+/*
+ * Artifacts (charts, signatures) are manifests too: they are told by their config's media type, and
+ * are no images.
+ */
 static int check_manifest(const struct manifest_doc *m, struct err *e)
 {
 	int r = check_head(m->schema_version, m->media_type, MEDIA_MANIFEST, e);

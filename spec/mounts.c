@@ -104,6 +104,7 @@ static int by_name(const void *name, const void *row)
 	return strcmp(name, ((const struct mount_option *)row)->name);
 }
 
+/* Configs have some forty words: six comparisons for each instead of forty. */
 const struct mount_option *mount_option_find(const char *name)
 {
 	return bsearch(name, mount_options, N_OPTIONS, sizeof(mount_options[0]), by_name);

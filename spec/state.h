@@ -10,8 +10,6 @@
 
 #include "spec/base/json.h"
 
-#define STATE_VERSION "1.3.0" /* of the runtime-spec that we follow */
-
 enum state_status {
 	STATE_CREATING = 1,
 	STATE_CREATED,

@@ -43,7 +43,7 @@ bool sysctl_path(const char *key, char ret_path[SYSCTL_PATH_MAX])
 		bool ends = *key == separator || *key == '\0';
 		if (ends && (n == begin || (n - begin <= 2 && ret_path[begin] == '.')))
 			return false; /* "", ".", ".." and the like */
-		if ((!ends && !is_key_byte(*key)) || n + 1 >= SYSCTL_PATH_MAX)
+		if ((!ends && !is_key_byte(*key)) || n + (*key != '\0') >= SYSCTL_PATH_MAX)
 			return false;
 		ret_path[n++] = *key == separator ? '/' : *key;
 		if (*key == separator)

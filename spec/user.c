@@ -25,6 +25,7 @@ struct entry {
 enum passwd_field { PASSWD_NAME, PASSWD_UID = 2, PASSWD_GID, PASSWD_HOME = 5 };
 enum group_field { GROUP_NAME, GROUP_GID = 2, GROUP_MEMBERS };
 
+/* What is before the next `at`; the rest goes on behind it. */
 static struct piece cut(struct piece *rest, char at)
 {
 	const char *end = memchr(rest->at, at, rest->n);
@@ -57,6 +58,7 @@ static bool piece_is(struct piece p, const char *text)
 	return strlen(text) == p.n && memcmp(p.at, text, p.n) == 0;
 }
 
+/* By the same judge as numbers of the command line. */
 static bool piece_number(struct piece p, uint32_t *ret)
 {
 	char text[16];
@@ -68,6 +70,7 @@ static bool piece_number(struct piece p, uint32_t *ret)
 	return id_number(text, ret);
 }
 
+/* What useradd(8) lets be a name, and capitals, "@" and "." of directory services. */
 static bool is_name(const char *text)
 {
 	bool starts =
@@ -130,6 +133,7 @@ static bool is_member(struct piece members, struct piece name)
 	return false;
 }
 
+/* Images have listed a user in millions of groups (CVE-2026-47262). */
 static int add_group(const char *text, struct user *user, uint32_t gid, struct err *e)
 {
 	for (size_t i = 0; i < user->n_gids; i++)

@@ -13,7 +13,12 @@
 
 #include "spec/mounts.h"
 
-enum { MOUNTS_MAX = 1000, HOST_NAME_BYTES = 64, HOOKS_MAX = 1000 };
+enum {
+	MOUNTS_MAX = 1000,
+	HOST_NAME_BYTES = 64,
+	HOOKS_MAX = 1000,
+	HOOK_SECONDS_MAX = 2147483, /* 24 days: in milliseconds still an int, as poll() takes it */
+};
 
 int not_supported(const char *path, struct err *e)
 {
@@ -39,6 +44,7 @@ int check_absolute(const char *path, const char *what, size_t index, struct err 
 	return 0;
 }
 
+/* SemVer with major 1 (config.md#specification-version): minor versions only add. */
 static int check_version(const struct spec *s, struct err *e)
 {
 	if (!str_starts(s->version, "1.") || s->version[2] < '0' || s->version[2] > '9')
@@ -46,6 +52,7 @@ static int check_version(const struct spec *s, struct err *e)
 	return 0;
 }
 
+/* Whether the directory is there is seen when it is opened, once. */
 static int check_root(const struct spec *s, struct err *e)
 {
 	if (!s->root)
@@ -55,6 +62,10 @@ static int check_root(const struct spec *s, struct err *e)
 	return 0;
 }
 
+/*
+ * LIMIT: config.md lets `create` go without a process, and `start` fail then. Nobody can start such
+ * a container, so it is refused before it is one.
+ */
 static int check_process(const struct spec *s, struct err *e)
 {
 	if (!s->process)
@@ -62,6 +73,7 @@ static int check_process(const struct spec *s, struct err *e)
 	return process_validate(s->process, "process", e);
 }
 
+/* Without a namespace of its own it would be the host that is renamed. */
 static int check_uts_name(const struct spec *s, const char *key, const char *name, struct err *e)
 {
 	if (!name || !*name)
@@ -85,6 +97,7 @@ static int check_names(const struct spec *s, struct err *e)
 /* --- mounts -------------------------------------------------------------------------------------
  */
 
+/* What kind of mount the words make; their flags are parsed where the mount is planned. */
 static unsigned option_bits(const struct mount_spec *m)
 {
 	unsigned bits = 0;
@@ -151,6 +164,7 @@ static int check_proc(const struct mount_spec *m, unsigned bits, size_t i, struc
 		e, EINVAL, "mounts[%zu].destination: '%.80s' is inside /proc", i, m->destination);
 }
 
+/* A bind is what has the option, whatever its type says (config.md#mounts). */
 static int check_mount_source(const struct mount_spec *m, unsigned bits, size_t i, struct err *e)
 {
 	if (bits & (MOUNT_BIND | MOUNT_RBIND)) {
@@ -203,14 +217,15 @@ static int check_mounts(const struct spec *s, struct err *e)
 /* --- hooks --------------------------------------------------------------------------------------
  */
 
+/* The files are looked at when they run: createRuntime hooks may install startContainer's. */
 static int check_hook(const struct hook *h, const char *list, size_t i, struct err *e)
 {
 	if (h->path[0] != '/')
 		return err_say(e, EINVAL, "hooks.%s[%zu].path: '%.80s' is not an absolute path",
 			list, i, h->path);
-	if (h->timeout.set && h->timeout.value <= 0)
-		return err_say(e, EINVAL, "hooks.%s[%zu].timeout: %lld is not above 0", list, i,
-			(long long)h->timeout.value);
+	if (h->timeout.set && (h->timeout.value <= 0 || h->timeout.value > HOOK_SECONDS_MAX))
+		return err_say(e, EINVAL, "hooks.%s[%zu].timeout: %lld is out of range (1 to %d)",
+			list, i, (long long)h->timeout.value, HOOK_SECONDS_MAX);
 	return 0;
 }
 

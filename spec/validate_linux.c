@@ -19,6 +19,7 @@ enum {
 /* --- namespaces and id maps ---------------------------------------------------------------------
  */
 
+/* CLONE_NEW* are bits, so what was seen is one word. */
 static int check_namespaces(const struct spec *s, struct err *e)
 {
 	unsigned seen = 0;
@@ -46,11 +47,13 @@ static int check_namespaces(const struct spec *s, struct err *e)
 	return 0;
 }
 
+/* Sums in 64 bits: an id map may reach the last id. */
 static bool overlap(uint32_t a, uint32_t b, uint32_t size_a, uint32_t size_b)
 {
 	return a < (uint64_t)b + size_b && b < (uint64_t)a + size_a;
 }
 
+/* The kernel would say EINVAL for all of these alike when the map is written. */
 static int check_map(const struct id_map *v, size_t n, const char *key, struct err *e)
 {
 	if (n > ID_MAPS_MAX)
@@ -80,6 +83,7 @@ static bool is_mapped(const struct id_map *v, size_t n, uint32_t id)
 	return false;
 }
 
+/* setresuid() to an unmapped id is EINVAL, in the child, where it is harder to explain. */
 static int check_mapped_user(const struct spec *s, struct err *e)
 {
 	const struct linux_spec *l = &s->linux_;
@@ -100,6 +104,7 @@ static int check_mapped_user(const struct spec *s, struct err *e)
 	return 0;
 }
 
+/* A joined namespace has its maps already: those of the document say nothing then. */
 static int check_id_maps(const struct spec *s, struct err *e)
 {
 	const struct linux_spec *l = &s->linux_;
@@ -249,6 +254,7 @@ static int check_cgroups_path(const struct spec *s, struct err *e)
 	return 0;
 }
 
+/* That a path does not exist is no error here: it is not masked then (peers do the same). */
 static int check_path_list(char *const *v, size_t n, const char *what, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -14,6 +14,7 @@ enum {
 	UMASK_MAX = 0777,
 };
 
+/* execve() would fail with E2BIG, and not say which one it was. */
 static int check_strings(char *const *v, size_t n, const char *path, const char *key, struct err *e)
 {
 	for (size_t i = 0; i < n; i++)
@@ -32,6 +33,7 @@ static int check_args(const struct process_spec *p, const char *path, struct err
 	return check_strings(p->args, p->n_args, path, "args", e);
 }
 
+/* An entry without "=" is invisible to getenv() and confuses shells in different ways. */
 static int check_env(const struct process_spec *p, const char *path, struct err *e)
 {
 	for (size_t i = 0; i < p->n_env; i++)
@@ -41,6 +43,7 @@ static int check_env(const struct process_spec *p, const char *path, struct err 
 	return check_strings(p->env, p->n_env, path, "env", e);
 }
 
+/* A relative one would be relative to wherever the runtime stands (CVE-2024-21626). */
 static int check_cwd(const struct process_spec *p, const char *path, struct err *e)
 {
 	if (p->cwd[0] != '/')
@@ -108,6 +111,7 @@ static int check_capabilities(const struct process_spec *p, const char *path, st
 	return 0;
 }
 
+/* Two entries of one type, and which of them holds? config.md: an error. */
 static int check_rlimits(const struct process_spec *p, const char *path, struct err *e)
 {
 	uint32_t seen = 0; /* by type; there are 16 */
@@ -169,6 +173,7 @@ static int check_labels(const struct process_spec *p, const char *path, struct e
 			       "/sys/fs/selinux/enforce", e);
 }
 
+/* Known keys that would change how the process runs; to ignore one would be to lie. */
 static int check_features(const struct process_spec *p, const char *path, struct err *e)
 {
 	const struct {

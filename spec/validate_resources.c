@@ -39,6 +39,7 @@ static int check_devices(const struct resources *r, const char *path, struct err
 	return 0;
 }
 
+/* Go writes an int64 here; only -1 has a meaning below 0. */
 static int check_unlimited(struct opt_i64 n, const char *path, const char *key, struct err *e)
 {
 	if (n.set && n.value < -1)
@@ -46,6 +47,7 @@ static int check_unlimited(struct opt_i64 n, const char *path, const char *key, 
 	return 0;
 }
 
+/* One number for both, as v1 had it: v2's memory.swap.max is the difference. */
 static int check_swap(const struct memory_limits *m, const char *path, struct err *e)
 {
 	bool is_limited = m->limit.set && m->limit.value > 0;

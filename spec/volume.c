@@ -47,6 +47,7 @@ static int read_options(
 	return 0;
 }
 
+/* LIMIT: neither named nor anonymous volumes; a colon cannot be part of a path. */
 int derive_volume_parse(const char *text, struct mount_spec *ret, struct err *e)
 {
 	automatic(mount_spec) struct mount_spec m = { 0 };

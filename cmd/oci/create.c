@@ -42,8 +42,8 @@ static int check_context(const struct context *c, const struct create_words *w, 
 	if (c->systemd_cgroup || (c->cgroup_manager && strcmp(c->cgroup_manager, "systemd") == 0))
 		return err_say(
 			e, ENOTSUP, "the systemd cgroup manager is not supported by this version");
-	if (c->cgroup_manager && strcmp(c->cgroup_manager, "cgroupfs") &&
-		strcmp(c->cgroup_manager, "disabled"))
+	if (c->cgroup_manager && strcmp(c->cgroup_manager, "cgroupfs") != 0 &&
+		strcmp(c->cgroup_manager, "disabled") != 0)
 		return err_say(e, ERR_USAGE,
 			"option --cgroup-manager: '%s' is none of cgroupfs, disabled",
 			c->cgroup_manager);

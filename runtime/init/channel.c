@@ -128,7 +128,7 @@ void channel_receive_plan(struct child *c)
 	if (header.len > sizeof(small)) {
 		/* PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS */
 		long at = sys(mmap, 0, header.len, 3, 0x22, -1, 0);
-		if (at < 0 && at > -4096)
+		if (at <= 0)
 			child_fail(c, (int)at, "take in a plan of %d bytes", (int)header.len);
 		block = (char *)at; // NOLINT(performance-no-int-to-ptr)
 	}

@@ -23,8 +23,9 @@
  *startContainer hooks, execve (the channel closes) the failure, whole                     ◄──  or
  *FAILED { failure } at any point, and _exit
  *
- * The last GO may be sent at any time; the child meets it when it gets there. `exec` has the same
- * order with fewer steps.
+ * The PLAN lies in the socket before the clone where it fits unread (two wake-ups less), else it
+ * follows. The last GO may be sent at any time; the child meets it when it gets there. `exec` has
+ *the same order with fewer steps.
  */
 #ifndef RUNTIME_INIT_CHANNEL_H
 #define RUNTIME_INIT_CHANNEL_H

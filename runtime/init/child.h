@@ -52,6 +52,7 @@ void channel_wait_go(struct child *c);
 void channel_wait_start(struct child *c);
 
 /* The steps, each in the file of its noun. */
+void limits_raise(struct child *c);
 void namespaces_enter(struct child *c);
 void session_begin(struct child *c);
 void loopback_raise(struct child *c);

@@ -24,7 +24,8 @@ static int state_file(struct child *c, place before)
 	text_add_number(&t, sys(getpid));
 	const char *parts[] = { child_text(c, before), number, child_text(c, c->plan->state_tail) };
 	for (size_t i = 0; i < 3; i++)
-		sys(write, fd, parts[i], strlen(parts[i]));
+		if (parts[i])
+			sys(write, fd, parts[i], strlen(parts[i]));
 	sys(lseek, fd, 0, 0);
 	return (int)fd;
 }

@@ -20,6 +20,7 @@ struct init_step {
 };
 
 static const struct init_step init_steps[] = {
+	{ "limits", limits_raise },
 	{ "namespaces", namespaces_enter },
 	{ "session", session_begin },
 	{ "network", loopback_raise },

@@ -41,7 +41,32 @@ void sysctl_write(struct child *c)
 	}
 }
 
-void limits_set(struct child *c)
+static void add_limit(struct text *t, uint64_t limit)
+{
+	if (limit == UINT64_MAX)
+		text_add(t, "unlimited");
+	else
+		text_add_number(t, (long)limit);
+}
+
+static _Noreturn void refuse_raising(
+	struct child *c, const struct plan_rlimit *limit, uint64_t ours)
+{
+	char asked[24], have[24];
+	struct text a = TEXT_IN(asked), h = TEXT_IN(have);
+
+	add_limit(&a, limit->hard);
+	add_limit(&h, ours);
+	child_refuse(c, EPERM,
+		"set %s: cannot raise the hard limit from %s to %s: that needs CAP_SYS_RESOURCE",
+		child_text(c, limit->name), have, asked);
+}
+
+/*
+ * What takes a privilege of the host's user namespace, so before another one is entered: the OOM
+ * score, and hard limits above ours. Lowering comes later: our own steps need files and processes.
+ */
+void limits_raise(struct child *c)
 {
 	const struct plan_rlimit *limits = child_list(c, c->plan->rlimits);
 	const char *score = child_text(c, c->plan->oom_score_adj);
@@ -55,13 +80,27 @@ void limits_set(struct child *c)
 		child_fail(c, (int)r, "set oom_score_adj to %s", score);
 	}
 	for (uint32_t i = 0; i < c->plan->n_rlimits; i++) {
-		uint64_t pair[2] = { limits[i].soft, limits[i].hard };
-		r = sys(prlimit64, 0, limits[i].resource, pair, 0);
+		uint64_t ours[2];
+		r = sys(prlimit64, 0, limits[i].resource, NULL, ours);
+		if (r == 0 && ours[1] < limits[i].hard) {
+			uint64_t raised[2] = { ours[0], limits[i].hard };
+			r = sys(prlimit64, 0, limits[i].resource, raised, NULL);
+		}
 		if (r == -EPERM)
-			child_refuse(c, EPERM,
-				"set rlimit %d: above this process's hard limit, which needs CAP_SYS_RESOURCE",
-				(int)limits[i].resource);
+			refuse_raising(c, &limits[i], ours[1]);
 		if (r < 0)
-			child_fail(c, (int)r, "set rlimit %d", (int)limits[i].resource);
+			child_fail(c, (int)r, "set %s", child_text(c, limits[i].name));
+	}
+}
+
+void limits_set(struct child *c)
+{
+	const struct plan_rlimit *limits = child_list(c, c->plan->rlimits);
+
+	for (uint32_t i = 0; i < c->plan->n_rlimits; i++) {
+		uint64_t pair[2] = { limits[i].soft, limits[i].hard };
+		long r = sys(prlimit64, 0, limits[i].resource, pair, NULL);
+		if (r < 0)
+			child_fail(c, (int)r, "set %s", child_text(c, limits[i].name));
 	}
 }

@@ -12,7 +12,12 @@ static void join_all(struct child *c)
 	const struct plan_join *joins = child_list(c, c->plan->joins);
 
 	for (uint32_t i = 0; i < c->plan->n_joins; i++) {
-		long r = sys(setns, child_fd(c, joins[i].slot), joins[i].flags);
+		long r = 0;
+		/* Behind it setgroups() may be denied for good, and ours must not be in there. */
+		if (joins[i].flags & CLONE_NEWUSER)
+			r = sys(setgroups, 0, NULL);
+		if (r >= 0)
+			r = sys(setns, child_fd(c, joins[i].slot), joins[i].flags);
 		if (r < 0)
 			child_fail(c, (int)r, "join the namespaces");
 		/* In a user namespace that we joined we are whoever its map makes of us: be its

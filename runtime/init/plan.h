@@ -83,7 +83,8 @@ struct plan_pair {
 };
 
 struct plan_rlimit {
-	uint32_t resource, pad;
+	uint32_t resource;
+	place name; /* what messages call it */
 	uint64_t soft, hard;
 };
 

@@ -89,7 +89,7 @@ static int new_tree(struct child *c, const struct mount_op *op)
 	if (fs < 0)
 		child_fail(c, fs, "%s: open file system '%s'", what, type);
 	configure(c, fs, op);
-	int tree = (int)sys(fsmount, fs, FSMOUNT_CLOEXEC, op->attr_set & ~op->attr_clear);
+	int tree = (int)sys(fsmount, fs, FSMOUNT_CLOEXEC, op->attr_set);
 	if (tree < 0)
 		fail_with_log(c, fs, tree, what, type, NULL);
 	sys(close, fs);

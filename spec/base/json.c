@@ -63,6 +63,7 @@ static int refuse(struct reader *r, const struct place *at, const char *format, 
 	return err_say(r->e, EINVAL, "%s: %s", path.len ? path.data : r->what, text);
 }
 
+/* The one failure that has nothing to do with the document. */
 static int out_of_memory(struct reader *r)
 {
 	return err_set(r->e, ENOMEM, "read JSON");
@@ -107,9 +108,15 @@ static int expected(struct reader *r, const struct place *at, const char *kind, 
 	return refuse(r, at, "expected %s, found %s", kind, found(r, value, text));
 }
 
+/*
+ * Each fill_*() takes one value of the document, or says what it should have been. Whatever was
+ * filled in before belongs to the struct already: json_read() frees it when a later value fails.
+ */
+
 /* --- single values ------------------------------------------------------------------------------
  */
 
+/* Lengths are jansson's: it has refused \u0000, so a string ends where C thinks it does. */
 static int fill_string(struct reader *r, const struct place *at, json_t *value, char **ret)
 {
 	if (!json_is_string(value))
@@ -132,6 +139,7 @@ static int fill_bool(struct reader *r, const struct place *at, json_t *value, bo
 	return 0;
 }
 
+/* Reals are either true ones, or integers above INT64_MAX in disguise: too big here. */
 static int fill_signed(struct reader *r, const struct place *at, json_t *value, int64_t min,
 	int64_t max, int64_t *ret)
 {
@@ -151,6 +159,7 @@ static int fill_signed(struct reader *r, const struct place *at, json_t *value, 
 	return 0;
 }
 
+/* jansson keeps an int64_t: what is above that came as a real, and is exact again here. */
 static int fill_unsigned(
 	struct reader *r, const struct place *at, json_t *value, uint64_t max, uint64_t *ret)
 {
@@ -173,6 +182,7 @@ static int fill_unsigned(
 	return 0;
 }
 
+/* A table of names is short enough to be shown to whoever got one wrong. */
 static int fill_enum(struct reader *r, const struct place *at, json_t *value,
 	const struct enum_name *names, int *ret)
 {
@@ -290,6 +300,7 @@ static int fill_list(
 	return result;
 }
 
+/* Maps and sets of keys: iteration is in document order, which annotations are shown in. */
 static int fill_map(
 	struct reader *r, const struct field *f, const struct place *at, json_t *object, void *into)
 {
@@ -313,6 +324,7 @@ static int fill_map(
 	return result;
 }
 
+/* Looked up by the table's names, so keys that it does not have are never looked at. */
 static int fill_field(
 	struct reader *r, const struct field *f, json_t *object, char *into, const struct place *up)
 {
@@ -397,6 +409,7 @@ static void seed(void)
 	json_object_seed(value); /* 0: as it likes. Only the first call counts */
 }
 
+/* What would be a poor message from the parser, or cost too much before it comes. */
 static int check_text(const char *what, const char *text, size_t len,
 	const struct json_limits *limits, struct err *e)
 {

@@ -62,7 +62,7 @@ struct field {
 	size_t count_offset; /* ... this one that of its size_t count. Lists of strings end with a
 				NULL */
 	bool must;	     /* absent is an error */
-	bool always;	     /* written also when zero, false or an empty list */
+	bool always;	     /* written also when zero, false or an empty list; null when unset */
 	const struct field *inside; /* for objects: their table */
 	size_t size;		    /* for object lists and pointers: sizeof the struct */
 	const struct enum_name *names;

@@ -74,6 +74,7 @@ static bool is_big(const char *at, size_t n, uint64_t *ret)
 	return value > INT64_MAX;
 }
 
+/* No judgement of syntax: what is no number at all will be found by the parser. */
 static bool is_real(const char *at, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -89,6 +90,7 @@ static void overwrite(char *at, size_t n, const char *as)
 	memcpy(at, as, strnlen(as, n));
 }
 
+/* The second pass, over the copy; documents without such integers never see it. */
 static int rewrite(const char *text, size_t len, size_t n_big, struct json_scan *scan)
 {
 	scan->copy = malloc(len);

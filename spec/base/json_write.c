@@ -31,6 +31,7 @@ static size_t utf8_length(const unsigned char *at)
 	return n;
 }
 
+/* Runs of these are added whole: most strings are nothing else. */
 static bool is_plain(unsigned char c)
 {
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
@@ -73,6 +74,7 @@ void json_write_string(const char *text, struct str *out)
 	str_add_bytes(out, "\"", 1);
 }
 
+/* Indented as other runtimes indent what people read: one tab a level. */
 static void new_line(struct writer *w)
 {
 	if (w->style == JSON_COMPACT)
@@ -113,8 +115,28 @@ static void add_key(struct writer *w, const char *key)
 
 static bool write_object(struct writer *w, const struct field *table, const char *from);
 
+/* Written for want of a value: only where the table says "always". */
+static bool is_null(const struct field *f, const void *at)
+{
+	switch ((int)f->kind) {
+	case FIELD_OPT_BOOL:
+		return !((const struct opt_bool *)at)->set;
+	case FIELD_OPT_I64:
+	case FIELD_OPT_U64:
+		return !((const struct opt_u64 *)at)->set;
+	case FIELD_OBJECT_PTR:
+		return !*(char *const *)at;
+	default:
+		return false;
+	}
+}
+
 static void write_value(struct writer *w, const struct field *f, const void *at)
 {
+	if (!f->list && is_null(f, at)) {
+		str_add(w->out, "null");
+		return;
+	}
 	switch (f->kind) {
 	case FIELD_STRING:
 		json_write_string(*(char *const *)at ? *(char *const *)at : "", w->out);
@@ -159,6 +181,7 @@ static void write_value(struct writer *w, const struct field *f, const void *at)
 	}
 }
 
+/* The elements lie behind each other, each as large as its kind says. */
 static void write_list(struct writer *w, const struct field *f, const char *v, size_t n)
 {
 	bool first = true;
@@ -198,7 +221,6 @@ static bool is_absent(const struct field *f, const char *of)
 		return *(const size_t *)(of + f->count_offset) == 0 && !f->always;
 	switch (f->kind) {
 	case FIELD_STRING:
-	case FIELD_OBJECT_PTR:
 		return !*(char *const *)at;
 	case FIELD_BOOL:
 		return !f->always && !*(const bool *)at;
@@ -210,10 +232,10 @@ static bool is_absent(const struct field *f, const char *of)
 	case FIELD_ENUM:
 		return *(const int *)at == 0;
 	case FIELD_OPT_BOOL:
-		return !((const struct opt_bool *)at)->set;
 	case FIELD_OPT_I64:
 	case FIELD_OPT_U64:
-		return !((const struct opt_u64 *)at)->set;
+	case FIELD_OBJECT_PTR:
+		return !f->always && is_null(f, at);
 	case FIELD_OBJECT:
 		return false;
 	case FIELD_PRESENT: /* what it held is not known */
@@ -225,6 +247,7 @@ static bool is_absent(const struct field *f, const char *of)
 	return true;
 }
 
+/* The key goes out first; an embedded object that turns out empty takes it back. */
 static void write_field(struct writer *w, const struct field *f, const char *of, bool *first)
 {
 	size_t before = w->out->len;

@@ -43,8 +43,10 @@ setup_file() { scratch_make; }
 teardown_file() { scratch_remove; }
 teardown() { containers_remove; }
 
-cowrun() { "$COWRUN" --root "$STATE" "$@"; }
-cow() { "$COW" --root "$STATE" --store "$STORE" "$@"; }
+# Without fd 3, which is bats' own: bats waits for whoever holds it. In the same way `run` waits for whoever holds
+# its output, so a detached container needs its own: cowrun run -d ... >"$SCRATCH/out" 2>&1
+cowrun() { "$COWRUN" --root "$STATE" "$@" 3>&-; }
+cow() { "$COW" --root "$STATE" --store "$STORE" "$@" 3>&-; }
 
 # --- what a test needs ------------------------------------------------------------------------------------------
 need_host() { [ -z "${COWRUN_GUEST:-}" ] || skip "needs the host: ${1:?why}"; }

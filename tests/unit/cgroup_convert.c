@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cgroup/convert.h"
+#include "tests/unit/run.h"
 
 START_TEST(shares_become_weights)
 {
@@ -120,10 +121,5 @@ int main(void)
 	tcase_add_test(tcase, swap_is_what_exceeds_memory);
 	tcase_add_test(tcase, bytes_are_numbers_or_max);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run(suite);
 }

@@ -9,6 +9,7 @@
 #include "cgroup/foreign.h"
 #include "cgroup/hierarchy.h"
 #include "cgroup/knob.h"
+#include "tests/unit/run.h"
 
 static bool kernel_has_in_v1(const char *controller)
 {
@@ -61,10 +62,5 @@ int main(void)
 	tcase_add_test(tcase, hierarchies_are_v1_mounts);
 	tcase_add_test(tcase, memory_of_a_v1_group);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run(suite);
 }

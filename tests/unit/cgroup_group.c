@@ -25,6 +25,7 @@
 #include "spec/base/own.h"
 #include "spec/base/str.h"
 #include "spec/base/sys.h"
+#include "tests/unit/run.h"
 
 static int root = -1;
 static char base[64]; /* "/cowrun-unit-PID" */
@@ -386,16 +387,15 @@ int main(void)
 {
 	Suite *suite = suite_create("cgroup_group");
 	TCase *tcase = tcase_create("group");
+	suite_add_tcase(suite, tcase);
 
 	if (geteuid() != 0 || hierarchy_open(&root, &e) < 0) {
-		printf("1..0 # SKIP needs root and a cgroup v2 mount\n");
-		return 0;
+		return unit_skip(suite, "needs root and a cgroup v2 mount");
 	}
 	snprintf(base, sizeof(base), "/cowrun-unit-%d", (int)getpid());
 	struct cgroup all = CGROUP_NONE;
 	if (cgroup_make(root, base, NULL, &all, &e) < 0) {
-		printf("1..0 # SKIP %s\n", e.text);
-		return 0;
+		return unit_skip(suite, e.text);
 	}
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, made_and_removed);
@@ -418,12 +418,7 @@ int main(void)
 		tcase_add_test(tcase, a_limit_without_controller);
 	else
 		printf("# SKIP a_limit_without_controller: this host has the memory controller\n");
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	int failed = unit_run(suite);
 	if (cgroup_remove(root, base, 1, &e) < 0) {
 		printf("# %s\n", e.text);
 		failed++;

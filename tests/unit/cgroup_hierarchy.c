@@ -10,6 +10,7 @@
 
 #include "cgroup/hierarchy.h"
 #include "spec/base/own.h"
+#include "tests/unit/run.h"
 
 START_TEST(controllers_are_whole_words)
 {
@@ -125,10 +126,5 @@ int main(void)
 	tcase_add_test(tcase, the_root_of_this_host);
 	tcase_add_test(tcase, a_refusal_says_why);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run(suite);
 }

@@ -23,6 +23,7 @@
 #include "spec/base/own.h"
 #include "spec/base/str.h"
 #include "spec/base/sys.h"
+#include "tests/unit/run.h"
 
 enum { MIB = 1 << 20 };
 
@@ -310,18 +311,17 @@ int main(void)
 {
 	Suite *suite = suite_create("cgroup_limited");
 	TCase *tcase = tcase_create("limited");
+	suite_add_tcase(suite, tcase);
 	const unsigned needed = CONTROLLER_MEMORY | CONTROLLER_CPU | CONTROLLER_PIDS;
 	struct cgroup all = CGROUP_NONE;
 
 	if (geteuid() != 0 || hierarchy_open(&root, &e) < 0 ||
 		(hierarchy_controllers(root) & needed) != needed) {
-		printf("1..0 # SKIP needs root, and memory, cpu and pids in cgroup v2\n");
-		return 0;
+		return unit_skip(suite, "needs root, and memory, cpu and pids in cgroup v2");
 	}
 	snprintf(base, sizeof(base), "/cowrun-unit-%d", (int)getpid());
 	if (cgroup_make(root, base, NULL, &all, &e) < 0) {
-		printf("1..0 # SKIP %s\n", e.text);
-		return 0;
+		return unit_skip(suite, e.text);
 	}
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, only_what_is_asked_is_enabled);
@@ -335,12 +335,7 @@ int main(void)
 	tcase_add_test(tcase, burst_follows_the_quota_both_ways);
 	tcase_add_test(tcase, processes_live_at_the_end_of_paths);
 	tcase_add_test(tcase, cpusets_or_a_clear_word);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	int failed = unit_run(suite);
 	if (cgroup_remove(root, base, 1, &e) < 0) {
 		printf("# %s\n", e.text);
 		failed++;

@@ -7,6 +7,7 @@
 
 #include "cgroup/limits.h"
 #include "spec/base/str.h"
+#include "tests/unit/run.h"
 
 static const struct opt_i64 NONE;
 static char cpus[] = "0-1", mems[] = "0", empty[] = "";
@@ -202,10 +203,5 @@ int main(void)
 	tcase_add_test(tcase, cpusets_and_processes);
 	tcase_add_test(tcase, all_at_once);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cgroup/path.h"
+#include "tests/unit/run.h"
 
 START_TEST(good_paths_are_their_names)
 {
@@ -86,10 +87,5 @@ int main(void)
 	tcase_add_test(tcase, names_and_paths_have_a_longest);
 	tcase_add_test(tcase, depth_has_an_end);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run(suite);
 }

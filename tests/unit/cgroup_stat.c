@@ -11,6 +11,7 @@
 #include "cgroup/knob.h"
 #include "cgroup/stat.h"
 #include "spec/base/fd.h"
+#include "tests/unit/run.h"
 
 static struct cgroup_stat parse(const char *file, const char *text)
 {
@@ -213,10 +214,5 @@ int main(void)
 	tcase_add_test(tcase, oom_where_nothing_is_told);
 	tcase_add_test(tcase, a_group_without_controllers);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run(suite);
 }

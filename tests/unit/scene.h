@@ -17,8 +17,10 @@
 #include "overlay/import.h"
 #include "spec/base/fd.h"
 #include "tests/unit/tarball.h"
+#include "tests/unit/run.h"
 
-static char scene_dir[64];
+static char scene_root[64]; /* of all tests of a program; what a failed one leaves goes with it */
+static char scene_dir[96];
 static struct store scene_store = STORE_NONE;
 static struct err scene_err;
 
@@ -45,9 +47,8 @@ static inline const char *scene_path(const char *name)
 
 static inline void scene_begin(void)
 {
-	snprintf(scene_dir, sizeof(scene_dir), "%s/cowrun-overlay-XXXXXX",
-		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(scene_dir));
+	snprintf(scene_dir, sizeof(scene_dir), "%s/%d", scene_root, (int)getpid());
+	ck_assert_int_eq(mkdir(scene_dir, 0700), 0);
 	mkdir(scene_path("canary"), 0750);
 	scene_write("canary/file", "untouched", 9);
 	int r = store_open(scene_path("store"), STORE_CREATE, &scene_store, &scene_err);
@@ -56,16 +57,7 @@ static inline void scene_begin(void)
 
 static inline void scene_end(void)
 {
-	struct err e;
-
-	char *name = strrchr(scene_dir, '/');
-
 	store_done(&scene_store);
-	*name++ = '\0';
-	int parent = open(scene_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int r = fd_remove_tree(parent, name, &e);
-	ck_assert_msg(r == 0, "%s", e.text);
-	close(parent);
 }
 
 static inline int scene_count(const char *name)
@@ -112,14 +104,15 @@ static inline const char *scene_layer(const char *name)
 {
 	static char path[4200];
 	DIR *dir = opendir(scene_path("store/layers"));
-	struct dirent *d;
 
 	ck_assert_ptr_nonnull(dir);
-	while ((d = readdir(dir)) && d->d_name[0] == '.')
-		continue;
-	ck_assert_msg(d != NULL, "the store has no layer");
-	snprintf(path, sizeof(path), "%s/store/layers/%s/fs/%s", scene_dir, d->d_name, name);
+	path[0] = '\0';
+	for (struct dirent *d; (d = readdir(dir));)
+		if (d->d_name[0] != '.')
+			snprintf(path, sizeof(path), "%s/store/layers/%s/fs/%s", scene_dir,
+				d->d_name, name);
 	closedir(dir);
+	ck_assert_msg(path[0] != '\0', "the store has no layer");
 	return path;
 }
 
@@ -130,17 +123,26 @@ static inline int scene_run(const char *name, void (*fill)(TCase *cases))
 		printf("1..0 # SKIP needs root: owners, device nodes, mounts\n");
 		return 0;
 	}
+	struct err e;
+	autofd int memory = open(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
+		O_PATH | O_DIRECTORY | O_CLOEXEC);
+	snprintf(scene_root, sizeof(scene_root), "%s/cowrun-overlay-XXXXXX",
+		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	if (!mkdtemp(scene_root)) {
+		perror(scene_root);
+		return 1;
+	}
 	Suite *suite = suite_create(name);
 	TCase *cases = tcase_create(name);
 	tcase_add_checked_fixture(cases, scene_begin, scene_end);
 	tcase_set_timeout(cases, 60);
 	fill(cases);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	int failed = unit_run(suite);
+	if (fd_remove_tree(memory, strrchr(scene_root, '/') + 1, &e) < 0) {
+		fprintf(stderr, "%s\n", e.text);
+		return 1;
+	}
 	return failed ? 1 : 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include "spec/base/fd.h"
 #include "spec/spec.h"
+#include "tests/unit/run.h"
 
 #define DATA "tests/data/spec"
 enum { NAMES_MAX = 1000, TEXT_MAX = 1 << 20 };
@@ -138,11 +139,7 @@ int main(void)
 	tcase_add_loop_test(cases, refuses, 0, invalid.n);
 	tcase_add_test(cases, reports_missing_file);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	int failed = unit_run(suite);
 	for (int i = 0; i < valid.n; i++)
 		free(valid.names[i]);
 	for (int i = 0; i < invalid.n; i++)

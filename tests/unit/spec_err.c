@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "spec/base/err.h"
+#include "tests/unit/run.h"
 
 START_TEST(says_the_reason)
 {
@@ -86,10 +87,5 @@ int main(void)
 	tcase_add_test(cases, stays_one_line);
 	tcase_add_test(cases, keeps_its_bounds);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return unit_run(suite);
 }

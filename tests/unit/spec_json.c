@@ -5,6 +5,7 @@
 
 #include "spec/base/json.h"
 #include "spec/base/opt.h"
+#include "tests/unit/run.h"
 
 struct inner {
 	char *name;
@@ -392,10 +393,5 @@ int main(void)
 	tcase_add_test(cases, lists_at_the_top);
 	tcase_add_loop_test(cases, writes_strings_that_can_be_read, 0, 8);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return unit_run(suite);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "spec/base/str.h"
+#include "tests/unit/run.h"
 
 START_TEST(grows)
 {
@@ -174,10 +175,5 @@ int main(void)
 	tcase_add_loop_test(cases, shows_sizes, 0, 9);
 	tcase_add_test(cases, compares);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return unit_run(suite);
 }

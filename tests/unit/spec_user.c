@@ -5,6 +5,7 @@
 
 #include "spec/base/str.h"
 #include "spec/user.h"
+#include "tests/unit/run.h"
 
 static const char passwd[] =
 	"# a comment\n"
@@ -183,10 +184,5 @@ int main(void)
 	tcase_add_test(cases, bounds_groups);
 	tcase_add_test(cases, passes_over_nul_bytes);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return unit_run(suite);
 }

@@ -1,9 +1,9 @@
 /* Stands between an older guest kernel and ptrace(2), preloaded into it by tests/vm/cage.
  *
- * User-Mode Linux before 6.14 keeps 2696 bytes of a process's vector registers, as much as there
- * was when it was written. Reading cuts the rest off, but the host takes back only the whole of it
- * (EFAULT), and on a CPU with AMX the whole is 11008 bytes: the guest dies before its
- * first process has run. So what is written is filled up here. The rest is tile registers, which no
+ * User-Mode Linux of 6.1 and 6.12 keeps 2696 bytes of a process's vector registers, as much as
+ * there was when it was written. Reading cuts the rest off, but the host takes back only the whole
+ * of it (EFAULT), and on a CPU with AMX the whole is 11008 bytes: the guest dies before its first
+ * process has run. So what is written is filled up here. The rest is tile registers, which no
  * process has without asking the host for them.
  *
  * Freestanding, since the C library in the guest kernel's root is not the one that this is built

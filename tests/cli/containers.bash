@@ -1,0 +1,81 @@
+# What the tests of containers have in common: `load containers` behind `load helpers`.
+# shellcheck shell=bash disable=SC2154
+
+# bundle [FILTER [JQ ARGUMENTS]]: the file's bundle, in $BUNDLE, with that change of config.json.
+bundle() {
+	BUNDLE=$SCRATCH/bundle
+	make_bundle "$BUNDLE" "$@"
+}
+
+# A jq filter that makes the words the container's command: bundle "$(args sh -c 'exit 3')"
+args() { jq -nr '"(.process.args = \($ARGS.positional))"' --args -- "$@"; }
+
+# inside SCRIPT [FILTER [JQ ARGUMENTS]]: runs the script by the container's shell, as bats' run does.
+inside() {
+	local script=$1 filter=${2:-.}
+	shift $(($# < 2 ? $# : 2))
+	bundle "$(args sh -c "$script") | $filter" "$@"
+	run --separate-stderr cowrun run -b "$BUNDLE" "$ID"
+}
+
+# gives OUTPUT SCRIPT [FILTER ...]: the same, and that is what it prints, with status 0.
+gives() {
+	local expected=$1
+	shift
+	inside "$@"
+	assert_status 0 && assert_output "$expected"
+}
+
+# refuses REGEX FILTER [JQ ARGUMENTS]: a container of such a config.json is refused with that one line, and
+# nothing of it is left.
+refuses() {
+	local regex=$1
+	shift
+	bundle "$@"
+	fails "$regex" cowrun run -b "$BUNDLE" "$ID" && assert_gone "$ID"
+}
+
+# sleeper [FILTER ...]: a running container that sleeps; what it prints goes to $SCRATCH/out.
+sleeper() {
+	local filter=${1:-.}
+	shift $(($# < 1 ? $# : 1))
+	bundle "$(args sleep 1000) | $filter" "$@"
+	cowrun run -d -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID" >"$SCRATCH/out" 2>&1
+	PID=$(<"$SCRATCH/pid")
+}
+
+# await COMMAND...: until it succeeds, for as long as a slow machine may need.
+await() {
+	local end=$((SECONDS + 30))
+	until "$@"; do
+		[ $SECONDS -lt $end ] || { say "waited in vain for: $*"; return 1; }
+		sleep 0.01
+	done
+}
+
+# state ID KEY: one value of the state document
+state() { cowrun state "$1" | jq -r ".$2"; }
+status_is() { [ "$(state "$1" status)" = "$2" ]; }
+
+# ends_with STATUS PID: of a process that this shell started (bats' run would wait for it in another one)
+ends_with() {
+	local seen=0
+	wait "$2" || seen=$?
+	[ "$seen" -eq "$1" ] || { say "expected process $2 to end with status $1, saw $seen"; return 1; }
+}
+
+# A process that is there, and not only as a zombie that nobody has waited for yet.
+alive() { grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
+ended() { ! alive "$1"; }
+
+# assert_gone ID...: no record, no cgroup, no process of that container.
+assert_gone() {
+	local id
+	for id; do
+		[ ! -e "$STATE/$id" ] || { say "left behind: $STATE/$id: $(ls "$STATE/$id")"; return 1; }
+		[ ! -e "$CGROUP/cowrun-$id" ] || { say "left behind: cgroup cowrun-$id"; return 1; }
+	done
+}
+
+# Which namespace: of a process, by its pid.
+namespace_of() { readlink "/proc/$1/ns/$2"; }

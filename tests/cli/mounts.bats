@@ -1,0 +1,203 @@
+# What is mounted in a container, how, and that nothing of it is ever seen on the host.
+load helpers
+load containers
+
+setup() {
+	SOURCE=$SCRATCH/source
+	rm -rf --one-file-system "$SOURCE"
+	mkdir -p "$SOURCE/dir"
+	echo content >"$SOURCE/file"
+	echo inner >"$SOURCE/dir/file"
+	mountinfo_before=$(mounts_here)
+}
+
+teardown() {
+	local at
+	containers_remove
+	for at in $(awk -v at="$SCRATCH/" 'index($5, at) == 1 { print $5 }' /proc/self/mountinfo | sort -r); do umount "$at"; done
+}
+
+mounts_here() { cut -d ' ' -f 3- /proc/self/mountinfo | sort; }
+nothing_mounted_here() { diff <(echo "$mountinfo_before") <(mounts_here) >&2; }
+
+# bind DESTINATION OPTION... : a jq filter that binds $SOURCE (or $FROM) there
+bind() {
+	local destination=$1
+	shift
+	jq -nr --arg d "$destination" --arg s "${FROM:-$SOURCE}" \
+		'".mounts += [\({destination: $d, type: "none", source: $s, options: $ARGS.positional})]"' --args "$@"
+}
+
+# fresh TYPE DESTINATION OPTION...: a jq filter that mounts a new file system there
+fresh() {
+	local type=$1 destination=$2
+	shift 2
+	jq -nr --arg t "$type" --arg d "$destination" \
+		'".mounts += [\({destination: $d, type: $t, source: $t, options: $ARGS.positional})]"' --args "$@"
+}
+
+# Inside: the flags of the mount there, in order
+FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self/mountinfo; }; '
+
+@test "a bind mount shows the host's directory, and is written through" {
+	gives $'content\ninner' 'cat /mnt/file /mnt/dir/file; echo new >/mnt/new' "$(bind /mnt bind)"
+	[ "$(cat "$SOURCE/new")" = new ]
+	nothing_mounted_here
+}
+
+@test "a file is bound on a file" {
+	FROM=$SOURCE/file gives content 'cat /etc/hosts' "$(FROM=$SOURCE/file bind /etc/hosts bind ro)"
+	[ -f "$BUNDLE/rootfs/etc/hosts" ]
+	[ ! -s "$BUNDLE/rootfs/etc/hosts" ]
+}
+
+@test "bind takes one mount, rbind all below" {
+	mount -t tmpfs cowrun-test "$SOURCE/dir"
+	echo below >"$SOURCE/dir/below"
+	gives file 'ls /mnt/dir' "$(bind /mnt bind)"
+	gives below 'ls /mnt/dir' "$(bind /mnt rbind)"
+}
+
+@test "a relative source lies in the bundle" {
+	mkdir -p "$SCRATCH/bundle/data"
+	echo bundled >"$SCRATCH/bundle/data/file"
+	gives bundled 'cat /mnt/file' "$(FROM=data bind /mnt bind)"
+}
+
+@test "missing mount points are made, of the source's kind" {
+	rm -rf "$SCRATCH/bundle/rootfs/made"
+	gives content 'cat /made/by/cowrun/file' "$(bind /made/by/cowrun bind)"
+	[ -d "$BUNDLE/rootfs/made/by/cowrun" ]
+	[ "$(stat -c '%a %u' "$BUNDLE/rootfs/made/by/cowrun")" = "755 0" ]
+	gives content 'cat /made/a/file' "$(FROM=$SOURCE/file bind /made/a/file bind)"
+	[ -f "$BUNDLE/rootfs/made/a/file" ]
+	gives tmpfs 'stat -fc %T /made/tmp' "$(fresh tmpfs /made/tmp)"
+}
+
+@test "ro, nosuid, nodev, noexec and the times are the mount's" {
+	gives "ro,nosuid,nodev,noexec,noatime" "$FLAGS flags /mnt" "$(bind /mnt bind ro nosuid nodev noexec noatime)"
+	gives "rw,nosuid,nodev,noexec,noatime" "$FLAGS flags /mnt" "$(fresh tmpfs /mnt nosuid nodev noexec noatime)"
+	gives "nodiratime,nosymfollow,relatime,rw" "$FLAGS flags /mnt | tr , '\n' | sort | paste -sd, -" \
+		"$(fresh tmpfs /mnt nodiratime nosymfollow)"
+	gives "rw" "$FLAGS flags /mnt" "$(fresh tmpfs /mnt strictatime)"
+	gives "rw,nosuid,relatime" "$FLAGS flags /mnt" "$(fresh tmpfs /mnt noexec nosuid noatime exec relatime)"
+	gives "refused" "echo x 2>/dev/null >/mnt/file || echo refused" "$(bind /mnt bind ro)"
+	gives "refused" 'cp /bin/busybox /mnt/run; /mnt/run true 2>/dev/null || echo refused' "$(fresh tmpfs /mnt noexec)"
+}
+
+@test "ro holds for one mount, rro for all below" {
+	mount -t tmpfs cowrun-test "$SOURCE/dir"
+	gives "written" "touch /mnt/x 2>/dev/null && echo wrong; touch /mnt/dir/x && echo written" "$(bind /mnt rbind ro)"
+	gives "" "touch /mnt/x 2>/dev/null && echo wrong; touch /mnt/dir/x 2>/dev/null && echo wrong; true" "$(bind /mnt rbind rro)"
+}
+
+@test "options of the file system are its own" {
+	gives "1700 64" 'echo $(stat -c %a /mnt) $(($(stat -fc "%b * %S" /mnt) / 1024))' "$(fresh tmpfs /mnt mode=1700 size=64k)"
+	refuses "^cowrun: run: mounts\[6\]: mount tmpfs: option 'sizee=1': .*[Uu]nknown parameter 'sizee'" "$(fresh tmpfs /mnt sizee=1)"
+	refuses "^cowrun: run: mounts\[6\]: mount tmpfs: option 'size=x': .*[Bb]ad value for 'size'" "$(fresh tmpfs /mnt size=x)"
+	refuses "^cowrun: run: mounts\[6\]: this kernel has no file system 'nofs'" "$(fresh nofs /mnt)"
+}
+
+@test "an option that asks for what we cannot do is refused" {
+	refuses "mounts\[6\].options: tmpcopyup is not supported" "$(fresh tmpfs /mnt tmpcopyup)"
+	refuses "mounts\[6\].options: id-mapped mounts are not supported" "$(bind /mnt bind idmap)"
+}
+
+@test "remount changes what is there" {
+	gives "ro" "$FLAGS flags /dev/shm | cut -c 1-2" "$(fresh tmpfs /dev/shm remount ro)"
+}
+
+@test "mounts are made in their order" {
+	mkdir -p "$SCRATCH/two"
+	echo two >"$SCRATCH/two/file"
+	gives "two" 'cat /mnt/file; [ ! -e /mnt/dir ]' "$(bind /mnt bind) | $(FROM=$SCRATCH/two bind /mnt bind)"
+	gives $'dir\nfile' 'ls /mnt/inner' "$(fresh tmpfs /mnt) | $(bind /mnt/inner bind)"
+}
+
+@test "a mount point may lie behind symlinks, which stay inside" {
+	bundle
+	ln -sfn /../../../../../var "$BUNDLE/rootfs/link"
+	gives content 'cat /var/deep/file' "$(bind /link/deep bind)"
+	[ -d "$BUNDLE/rootfs/var/deep" ]
+	rm "$BUNDLE/rootfs/link"
+}
+
+# --- propagation ------------------------------------------------------------------------------------------------------
+@test "what a container mounts is not seen on the host" {
+	mount --make-shared -t tmpfs cowrun-test "$SOURCE/dir"
+	mountinfo_before=$(mounts_here)
+	local may='(.process.capabilities | .bounding, .effective, .permitted) += ["CAP_SYS_ADMIN"]'
+	local script='mount -t tmpfs x /mnt/dir && touch /mnt/dir/hidden && mkdir /tmp/x && mount -t tmpfs y /tmp/x && echo mounted'
+	rm -rf "$SCRATCH/bundle/rootfs/tmp/x"
+	gives mounted "$script" "$(bind /mnt rbind) | $may"
+	nothing_mounted_here
+	[ ! -e "$SOURCE/dir/hidden" ]
+	local kind
+	for kind in private rslave slave; do
+		rm -rf "$SCRATCH/bundle/rootfs/tmp/x"
+		gives mounted "$script" "$(bind /mnt rbind) | $may | .linux.rootfsPropagation = \"$kind\""
+		nothing_mounted_here
+	done
+}
+
+@test "a shared mount is shared when it is asked for" {
+	mount --make-shared -t tmpfs cowrun-test "$SOURCE/dir"
+	local may='(.process.capabilities | .bounding, .effective, .permitted) += ["CAP_SYS_ADMIN"]'
+	mkdir "$SOURCE/dir/sub"
+	sleeper "$(FROM=$SOURCE/dir bind /mnt rbind rslave) | $may"
+	mount -t tmpfs later "$SOURCE/dir/sub"
+	run cowrun exec "$ID" stat -fc %T /mnt/sub
+	assert_output tmpfs
+	cowrun exec "$ID" sh -c 'mkdir /mnt/own && mount -t tmpfs own /mnt/own'
+	! grep -q "$SOURCE/dir/own" /proc/self/mountinfo
+}
+
+@test "a propagation option is the mount's" {
+	local shown
+	for kind in private:'' slave:'' shared:shared: unbindable:unbindable; do
+		shown=${kind#*:}
+		inside 'awk "\$5 == \"/mnt\" { print \$7 }" /proc/self/mountinfo' "$(fresh tmpfs /mnt "${kind%%:*}")"
+		assert_status 0
+		if [ -n "$shown" ]; then [[ $output == $shown* ]]; else [ "$output" = "-" ]; fi || { say "$kind: $output"; false; }
+	done
+}
+
+@test "rootfsPropagation is the root's" {
+	local kind
+	for kind in shared:shared: rshared:shared: unbindable:unbindable private:-; do
+		inside 'awk "\$5 == \"/\" { print \$7 }" /proc/self/mountinfo' '.linux.rootfsPropagation = $kind' --arg kind "${kind%%:*}"
+		assert_status 0
+		[[ $output == "${kind#*:}"* ]] || { say "$kind: $output"; false; }
+	done
+	refuses "^cowrun: run: linux.rootfsPropagation: 'sharde' is unknown" '.linux.rootfsPropagation = "sharde"'
+	nothing_mounted_here
+}
+
+@test "nothing of the host's mounts is left inside" {
+	gives 0 'grep -c -v "^[0-9]* [0-9]* [0-9:]* [^ ]* /\(proc\|dev\|sys\)\?\([/ ]\)" /proc/self/mountinfo; true'
+	gives "" "grep -e ' $SCRATCH' -e /oldroot /proc/self/mountinfo; ls -d $SCRATCH 2>/dev/null; true"
+}
+
+# --- what is refused ------------------------------------------------------------------------------------------------------
+@test "a bind source that is missing, or of the other kind, is told by name" {
+	refuses "^cowrun: run: mounts\[6\]: bind source '/no/such': no such file or directory" "$(FROM=/no/such bind /mnt bind)"
+	refuses "^cowrun: run: mounts\[6\]: the source is a directory and '/etc/passwd' in the container is none" \
+		"$(bind /etc/passwd bind)"
+	refuses "^cowrun: run: mounts\[6\]: the source is a file and '/mnt' in the container is a directory" "$(FROM=$SOURCE/file bind /mnt bind)"
+	refuses "^cowrun: run: mounts\[6\]: open the mount point '/etc/passwd/x': not a directory" "$(bind /etc/passwd/x bind)"
+}
+
+@test "nothing but the usual files is mounted below /proc" {
+	local at
+	refuses "^cowrun: run: mounts\[6\].destination: '/proc/self' is inside /proc" "$(bind /proc/self bind)"
+	refuses "'//proc/./sys/../sys/kernel' is inside /proc" "$(bind //proc/./sys/../sys/kernel bind)"
+	refuses "^cowrun: run: mounts\[6\].destination: '/proc' takes nothing but proc" "$(bind /proc bind)"
+	FROM=$SOURCE/file gives content 'cat /proc/uptime' "$(FROM=$SOURCE/file bind /proc/uptime bind)"
+}
+
+@test "a mount without a type or a destination is refused" {
+	refuses "mounts\[6\].type: missing" '.mounts += [{destination: "/mnt"}]'
+	refuses "mounts\[6\].destination: .*missing" '.mounts += [{type: "tmpfs"}]'
+	refuses "mounts\[6\].destination: 'mnt' is not an absolute path" '.mounts += [{destination: "mnt", type: "tmpfs"}]'
+	refuses "mounts\[6\].options: type 'bind' needs the option 'bind' or 'rbind'" '.mounts += [{destination: "/mnt", type: "bind", source: "/"}]'
+}

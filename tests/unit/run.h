@@ -1,0 +1,28 @@
+/* How every unit program ends: its suite is run, each test in a process of its own, told as TAP. */
+#ifndef TESTS_UNIT_RUN_H
+#define TESTS_UNIT_RUN_H
+
+#include <check.h>
+#include <stdio.h>
+
+/* The suite is used up. The exit status for main(). */
+static inline int unit_run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+
+	srunner_set_tap(runner, "-");
+	srunner_run_all(runner, CK_SILENT);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
+
+/* The same for a program that cannot run here at all. */
+static inline int unit_skip(Suite *suite, const char *why)
+{
+	srunner_free(srunner_create(suite));
+	printf("1..0 # SKIP %s\n", why);
+	return 0;
+}
+
+#endif
