@@ -57,7 +57,7 @@ program_knows() {
 	local program=$1 command=$2 help
 	shift 2
 	"$program" --help | commands_of_help | grep -qx -- "$command" || { say "no command '$command'"; return 1; }
-	help=$("$program" "$command" --help 2>/dev/null) || return 0
+	help=$("$program" "$command" --help)
 	while [[ ${1:-} == -* ]]; do
 		[[ $1 != --* ]] || options_of_help <<<"$help" | grep -qE -- "(^| )${1%%=*}( |$)" ||
 			{ say "no option '$1'"; return 1; }
