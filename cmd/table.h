@@ -11,7 +11,7 @@
  *
  * Cells are added row by row, from left to right. Failure to add is remembered, and told by
  * table_print(). Names from anywhere may be cells: control characters are shown as '?', so that
- *none can begin a line or move the cursor.
+ * none can begin a line or move the cursor.
  */
 #ifndef CMD_TABLE_H
 #define CMD_TABLE_H

@@ -4,9 +4,9 @@
  *	CREATING -> CREATED -> RUNNING <-> PAUSED -> STOPPED
  *
  * container_reserve() makes the record and holds its lock; container_create() makes the container
- *of it; a `struct container` that is ended (container_done()) before that is over takes back all
- *that was made. What exists afterwards is found again by id alone. Errors carry ERR_NO_CONTAINER
- *and ERR_NOT_RUNNING where these are the cause.
+ * of it; a `struct container` that is ended (container_done()) before that is over takes back all
+ * that was made. What exists afterwards is found again by id alone. Errors carry ERR_NO_CONTAINER
+ * and ERR_NOT_RUNNING where these are the cause.
  */
 #ifndef RUNTIME_CONTAINER_H
 #define RUNTIME_CONTAINER_H
@@ -108,7 +108,7 @@ struct outcome {
 	int status; /* exit status, or 128 + signal */
 	bool killed;
 	bool oom;      /* the kernel killed in its group for want of memory, and it was killed */
-	char why[160]; /* "out of memory (limit 32 MiB, peak 32 MiB)", else empty */
+	char why[160]; /* "killed: out of memory (limit 32 MiB, peak 32 MiB)" */
 };
 
 /*

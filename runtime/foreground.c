@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
@@ -73,7 +74,7 @@ static void tell(const siginfo_t *info, int cgroup, struct outcome *ret)
 		return;
 	ret->oom = true;
 	char text[CGROUP_OOM_TEXT];
-	strncpy(ret->why, cgroup_oom_text(cgroup, text), sizeof(ret->why) - 1);
+	snprintf(ret->why, sizeof(ret->why), "killed: %s", cgroup_oom_text(cgroup, text));
 }
 
 int foreground_wait(struct birth *b, int cgroup, struct outcome *ret, struct err *e)
