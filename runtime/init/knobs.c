@@ -80,7 +80,7 @@ void limits_raise(struct child *c)
 		child_fail(c, (int)r, "set oom_score_adj to %s", score);
 	}
 	for (uint32_t i = 0; i < c->plan->n_rlimits; i++) {
-		uint64_t ours[2];
+		uint64_t ours[2] = { 0 };
 		r = sys(prlimit64, 0, limits[i].resource, NULL, ours);
 		if (r == 0 && ours[1] < limits[i].hard) {
 			uint64_t raised[2] = { ours[0], limits[i].hard };
