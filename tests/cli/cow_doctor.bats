@@ -57,16 +57,16 @@ assert_runs() { [ "$(jq .runs <<<"$output")" = "$1" ]; }
 
 @test "a capability that is missing is named, with what fails without it" {
 	need_program setpriv
-	run setpriv --bounding-set -sys_resource --inh-caps -sys_resource "$COW" doctor --json
+	run setpriv --bounding-set -sys_resource --inh-caps -sys_resource "$COW" --root "$STATE" --store "$STORE" doctor --json
 	assert_status 0
 	[ "$(state CAP_SYS_RESOURCE)" = lacks ]
-	run setpriv --bounding-set -mknod --inh-caps -mknod "$COW" doctor --json
+	run setpriv --bounding-set -mknod --inh-caps -mknod "$COW" --root "$STATE" --store "$STORE" doctor --json
 	assert_status 1
 	[ "$(state CAP_MKNOD)" = broken ]
 }
 
 @test "no cgroup v2" {
-	run unshare -m --propagation private bash -c 'umount -l "$CGROUP" && "$COW" doctor --json'
+	run unshare -m --propagation private bash -c 'umount -l "$CGROUP" && "$COW" --root "$STATE" --store "$STORE" doctor --json'
 	assert_status 1
 	[ "$(state 'cgroup v2')" = broken ]
 	[ "$(jq -r '.checks[] | select(.name == "cgroup v2").remedy' <<<"$output")" = 'mount -t cgroup2 cgroup2 /sys/fs/cgroup' ]

@@ -104,7 +104,7 @@ export -f cow
 	local word
 	chmod 711 "$SCRATCH"
 	for word in "run $IMAGE" images "rmi $IMAGE" "import $TAR x" ps "rm x" "exec x true" mem; do
-		fails "(permission denied|not permitted)" as_nobody "$COW" --root "$STATE" --store "$STORE" $word
+		fails "(permission denied|not permitted|root)" as_nobody "$COW" --root "$STATE" --store "$STORE" $word
 	done
 	fails "this needs root" as_nobody "$COW" --root "$SCRATCH/no-such" --store "$STORE" run "$IMAGE" true
 	[ ! -e "$SCRATCH/no-such" ]

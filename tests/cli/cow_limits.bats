@@ -53,7 +53,7 @@ knob() {
 	[ "$(inspect "$NAME" memory_peak_bytes)" -ge 8388608 ]
 	[ "$(inspect "$NAME" oom_killed)" = false ]
 	run cow mem
-	assert_output_matches "$NAME +1 .* (8|9|10)\.[0-9] MiB +32 MiB"$'\n'
+	assert_output_matches "$NAME +1 .* (8|9|10)\.[0-9] MiB +32(\.0)? MiB"$'\n'
 	run cow mem --json
 	[ "$(jq -c '.containers[0] | [.limit_bytes, .charged_bytes >= 8388608]' <<<"$output")" = '[33554432,true]' ]
 }
