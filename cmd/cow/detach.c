@@ -154,7 +154,8 @@ int detach_run(struct context *c, const struct launch_options *o, struct err *e)
 	close(theirs);
 	theirs = -1;
 	if (fd_read_full(ours, &report, sizeof(report)) != sizeof(report))
-		return err_say(e, EPROTO, "the monitor died before its container ran");
+		return err_say(e, EPROTO,
+			"the monitor died before its container ran (hint: rm --force what ps --all shows of it)");
 	if (report.e.code) {
 		*e = report.e;
 		waitpid(pid, NULL, 0);
