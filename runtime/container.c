@@ -216,6 +216,8 @@ static int describe(struct container *c, const struct create_options *o, struct 
 			c->journal, "created", "%lld.%09ld", e, (long long)now.tv_sec, now.tv_nsec);
 	if (r == 0 && o->waits)
 		r = record_add(c->journal, "waits", "%s", e, "");
+	if (r == 0 && o->no_keyring)
+		r = record_add(c->journal, "no-keyring", "%s", e, "");
 	return r;
 }
 

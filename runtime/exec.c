@@ -89,6 +89,7 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 		.id = id,
 		.pidfd = mark_open(&record.init),
 		.root = root,
+		.keyring = !record.no_keyring,
 		.n_preserve = o->n_preserve };
 	if (in.pidfd < 0)
 		return err_say(e, ERR_NOT_RUNNING,

@@ -275,6 +275,18 @@ static void plan_child_hooks(const struct spec *spec, const struct plan_inputs *
 	d->plan.state_tail = draft_text(d, "}");
 }
 
+/*
+ * Never the caller's. Not made searchable, so a process of exec gets one of its own by that name:
+ * else every container's root could join it (runc lets them).
+ */
+static void plan_keyring(const char *id, struct draft *d)
+{
+	autofree char *name = str_format("_ses.%s", id);
+
+	d->plan.keyring = draft_text(d, name);
+	d->plan.flags |= PLAN_KEYRING;
+}
+
 int plan_create(const struct spec *spec, const struct plan_inputs *in, struct draft *d,
 	uint64_t *ret_flags, struct err *e)
 {
@@ -299,11 +311,8 @@ int plan_create(const struct spec *spec, const struct plan_inputs *in, struct dr
 	d->plan.flags |= PLAN_SETSID | PLAN_MAKE_CWD;
 	if (h->n_prestart || h->n_create_runtime)
 		d->plan.flags |= PLAN_SYNC_MOUNTED;
-	if (in->keyring) {
-		autofree char *name = str_format("_ses.%s", in->id);
-		d->plan.keyring = draft_text(d, name);
-		d->plan.flags |= PLAN_KEYRING;
-	}
+	if (in->keyring)
+		plan_keyring(in->id, d);
 	if (in->start_socket >= 0) {
 		d->plan.start_socket = draft_fd(d, in->start_socket);
 		d->plan.flags |= PLAN_SYNC_READY | PLAN_CHECK_LOADER;
@@ -331,5 +340,7 @@ int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e)
 	if (r < 0)
 		return r;
 	plan_identity(in->process, flags & CLONE_NEWUSER, d);
+	if (in->keyring)
+		plan_keyring(in->id, d);
 	return draft_finish(d, e);
 }

@@ -33,6 +33,7 @@ struct exec_inputs {
 	const char *id;
 	int pidfd; /* of the container's init; taken */
 	int root;  /* its root directory; borrowed */
+	bool keyring;
 	int n_preserve;
 };
 
