@@ -35,6 +35,8 @@ static int spawn(const struct hook *h, int state, const char *bundle, pid_t *ret
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, state, 0);
 	posix_spawn_file_actions_addchdir_np(&actions, bundle);
+	/* What the caller gave us without FD_CLOEXEC is for the container, or for nobody. */
+	posix_spawn_file_actions_addclosefrom_np(&actions, 3);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
