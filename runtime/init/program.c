@@ -27,13 +27,22 @@ void cwd_make(struct child *c)
 }
 
 /*
+ * First with all privilege: the directory may be one that the user cannot enter (runc goes there as
+ * well). Where only the user can (NFS, FUSE), it is done again as him.
+ */
+void cwd_enter_first(struct child *c)
+{
+	c->is_in_cwd = sys(chdir, child_text(c, c->plan->cwd)) >= 0;
+}
+
+/*
  * A directory reached through a leaked fd is outside of our root, and the kernel says so by a path
  * that does not begin with "/" (CVE-2024-21626).
  */
 void cwd_enter(struct child *c)
 {
 	const char *cwd = child_text(c, c->plan->cwd);
-	long r = sys(chdir, cwd);
+	long r = c->is_in_cwd ? 0 : sys(chdir, cwd);
 
 	if (r < 0)
 		child_fail(c, (int)r, "change to the working directory '%s'", cwd);
