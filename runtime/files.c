@@ -180,8 +180,8 @@ static int plan_mount(struct files *f, size_t i, struct mount_op *op, struct err
 	if (r < 0)
 		return err_while(e, "%s", name);
 	if (flags.bits & MOUNT_TMPCOPYUP)
-		return err_say(e, ENOTSUP,
-			"%s.options: tmpcopyup is not supported by this version", name);
+		return err_say(
+			e, ENOTSUP, "%s.options: tmpcopyup is not supported by this version", name);
 	*op = (struct mount_op){ .name = draft_text(f->draft, name),
 		.target = draft_text(f->draft, m->destination),
 		.tree = -1,

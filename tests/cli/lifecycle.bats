@@ -240,10 +240,10 @@ created() {
 	bundle "$(args sh -c 'cat <&3; cat <&4; { cat <&5; } 2>/dev/null || echo none')"
 	echo three >"$SCRATCH/3"
 	echo four >"$SCRATCH/4"
-	run cowrun run --preserve-fds 2 -b "$BUNDLE" "$ID" 3<"$SCRATCH/3" 4<"$SCRATCH/4" 5<"$SCRATCH/3"
+	run "$COWRUN" --root "$STATE" run --preserve-fds 2 -b "$BUNDLE" "$ID" 3<"$SCRATCH/3" 4<"$SCRATCH/4" 5<"$SCRATCH/3"
 	assert_output $'three\nfour\nnone'
 	sleeper
-	run cowrun exec --preserve-fds=2 "$ID" sh -c 'cat <&3; cat <&4' 3<"$SCRATCH/3" 4<"$SCRATCH/4"
+	run "$COWRUN" --root "$STATE" exec --preserve-fds=2 "$ID" sh -c 'cat <&3; cat <&4' 3<"$SCRATCH/3" 4<"$SCRATCH/4"
 	assert_output $'three\nfour'
 	fails "hand on file descriptor [0-9]+ \(--preserve-fds\): bad file descriptor" cowrun exec --preserve-fds 90 "$ID" true
 }
