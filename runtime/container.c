@@ -300,7 +300,6 @@ static void forget(struct container *c)
 int container_clear(struct container *c, struct err *e)
 {
 	const struct hooks *h = c->spec ? &c->spec->hooks : NULL;
-	struct err failed;
 	bool removed = false;
 
 	birth_done(&c->birth);
@@ -310,11 +309,12 @@ int container_clear(struct container *c, struct err *e)
 	r = c->cgroup_path && c->root >= 0
 		    ? cgroup_remove(c->root, c->cgroup_path, c->cgroup.made ? c->cgroup.made : 1, e)
 		    : 0;
-	/* Whatever a poststop hook does, the container goes (runtime.md#lifecycle: warn, continue).
-	 */
-	if (h && h->n_poststop &&
-		run_hooks(c, "poststop", h->poststop, h->n_poststop, STATE_STOPPED, 0, &failed) < 0)
-		log_warn("%s", failed.text);
+	if (h && h->n_poststop && c->bundle) {
+		automatic(str) struct str state = { 0 };
+		state_text(c->spec, c->id, c->bundle, STATE_STOPPED, 0, &state);
+		if (str_ok(&state))
+			hooks_run_last(h, state.data, c->bundle);
+	}
 	if (r == 0 && c->store)
 		r = container_remove_files(c->store, c->id, e);
 	if (r == 0)
