@@ -303,6 +303,9 @@ int container_clear(struct container *c, struct err *e)
 	bool removed = false;
 
 	birth_done(&c->birth);
+	/* Removing takes a file descriptor, and this may have failed for want of them. */
+	own_close(&c->journal);
+	c->journal = -1;
 	int r = record_relock(c->dir, c->id, &removed, e);
 	if (r < 0 || removed)
 		return r;
