@@ -124,6 +124,14 @@ static int end(const struct command *command, const char *name, const struct err
 	return status;
 }
 
+/* Output that did not arrive is a failure as well. */
+static int finish(const struct command *command, int status, struct err *e)
+{
+	if (fflush(stdout) == EOF && status == 0)
+		status = err_set(e, errno, "write the output");
+	return status < 0 ? end(command, command ? command->name : NULL, e) : status;
+}
+
 int program_main(const struct program *p, struct context *c, int argc, char **argv)
 {
 	struct err e = { 0 };
@@ -139,7 +147,7 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 	int words = options_parse(p->options, argc - 1, argv + 1, c, &help, &e);
 	if (words >= 0 && c->version) {
 		p->print_version();
-		return 0;
+		return finish(NULL, 0, &e);
 	}
 	if (words < 0 || (words = open_log(c, &e) < 0 ? -e.code : words) < 0)
 		return end(NULL, NULL, &e);
@@ -147,7 +155,7 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 	argv += 1 + words;
 	if (help || argc == 0) {
 		print_program(help ? stdout : stderr, p);
-		return help ? 0 : 1;
+		return finish(NULL, help ? 0 : 1, &e);
 	}
 	const struct command *command = find(p, argv[0]);
 	if (!command) {
@@ -157,5 +165,5 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 	}
 	int status = run(p, c, command, argc - 1, argv + 1, &e);
 	home_done(&c->home);
-	return status < 0 ? end(command, command->name, &e) : status;
+	return finish(command, status, &e);
 }
