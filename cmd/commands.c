@@ -152,7 +152,7 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 	int words = options_parse(p->options, argc - 1, argv + 1, c, &help, &e);
 	if (words >= 0 && c->version) {
 		p->print_version();
-		return 0;
+		return finish(NULL, 0, &e);
 	}
 	if (words < 0 || (words = open_log(c, &e) < 0 ? -e.code : words) < 0)
 		return end(NULL, NULL, &e);
@@ -160,7 +160,7 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 	argv += 1 + words;
 	if (help || argc == 0) {
 		print_program(help ? stdout : stderr, p);
-		return help ? 0 : 1;
+		return finish(NULL, help ? 0 : 1, &e);
 	}
 	const struct command *command = find(p, argv[0]);
 	if (!command) {

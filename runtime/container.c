@@ -218,6 +218,8 @@ static int describe(struct container *c, const struct create_options *o, struct 
 			c->journal, "created", "%lld.%09ld", e, (long long)now.tv_sec, now.tv_nsec);
 	if (r == 0 && o->waits)
 		r = record_add(c->journal, "waits", "%s", e, "");
+	if (r == 0 && o->no_keyring)
+		r = record_add(c->journal, "no-keyring", "%s", e, "");
 	return r;
 }
 
@@ -302,21 +304,24 @@ static void forget(struct container *c)
 int container_clear(struct container *c, struct err *e)
 {
 	const struct hooks *h = c->spec ? &c->spec->hooks : NULL;
-	struct err failed;
 	bool removed = false;
 
 	birth_done(&c->birth);
+	/* Removing takes a file descriptor, and this may have failed for want of them. */
+	own_close(&c->journal);
+	c->journal = -1;
 	int r = record_relock(c->dir, c->id, &removed, e);
 	if (r < 0 || removed)
 		return r;
 	r = c->cgroup_path && c->root >= 0
 		    ? cgroup_remove(c->root, c->cgroup_path, c->cgroup.made ? c->cgroup.made : 1, e)
 		    : 0;
-	/* Whatever a poststop hook does, the container goes (runtime.md#lifecycle: warn, continue).
-	 */
-	if (h && h->n_poststop &&
-		run_hooks(c, "poststop", h->poststop, h->n_poststop, STATE_STOPPED, 0, &failed) < 0)
-		log_warn("%s", failed.text);
+	if (h && h->n_poststop && c->bundle) {
+		automatic(str) struct str state = { 0 };
+		state_text(c->spec, c->id, c->bundle, STATE_STOPPED, 0, &state);
+		if (str_ok(&state))
+			hooks_run_last(h, state.data, c->bundle);
+	}
 	if (r == 0 && c->store)
 		r = container_remove_files(c->store, c->id, e);
 	if (r == 0)

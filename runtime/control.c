@@ -13,7 +13,6 @@
 #include "runtime/hooks.h"
 #include "runtime/status.h"
 #include "spec/base/fd.h"
-#include "spec/base/log.h"
 
 #define KILL_TIMEOUT_MS 10000
 #define FREEZE_TIMEOUT_MS 10000
@@ -98,16 +97,26 @@ static int lock_and_read(
 	return r < 0 ? r : record_read(h, id, ret, e);
 }
 
-static int run_hooks(const struct spec *spec, const struct record *record, const char *kind,
-	const struct hook *hooks, size_t n, enum state_status status, struct err *e)
+static int run_poststart(const struct spec *spec, const struct record *record, struct err *e)
+{
+	automatic(str) struct str state = { 0 };
+	const struct hooks *h = &spec->hooks;
+
+	if (!h->n_poststart)
+		return 0;
+	state_text(spec, record->id, record->bundle, STATE_RUNNING, record->init.pid, &state);
+	return hooks_run("poststart", h->poststart, h->n_poststart, state.data, record->bundle, e);
+}
+
+static void run_poststop(const struct spec *spec, const struct record *record)
 {
 	automatic(str) struct str state = { 0 };
 
-	if (!n)
-		return 0;
-	pid_t pid = status == STATE_STOPPED ? 0 : record->init.pid;
-	state_text(spec, record->id, record->bundle, status, pid, &state);
-	return hooks_run(kind, hooks, n, state.data, record->bundle, e);
+	if (!spec->hooks.n_poststop)
+		return;
+	state_text(spec, record->id, record->bundle, STATE_STOPPED, 0, &state);
+	if (str_ok(&state))
+		hooks_run_last(&spec->hooks, state.data, record->bundle);
 }
 
 static int refuse_start(const char *id, enum state_status status, struct err *e)
@@ -143,13 +152,12 @@ int container_start(const struct home *h, const char *id, struct err *e)
 	if (r == 0)
 		r = container_spec(h, id, &spec, e);
 	if (r == 0)
-		r = run_hooks(&spec, &record, "poststart", spec.hooks.poststart,
-			spec.hooks.n_poststart, STATE_RUNNING, e);
+		r = run_poststart(&spec, &record, e);
 	/* runtime.md#lifecycle: a poststart hook that fails fails the start, and stops the
 	 * container. */
 	struct err ignored;
 	if (r < 0)
-		container_kill(h, id, SIGKILL, true, &ignored);
+		container_kill(h, id, SIGKILL, record.cgroup, &ignored);
 	return r;
 }
 
@@ -277,10 +285,8 @@ int container_delete(const struct home *h, const char *id, bool force, struct er
 		r = remove_resources(&record, id, e);
 	if (r < 0)
 		return r;
-	if (record.bundle && container_spec(h, id, &spec, &ignored) == 0 &&
-		run_hooks(&spec, &record, "poststop", spec.hooks.poststop, spec.hooks.n_poststop,
-			STATE_STOPPED, &ignored) < 0)
-		log_warn("%s", ignored.text);
+	if (record.bundle && container_spec(h, id, &spec, &ignored) == 0)
+		run_poststop(&spec, &record);
 	return record_remove(h, id, e);
 }
 

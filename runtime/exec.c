@@ -20,6 +20,16 @@ static int write_pid(const char *path, pid_t pid, struct err *e)
 	return r < 0 ? err_while(e, "pid file") : 0;
 }
 
+/* The root directory of the container's first process, by the one magic link that leads there. */
+static int open_root(const struct process_mark *init)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)init->pid);
+	autofd int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return mark_is_alive(init) ? take_fd(&fd) : -1;
+}
+
 static int check_status(
 	const struct home *h, const struct record *record, bool ignore_paused, struct err *e)
 {
@@ -73,10 +83,13 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 		r = container_spec(h, id, &spec, e);
 	if (r < 0)
 		return r;
+	autofd int root = open_root(&record.init);
 	struct exec_inputs in = { .spec = &spec,
 		.process = o->process ? o->process : spec.process,
 		.id = id,
 		.pidfd = mark_open(&record.init),
+		.root = root,
+		.keyring = !record.no_keyring,
 		.n_preserve = o->n_preserve };
 	if (in.pidfd < 0)
 		return err_say(e, ERR_NOT_RUNNING,

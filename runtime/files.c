@@ -79,8 +79,11 @@ static int plan_root(struct files *f, struct err *e)
 			return err_say(e, ENOTDIR,
 				"root.path: rootfs '%s' in '%s': it is not a directory", root->path,
 				f->in->bundle);
+		/* Never shared here: pivot_root(2) refuses a new root that is. What is to be
+		 * shared becomes so at the end, and has what the host mounts below until then. */
+		bool receives = wanted && (strstr(wanted, "shared") || strstr(wanted, "slave"));
 		fd = clone_tree(
-			f->in->bundle_fd, root->path, true, 0, 0, f->shared_root ? 0 : MS_PRIVATE);
+			f->in->bundle_fd, root->path, true, 0, 0, receives ? MS_SLAVE : MS_PRIVATE);
 	}
 	if (fd < 0)
 		return err_set(e, -fd, "root.path: open '%s'", root->path);

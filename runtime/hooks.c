@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "spec/base/fd.h"
+#include "spec/base/log.h"
 #include "spec/base/own.h"
 
 extern char **environ;
@@ -35,6 +36,8 @@ static int spawn(const struct hook *h, int state, const char *bundle, pid_t *ret
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, state, 0);
 	posix_spawn_file_actions_addchdir_np(&actions, bundle);
+	/* What the caller gave us without FD_CLOEXEC is for the container, or for nobody. */
+	posix_spawn_file_actions_addclosefrom_np(&actions, 3);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
@@ -74,21 +77,35 @@ static int await(const char *kind, size_t i, const struct hook *h, pid_t pid, st
 	return 0;
 }
 
+static int run_one(const char *kind, size_t i, const struct hook *h, const char *state,
+	const char *bundle, struct err *e)
+{
+	autofd int fd = state_file(state, e);
+	pid_t pid;
+
+	if (fd < 0)
+		return fd;
+	int r = spawn(h, fd, bundle, &pid);
+	if (r < 0)
+		return err_set(e, -r, "error running %s hook #%zu: execute '%s'", kind, i, h->path);
+	return await(kind, i, h, pid, e);
+}
+
 int hooks_run(const char *kind, const struct hook *hooks, size_t n, const char *state,
 	const char *bundle, struct err *e)
 {
-	for (size_t i = 0; i < n; i++) {
-		autofd int fd = state_file(state, e);
-		pid_t pid;
-		if (fd < 0)
-			return fd;
-		int r = spawn(&hooks[i], fd, bundle, &pid);
-		if (r < 0)
-			return err_set(e, -r, "error running %s hook #%zu: execute '%s'", kind, i,
-				hooks[i].path);
-		r = await(kind, i, &hooks[i], pid, e);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = run_one(kind, i, &hooks[i], state, bundle, e);
+	return r;
+}
+
+void hooks_run_last(const struct hooks *hooks, const char *state, const char *bundle)
+{
+	struct err e;
+
+	for (size_t i = 0; i < hooks->n_poststop; i++)
+		if (run_one("poststop", i, &hooks->poststop[i], state, bundle, &e) < 0)
+			log_warn("%s", e.text);
 }

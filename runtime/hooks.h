@@ -12,4 +12,7 @@
 int hooks_run(const char *kind, const struct hook *hooks, size_t n, const char *state,
 	const char *bundle, struct err *e);
 
+/* The poststop hooks: one that fails is warned about, and the next runs (runtime.md#lifecycle). */
+void hooks_run_last(const struct hooks *hooks, const char *state, const char *bundle);
+
 #endif

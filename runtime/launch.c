@@ -7,12 +7,12 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "cgroup/hierarchy.h"
 #include "cgroup/stat.h"
 #include "overlay/stack.h"
+#include "runtime/account.h"
 #include "spec/base/fd.h"
 #include "spec/validate.h"
 
@@ -92,36 +92,6 @@ static int note(const struct container *c, const struct launch_options *o,
 	return r < 0 ? r : note_monitor(c, e);
 }
 
-/* An account file of the image: absent, or no regular file, or too large to be one, is as none. */
-static char *read_account_file(int rootfs, const char *path, size_t *ret_len)
-{
-	autofd int fd = fd_open_in_root(rootfs, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > USER_FILE_MAX)
-		return NULL;
-	char *text = malloc((size_t)st.st_size + 1);
-	ssize_t n = text ? fd_read_full(fd, text, (size_t)st.st_size) : -1;
-	if (n < 0) {
-		free(text);
-		return NULL;
-	}
-	text[n] = '\0';
-	*ret_len = (size_t)n;
-	return text;
-}
-
-static int resolve_user(int rootfs, const char *text, struct user *ret, struct err *e)
-{
-	struct accounts accounts = { 0 };
-	autofree char *passwd = read_account_file(rootfs, "etc/passwd", &accounts.passwd_len);
-	autofree char *group = read_account_file(rootfs, "etc/group", &accounts.group_len);
-
-	accounts.passwd = passwd;
-	accounts.group = group;
-	return user_resolve(text, &accounts, ret, e);
-}
-
 int launch_resolve_user(
 	const struct home *h, const char *id, const char *text, struct user *ret, struct err *e)
 {
@@ -138,7 +108,7 @@ int launch_resolve_user(
 		mark_is_alive(&record.init) ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	if (root < 0 || !mark_is_alive(&record.init))
 		return err_say(e, ERR_NOT_RUNNING, "container '%s' is not running", id);
-	return resolve_user(root, text, ret, e);
+	return account_resolve(root, text, ret, e);
 }
 
 static int derive(const struct launch_options *o, const struct image *image, const char *id,
@@ -150,7 +120,7 @@ static int derive(const struct launch_options *o, const struct image *image, con
 	struct rlimit files;
 	struct err ignored;
 
-	int r = resolve_user(rootfs, o->user ? o->user : image->config.config.user, &user, e);
+	int r = account_resolve(rootfs, o->user ? o->user : image->config.config.user, &user, e);
 	if (r < 0)
 		return r;
 	d.user = &user;

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 
+#include "runtime/account.h"
 #include "runtime/caps.h"
 #include "runtime/procfs.h"
 #include "spec/state.h"
@@ -171,6 +172,26 @@ static const char *environment_value(const struct process_spec *p, const char *n
 	return NULL;
 }
 
+/* With HOME, as runc gives it, where it is not said; `root` -1: nobody could know. */
+static int plan_environment(const struct process_spec *p, int root, struct draft *d, struct err *e)
+{
+	bool has_home = root < 0 || environment_value(p, "HOME");
+	autofree char *home = has_home ? NULL : account_home_entry(root, p->user.uid);
+	autofree char **env = has_home ? NULL : calloc(p->n_env + 1, sizeof(*env));
+
+	d->plan.path = draft_text(d, environment_value(p, "PATH"));
+	if (has_home) {
+		d->plan.envp = draft_strings(d, p->env, p->n_env);
+		return 0;
+	}
+	if (!home || !env)
+		return err_set(e, ENOMEM, "draw up the environment");
+	memcpy(env, p->env, p->n_env * sizeof(*env));
+	env[p->n_env] = home;
+	d->plan.envp = draft_strings(d, env, p->n_env + 1);
+	return 0;
+}
+
 static int plan_program(
 	const struct process_spec *p, int n_preserve, struct draft *d, struct err *e)
 {
@@ -180,8 +201,6 @@ static int plan_program(
 		return err_set(e, ENOMEM, "draw up the program");
 	d->plan.cwd = draft_text(d, p->cwd ? p->cwd : "/");
 	d->plan.argv = draft_strings(d, p->args, p->n_args);
-	d->plan.envp = draft_strings(d, p->env, p->n_env);
-	d->plan.path = draft_text(d, environment_value(p, "PATH"));
 	for (int i = 0; i < n_preserve; i++) {
 		/* What came through our execve() has no FD_CLOEXEC; what we opened has, and took
 		 * the number because the caller left it free. */
@@ -256,6 +275,18 @@ static void plan_child_hooks(const struct spec *spec, const struct plan_inputs *
 	d->plan.state_tail = draft_text(d, "}");
 }
 
+/*
+ * Never the caller's. Not made searchable, so a process of exec gets one of its own by that name:
+ * else every container's root could join it (runc lets them).
+ */
+static void plan_keyring(const char *id, struct draft *d)
+{
+	autofree char *name = str_format("_ses.%s", id);
+
+	d->plan.keyring = draft_text(d, name);
+	d->plan.flags |= PLAN_KEYRING;
+}
+
 int plan_create(const struct spec *spec, const struct plan_inputs *in, struct draft *d,
 	uint64_t *ret_flags, struct err *e)
 {
@@ -271,6 +302,8 @@ int plan_create(const struct spec *spec, const struct plan_inputs *in, struct dr
 		r = plan_limits(p, d, e);
 	if (r == 0)
 		r = plan_program(p, in->n_preserve, d, e);
+	if (r == 0)
+		r = plan_environment(p, d->plan.rootfs < 0 ? -1 : d->fds[d->plan.rootfs], d, e);
 	if (r < 0)
 		return r;
 	plan_identity(p, spec_namespace(spec, CLONE_NEWUSER), d);
@@ -278,11 +311,8 @@ int plan_create(const struct spec *spec, const struct plan_inputs *in, struct dr
 	d->plan.flags |= PLAN_SETSID | PLAN_MAKE_CWD;
 	if (h->n_prestart || h->n_create_runtime)
 		d->plan.flags |= PLAN_SYNC_MOUNTED;
-	if (in->keyring) {
-		autofree char *name = str_format("_ses.%s", in->id);
-		d->plan.keyring = draft_text(d, name);
-		d->plan.flags |= PLAN_KEYRING;
-	}
+	if (in->keyring)
+		plan_keyring(in->id, d);
 	if (in->start_socket >= 0) {
 		d->plan.start_socket = draft_fd(d, in->start_socket);
 		d->plan.flags |= PLAN_SYNC_READY | PLAN_CHECK_LOADER;
@@ -305,8 +335,12 @@ int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e)
 	int r = plan_limits(in->process, d, e);
 	if (r == 0)
 		r = plan_program(in->process, in->n_preserve, d, e);
+	if (r == 0)
+		r = plan_environment(in->process, in->root, d, e);
 	if (r < 0)
 		return r;
 	plan_identity(in->process, flags & CLONE_NEWUSER, d);
+	if (in->keyring)
+		plan_keyring(in->id, d);
 	return draft_finish(d, e);
 }

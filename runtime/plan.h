@@ -32,6 +32,8 @@ struct exec_inputs {
 	const struct process_spec *process; /* what to run in it */
 	const char *id;
 	int pidfd; /* of the container's init; taken */
+	int root;  /* its root directory; borrowed */
+	bool keyring;
 	int n_preserve;
 };
 

@@ -28,6 +28,7 @@ static const struct record_key {
 	{ "cgroup-made", KEY_UNSIGNED, offsetof(struct record, cgroup_made) },
 	{ "init", KEY_PROCESS, offsetof(struct record, init) },
 	{ "waits", KEY_FLAG, offsetof(struct record, waits) },
+	{ "no-keyring", KEY_FLAG, offsetof(struct record, no_keyring) },
 	{ "started", KEY_FLAG, offsetof(struct record, started) },
 	{ "image", KEY_TEXT, offsetof(struct record, image) },
 	{ "store", KEY_TEXT, offsetof(struct record, store) },

@@ -48,6 +48,7 @@ struct record {
 	struct process_mark init; /* its first process */
 	bool waits;		  /* it was created to be started through the socket */
 	bool started;
+	bool no_keyring; /* its processes keep the session keyring of whoever makes them */
 	/* What `cow` adds. */
 	char *image, *store, *command;
 	struct process_mark monitor;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/oci/commands.h"
 #include "spec/base/fd.h"
@@ -47,6 +48,11 @@ static int check_context(const struct context *c, const struct create_words *w, 
 		return err_say(e, ERR_USAGE,
 			"option --cgroup-manager: '%s' is none of cgroupfs, disabled",
 			c->cgroup_manager);
+	/* LIMIT: containers of other users are not made yet. */
+	if (geteuid() != 0)
+		return err_say(e, EPERM,
+			"needs root: uid %u may not make a container's namespaces and mounts",
+			geteuid());
 	if (w->console_socket)
 		return err_say(e, ENOTSUP,
 			"option --console-socket: terminals are not supported by this version");

@@ -20,6 +20,7 @@ struct child {
 	int n_fds;
 	int channel; /* to the parent, later to `start`; -1 once neither listens */
 	int root;    /* the container's root, O_PATH; -1 before rootfs and for exec */
+	bool is_in_cwd;
 	const char *step;
 };
 
@@ -67,6 +68,7 @@ void root_pivot(struct child *c);
 void sysctl_write(struct child *c);
 void masks_apply(struct child *c);
 void limits_set(struct child *c);
+void cwd_enter_first(struct child *c);
 void identity_take(struct child *c);
 void cwd_enter(struct child *c);
 void program_find(struct child *c);

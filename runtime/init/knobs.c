@@ -79,6 +79,10 @@ void limits_raise(struct child *c)
 				score);
 		child_fail(c, (int)r, "set oom_score_adj to %s", score);
 	}
+	/* It shows the host's processes: not to be found among our fds by somebody in there with
+	 * CAP_SYS_PTRACE, unless it is needed again. */
+	if (c->plan->proc >= 0 && !c->plan->n_sysctl)
+		sys(close, child_fd(c, c->plan->proc));
 	for (uint32_t i = 0; i < c->plan->n_rlimits; i++) {
 		uint64_t ours[2] = { 0 };
 		r = sys(prlimit64, 0, limits[i].resource, NULL, ours);

@@ -12,6 +12,13 @@
 #include "runtime/init/text.h"
 #include "spec/base/err.h"
 
+#ifdef __x86_64__
+#define OUR_MACHINE 62 /* EM_X86_64 */
+#else
+#define OUR_MACHINE 183 /* EM_AARCH64 */
+#endif
+#define ELF_64_BIT 2
+
 static char found[4096]; /* the path of the program */
 
 /* Missing, it is made, as runc and crun do; by fd, below the root. */
@@ -27,13 +34,22 @@ void cwd_make(struct child *c)
 }
 
 /*
+ * First with all privilege: the directory may be one that the user cannot enter (runc goes there as
+ * well). Where only the user can (NFS, FUSE), it is done again as him.
+ */
+void cwd_enter_first(struct child *c)
+{
+	c->is_in_cwd = sys(chdir, child_text(c, c->plan->cwd)) >= 0;
+}
+
+/*
  * A directory reached through a leaked fd is outside of our root, and the kernel says so by a path
  * that does not begin with "/" (CVE-2024-21626).
  */
 void cwd_enter(struct child *c)
 {
 	const char *cwd = child_text(c, c->plan->cwd);
-	long r = sys(chdir, cwd);
+	long r = c->is_in_cwd ? 0 : sys(chdir, cwd);
 
 	if (r < 0)
 		child_fail(c, (int)r, "change to the working directory '%s'", cwd);
@@ -114,7 +130,7 @@ static const char *elf_loader(const unsigned char *head, size_t n)
 
 	memcpy(&headers, head + 32, 8);
 	memcpy(&count, head + 56, 2);
-	for (uint64_t at = headers; count-- && at + 56 <= n; at += 56) {
+	for (uint64_t at = headers; count-- && at < n && n - at >= 56; at += 56) {
 		uint32_t type = 0;
 		memcpy(&type, head + at, 4);
 		memcpy(&offset, head + at + 8, 8);
@@ -122,6 +138,51 @@ static const char *elf_loader(const unsigned char *head, size_t n)
 			return (const char *)head + offset;
 	}
 	return NULL;
+}
+
+static void explain_elf(struct child *c, const unsigned char *head, size_t n, long why)
+{
+	uint16_t machine = 0;
+
+	memcpy(&machine, head + 18, 2);
+	/* binfmt_misc may run it all the same, with a loader that is found elsewhere. */
+	if (machine != OUR_MACHINE && why == -ENOEXEC)
+		child_refuse(c, ERR_PROGRAM_REFUSED,
+			"executable file '%s' is built for another machine (ELF machine %d, this one is %d)",
+			found, machine, OUR_MACHINE);
+	const char *loader =
+		machine == OUR_MACHINE && head[4] == ELF_64_BIT ? elf_loader(head, n) : NULL;
+	if (loader && runnable(loader) == -ENOENT)
+		child_refuse(c, ERR_PROGRAM_MISSING,
+			"executable file '%s' needs the loader '%s', which is not in the container: no such file or directory",
+			found, loader);
+}
+
+static void explain_script(struct child *c, char *at)
+{
+	char *end;
+
+	while (*at == ' ' || *at == '\t')
+		at++;
+	for (end = at; *end && *end != '\n' && *end != ' ' && *end != '\t'; end++)
+		;
+	bool windows = end > at && end[-1] == '\r';
+	end[windows ? -1 : 0] = '\0';
+	if (windows)
+		child_refuse(c, ERR_PROGRAM_MISSING,
+			"executable file '%s' has Windows line endings: its interpreter is read as '%s' with a carriage return: no such file or directory",
+			found, at);
+	if (!*at)
+		return;
+	long r = runnable(at);
+	if (r == -ENOENT)
+		child_refuse(c, ERR_PROGRAM_MISSING,
+			"executable file '%s' exists, but its interpreter '%s' does not: no such file or directory",
+			found, at);
+	if (r < 0)
+		child_refuse(c, ERR_PROGRAM_REFUSED,
+			"executable file '%s' has an interpreter '%s' that is not executable: permission denied",
+			found, at);
 }
 
 /* Why the kernel will not, or did not, execute a file that is there and may be executed. */
@@ -136,32 +197,10 @@ static void explain(struct child *c, long why)
 	if (n < 4)
 		n = 0;
 	head[n] = '\0';
-	if (n > 64 && head[0] == 0x7f && head[1] == 'E' && head[2] == 'L' && head[3] == 'F') {
-		const char *loader = head[4] == 2 ? elf_loader(head, (size_t)n) : NULL;
-		if (loader && runnable(loader) == -ENOENT)
-			child_refuse(c, ERR_PROGRAM_MISSING,
-				"executable file '%s' needs the loader '%s', which is not in the container: no such file or directory",
-				found, loader);
-		return;
-	}
-	if (n && head[0] == '#' && head[1] == '!') {
-		char *at = (char *)head + 2, *end;
-		while (*at == ' ' || *at == '\t')
-			at++;
-		for (end = at; *end && *end != '\n' && *end != ' ' && *end != '\t'; end++)
-			;
-		bool windows = end > at && end[-1] == '\r';
-		end[windows ? -1 : 0] = '\0';
-		if (windows)
-			child_refuse(c, ERR_PROGRAM_MISSING,
-				"executable file '%s' has Windows line endings: its interpreter is read as '%s' with a carriage return: no such file or directory",
-				found, at);
-		if (runnable(at) == -ENOENT)
-			child_refuse(c, ERR_PROGRAM_MISSING,
-				"executable file '%s' exists, but its interpreter '%s' does not: no such file or directory",
-				found, at);
-		return;
-	}
+	if (n > 64 && memcmp(head, "\177ELF", 4) == 0)
+		explain_elf(c, head, (size_t)n, why);
+	else if (n && head[0] == '#' && head[1] == '!')
+		explain_script(c, (char *)head + 2);
 	if (why == -ENOEXEC)
 		child_refuse(c, ERR_PROGRAM_REFUSED,
 			"executable file '%s' is no program that this kernel can run: no '#!' line and no binary of this machine",

@@ -2,9 +2,14 @@
 load helpers
 load containers
 
+# The host of these tests is a mount namespace of its own, in which everything is shared: what a container lets out
+# is seen there, and nothing else comes and goes. It ends with its holder.
 setup() {
 	SOURCE=$SCRATCH/source
-	rm -rf --one-file-system "$SOURCE"
+	unshare -m --propagation private bash -c 'mount --make-rshared / && echo && exec sleep 1000' >"$SCRATCH/holder" 3>&- &
+	HOLDER=$!
+	await test -s "$SCRATCH/holder"
+	rm -rf "$SOURCE"
 	mkdir -p "$SOURCE/dir"
 	echo content >"$SOURCE/file"
 	echo inner >"$SOURCE/dir/file"
@@ -12,12 +17,14 @@ setup() {
 }
 
 teardown() {
-	local at
 	containers_remove
-	for at in $(awk -v at="$SCRATCH/" 'index($5, at) == 1 { print $5 }' /proc/self/mountinfo | sort -r); do umount "$at"; done
+	kill "$HOLDER"
 }
 
-mounts_here() { cut -d ' ' -f 3- /proc/self/mountinfo | sort; }
+host() { nsenter -t "$HOLDER" -m -- "$@"; }
+cowrun() { host "$COWRUN" --root "$STATE" "$@" 3>&-; }
+mount() { host mount "$@"; }
+mounts_here() { cut -d ' ' -f 3- "/proc/$HOLDER/mountinfo" | sort; }
 nothing_mounted_here() { diff <(echo "$mountinfo_before") <(mounts_here) >&2; }
 
 # bind DESTINATION OPTION... : a jq filter that binds $SOURCE (or $FROM) there
@@ -53,7 +60,7 @@ FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self
 
 @test "bind takes one mount, rbind all below" {
 	mount -t tmpfs cowrun-test "$SOURCE/dir"
-	echo below >"$SOURCE/dir/below"
+	host touch "$SOURCE/dir/below"
 	gives file 'ls /mnt/dir' "$(bind /mnt bind)"
 	gives below 'ls /mnt/dir' "$(bind /mnt rbind)"
 }
@@ -131,7 +138,7 @@ FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self
 	rm -rf "$SCRATCH/bundle/rootfs/tmp/x"
 	gives mounted "$script" "$(bind /mnt rbind) | $may"
 	nothing_mounted_here
-	[ ! -e "$SOURCE/dir/hidden" ]
+	! host test -e "$SOURCE/dir/hidden"
 	local kind
 	for kind in private rslave slave; do
 		rm -rf "$SCRATCH/bundle/rootfs/tmp/x"
@@ -143,13 +150,13 @@ FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self
 @test "a shared mount is shared when it is asked for" {
 	mount --make-shared -t tmpfs cowrun-test "$SOURCE/dir"
 	local may='(.process.capabilities | .bounding, .effective, .permitted) += ["CAP_SYS_ADMIN"]'
-	mkdir "$SOURCE/dir/sub"
+	host mkdir "$SOURCE/dir/sub"
 	sleeper "$(FROM=$SOURCE/dir bind /mnt rbind rslave) | $may"
 	mount -t tmpfs later "$SOURCE/dir/sub"
 	run cowrun exec "$ID" stat -fc %T /mnt/sub
 	assert_output tmpfs
 	cowrun exec "$ID" sh -c 'mkdir /mnt/own && mount -t tmpfs own /mnt/own'
-	! grep -q "$SOURCE/dir/own" /proc/self/mountinfo
+	! grep -q "$SOURCE/dir/own" "/proc/$HOLDER/mountinfo"
 }
 
 @test "a propagation option is the mount's" {
@@ -164,13 +171,19 @@ FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self
 
 @test "rootfsPropagation is the root's" {
 	local kind
-	for kind in shared:shared: rshared:shared: unbindable:unbindable private:-; do
-		inside 'awk "\$5 == \"/\" { print \$7 }" /proc/self/mountinfo' '.linux.rootfsPropagation = $kind' --arg kind "${kind%%:*}"
+	# below a shared mount, as everything is where systemd has set up the host
+	host mount -t tmpfs cowrun-test "$SOURCE/dir"
+	bundle
+	host cp -a "$BUNDLE/rootfs" "$SOURCE/dir"
+	mountinfo_before=$(mounts_here)
+	for kind in shared:shared: rshared:shared: slave:master: rslave:master: unbindable:unbindable private:-; do
+		inside 'awk "\$5 == \"/\" { print \$7 }" /proc/self/mountinfo' '.linux.rootfsPropagation = $kind | .root.path = $path' \
+			--arg kind "${kind%%:*}" --arg path "$SOURCE/dir/rootfs"
 		assert_status 0
 		[[ $output == "${kind#*:}"* ]] || { say "$kind: $output"; false; }
 	done
-	refuses "^cowrun: run: linux.rootfsPropagation: 'sharde' is unknown" '.linux.rootfsPropagation = "sharde"'
 	nothing_mounted_here
+	refuses "^cowrun: run: linux.rootfsPropagation: 'sharde' is unknown" '.linux.rootfsPropagation = "sharde"'
 }
 
 @test "nothing of the host's mounts is left inside" {

@@ -1,0 +1,208 @@
+# Hooks of all six kinds: when they run, where, with what, and what their failure means.
+load helpers
+load containers
+
+# A script that says into the file named first which hook it was, what it got on stdin, and where it was.
+setup() {
+	LOG=$SCRATCH/log
+	rm -f "$LOG"*
+	HOOK=$SCRATCH/hook
+	cat >"$HOOK" <<-'EOT'
+		#!/bin/sh
+		state=$(cat)
+		echo "$1 $(echo "$state" | sed 's/.*"status":"\([a-z]*\)".*/\1/')" >>"$2"
+		echo "$state" >"$2.$1.state"
+		for ns in mnt net uts pid; do readlink /proc/self/ns/$ns; done >"$2.$1.ns"
+		env | sort >"$2.$1.env"
+		pwd >"$2.$1.cwd"
+	EOT
+	chmod +x "$HOOK"
+}
+
+# all: a jq filter with a hook of each kind; those of the container's side write to /log inside
+all() {
+	bundle
+	cp "$HOOK" "$BUNDLE/rootfs/hook"
+	rm -f "$BUNDLE/rootfs"/log*
+	jq -nr --arg hook "$HOOK" --arg log "$LOG" '
+		["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
+		| map({(.): [{path: $hook, args: ["hook", ., $log]}]}) | add
+		| .startContainer = [{path: "/hook", args: ["hook", "startContainer", "/log"]}]
+		| ".hooks = \(tojson)"'
+}
+
+# one KIND COMMAND...: a filter with one hook
+one() {
+	local kind=$1
+	shift
+	jq -nr --arg kind "$kind" '".hooks[\"\($kind)\"] += [\({path: $ARGS.positional[0], args: $ARGS.positional})]"' --args -- "$@"
+}
+
+pid_of() { jq .pid "$LOG.$1.state"; }
+
+@test "each kind runs at its time, and is told the status" {
+	bundle "$(args sh -c 'while [ ! -e /go ]; do sleep 0.02; done') | $(all)"
+	rm -f "$BUNDLE/rootfs/go"
+	cowrun create -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID" >/dev/null 2>&1
+	[ "$(cat "$LOG")" = $'prestart created\ncreateRuntime created\ncreateContainer creating' ]
+	[ ! -e "$BUNDLE/rootfs/log" ]
+	cowrun start "$ID"
+	[ "$(cat "$LOG")" = $'prestart created\ncreateRuntime created\ncreateContainer creating\npoststart running' ]
+	[ "$(cat "$BUNDLE/rootfs/log")" = "startContainer created" ]
+	touch "$BUNDLE/rootfs/go"
+	await status_is "$ID" stopped
+	[ "$(tail -n 1 "$LOG")" = "poststart running" ]
+	cowrun delete "$ID"
+	[ "$(tail -n 1 "$LOG")" = "poststop stopped" ]
+	[ "$(wc -l <"$LOG")" = 5 ]
+}
+
+@test "run runs all of them, in order" {
+	bundle "$(args true) | $(all)"
+	cowrun run -b "$BUNDLE" "$ID"
+	[ "$(cut -d ' ' -f 1 "$LOG" | xargs)" = "prestart createRuntime createContainer poststart poststop" ]
+	[ "$(cat "$BUNDLE/rootfs/log")" = "startContainer created" ]
+}
+
+@test "the state on stdin is that of runtime.md, with the pid as it is seen there" {
+	sleeper "$(all) | .annotations = {\"a\": \"b\"}"
+	local kind
+	for kind in prestart createRuntime createContainer poststart; do
+		[ "$(jq -c '[.ociVersion, .id, .bundle, .annotations]' "$LOG.$kind.state")" = "[\"1.3.0\",\"$ID\",\"$BUNDLE\",{\"a\":\"b\"}]" ] ||
+			{ cat "$LOG.$kind.state" >&2; false; }
+		[ "$(wc -l <"$LOG.$kind.state")" = 1 ]
+	done
+	[ "$(pid_of prestart) $(pid_of createRuntime) $(pid_of poststart)" = "$PID $PID $PID" ]
+	[ "$(pid_of createContainer)" = 1 ]
+	[ "$(jq .pid "$BUNDLE/rootfs/log.startContainer.state")" = 1 ]
+	cowrun delete --force "$ID"
+	[ "$(jq -c '[.id, .pid]' "$LOG.poststop.state")" = "[\"$ID\",0]" ]
+}
+
+@test "hooks of the runtime are in its namespaces, those of the container in the container's" {
+	sleeper "$(all)"
+	local kind here
+	here=$(for ns in mnt net uts pid; do namespace_of self $ns; done)
+	for kind in prestart createRuntime poststart; do
+		[ "$(cat "$LOG.$kind.ns")" = "$here" ]
+	done
+	[ "$(cat "$LOG.createContainer.ns")" = "$(for ns in mnt net uts pid; do namespace_of "$PID" $ns; done)" ]
+	[ "$(cat "$BUNDLE/rootfs/log.startContainer.ns")" = "$(for ns in mnt net uts pid; do namespace_of "$PID" $ns; done)" ]
+	cowrun delete --force "$ID"
+	[ "$(cat "$LOG.poststop.ns")" = "$here" ]
+}
+
+@test "before pivot_root the container's files are to be seen from the host" {
+	cat >"$SCRATCH/look" <<-EOT
+		#!/bin/sh
+		pid=\$(sed 's/.*"pid":\([0-9]*\).*/\1/')
+		ls -d /proc/\$pid/root/$SCRATCH >$LOG.host
+		grep -c "$BUNDLE/rootfs\|/dev/mqueue\|/sys " /proc/\$pid/mounts >$LOG.mounts
+	EOT
+	chmod +x "$SCRATCH/look"
+	bundle "$(one createRuntime "$SCRATCH/look")"
+	cowrun run -b "$BUNDLE" "$ID"
+	[ -s "$LOG.host" ]
+	[ "$(cat "$LOG.mounts")" -ge 2 ]
+}
+
+@test "a hook has its own environment, the runtime's, or none" {
+	local env='.hooks.prestart[0].env = ["ONLY=this"] | .hooks.createContainer[0].env = ["PATH=/bin:/usr/bin", "ONLY=that"]'
+	bundle "$(args true) | $(all) | $env | .process.env += [\"IN=process\"]"
+	OUTSIDE=1 cowrun run -b "$BUNDLE" "$ID"
+	grep -qx ONLY=this "$LOG.prestart.env"
+	! grep -q OUTSIDE "$LOG.prestart.env"
+	grep -qx OUTSIDE=1 "$LOG.createRuntime.env"
+	grep -qx ONLY=that "$LOG.createContainer.env"
+	! grep -q OUTSIDE "$LOG.createContainer.env"
+	grep -qx IN=process "$BUNDLE/rootfs/log.startContainer.env"
+	! grep -q OUTSIDE "$BUNDLE/rootfs/log.startContainer.env"
+}
+
+@test "what an image has in its environment does not reach hooks of the runtime" {
+	bundle "$(args true) | $(all) | .process.env += [\"LD_PRELOAD=/evil.so\", \"LD_LIBRARY_PATH=/evil\"]"
+	cowrun run -b "$BUNDLE" "$ID" 2>/dev/null || true
+	! grep -l LD_ "$LOG".*.env
+}
+
+@test "hooks of the runtime run in the bundle, without files of the caller" {
+	bundle
+	printf '#!/bin/sh\nls -l /proc/self/fd >%s.fds\npwd >%s.cwd\n' "$LOG" "$LOG" >"$SCRATCH/fds"
+	chmod +x "$SCRATCH/fds"
+	bundle "$(one prestart "$SCRATCH/fds")"
+	cd /
+	cowrun run -b "$BUNDLE" "$ID" 7</ 9<"$BUNDLE/config.json"
+	[ "$(cat "$LOG.cwd")" = "$BUNDLE" ]
+	[ "$(grep -c -e ' 7 -> ' -e ' 9 -> ' "$LOG.fds")" = 0 ]
+}
+
+@test "a hook that fails ends create, run or start, with its name, and nothing is left" {
+	local kind
+	for kind in prestart createRuntime; do
+		refuses "^cowrun: run: error running $kind hook #0: exit status 1 of '/bin/false'" "$(one $kind /bin/false)"
+		refuses "^cowrun: run: error running $kind hook #1: execute '/no/such/hook': no such file" "$(one $kind /bin/true) | $(one $kind /no/such/hook)"
+	done
+	refuses "^cowrun: run: error running poststart hook #0: exit status 1 of '/bin/false'" "$(args sleep 1000) | $(one poststart /bin/false)"
+	refuses "^cowrun: run: run the createContainer hook '/bin/false': exit status 1" "$(one createContainer /bin/false)"
+	refuses "^cowrun: run: run the startContainer hook '/bin/false': exit status 1" "$(one startContainer /bin/false)"
+	refuses "^cowrun: run: run the createContainer hook '/no/such': it cannot be executed" "$(one createContainer /no/such)"
+	refuses "^cowrun: run: error running prestart hook #0: '/bin/sh' was killed by signal 9" "$(one prestart /bin/sh -c 'kill -9 $$')"
+	refuses "^cowrun: run: run the createContainer hook '/bin/sh': killed by signal 15" "$(one createContainer /bin/sh -c 'kill $$')"
+	refuses "hooks.prestart\[0\].path: 'hook' is not an absolute path" "$(one prestart hook)"
+}
+
+@test "a poststart or startContainer hook that fails makes start fail, and the container stop" {
+	local kind
+	for kind in poststart startContainer; do
+		bundle "$(args sleep 1000) | $(one $kind /bin/false)"
+		cowrun create -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID" >/dev/null 2>&1
+		fails "^cowrun: start: .*$kind hook .*exit status 1" cowrun start "$ID"
+		await status_is "$ID" stopped
+		await ended "$(<"$SCRATCH/pid")"
+		cowrun delete "$ID"
+		assert_gone "$ID"
+	done
+}
+
+@test "a poststart hook that fails stops a container without a cgroup, too" {
+	bundle "$(args sleep 1000) | $(one poststart /bin/false)"
+	cowrun --cgroup-manager disabled create -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID" >/dev/null 2>&1
+	fails "poststart hook" cowrun --cgroup-manager disabled start "$ID"
+	await ended "$(<"$SCRATCH/pid")"
+}
+
+@test "a poststop hook that fails is a warning" {
+	bundle "$(args sleep 1000) | $(one poststop /bin/false) | $(one poststop /bin/touch "$LOG.second")"
+	cowrun run -d -b "$BUNDLE" "$ID" >/dev/null 2>&1
+	run --separate-stderr cowrun delete --force "$ID"
+	assert_status 0
+	assert_one_line "^cowrun: warning: .*poststop hook #0: exit status 1 of '/bin/false'"
+	assert_gone "$ID"
+	[ -e "$LOG.second" ]
+}
+
+@test "what was prepared before a hook failed gets its poststop hooks" {
+	bundle "$(one createRuntime /bin/false) | $(one poststop /bin/touch "$LOG.stopped")"
+	fails "createRuntime hook" cowrun run -b "$BUNDLE" "$ID"
+	[ -e "$LOG.stopped" ]
+}
+
+@test "a hook that does not end in its time is killed, and that is a failure" {
+	refuses "^cowrun: run: error running prestart hook #0 '/bin/sleep': no end after 1 s, killed" \
+		"$(one prestart /bin/sleep 1000) | .hooks.prestart[0].timeout = 1"
+	refuses "^cowrun: run: run the createContainer hook '/bin/sleep': no end after 1000 ms, killed" \
+		"$(one createContainer /bin/sleep 1000) | .hooks.createContainer[0].timeout = 1"
+	refuses "hooks.prestart\[0\].timeout: 0 is out of range \(1 to " "$(one prestart /bin/true) | .hooks.prestart[0].timeout = 0"
+}
+
+@test "a hook that leaves a process behind does not hold us up" {
+	bundle "$(one prestart /bin/sh -c "sleep 1000 & echo \$! >$LOG.left")"
+	timeout 20 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1 3>&-
+	kill "$(<"$LOG.left")"
+}
+
+@test "a hook that reads nothing, or says much, does not hold us up" {
+	bundle "$(one prestart /bin/sh -c 'exec <&-; head -c 300000 /dev/zero') | .annotations.big = \$big" --arg big "$(head -c 100000 /dev/zero | tr '\0' x)"
+	cowrun run -b "$BUNDLE" "$ID" >"$SCRATCH/out"
+	[ "$(stat -c %s "$SCRATCH/out")" = 300000 ]
+}
