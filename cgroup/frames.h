@@ -7,7 +7,7 @@
  * in a table of blocks by their number: 4 KiB of table for each 2 MiB of memory that is in use.
  *
  *	frames_add() for all mappings, then frames_settle(), once: it asks what each frame is, and
- *how often the whole system maps it; then the sums.
+ * how often the whole system maps it; then the sums.
  */
 #ifndef CGROUP_FRAMES_H
 #define CGROUP_FRAMES_H

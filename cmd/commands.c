@@ -114,7 +114,9 @@ static int end(const struct command *command, const char *name, const struct err
 {
 	char text[ERR_TEXT_MAX + 64];
 
-	snprintf(text, sizeof(text), "%s%s%s", name ? name : "", name ? ": " : "", e->text);
+	bool refused = (e->code == EPERM || e->code == EACCES) && geteuid() != 0;
+	snprintf(text, sizeof(text), "%s%s%s%s", name ? name : "", name ? ": " : "", e->text,
+		refused ? " (hint: this needs root)" : "");
 	log_error(text);
 	int status = command && command->failure_status ? command->failure_status : 1;
 	if (status == STATUS_RUN_FAILED && e->code == ERR_PROGRAM_MISSING)
@@ -124,10 +126,14 @@ static int end(const struct command *command, const char *name, const struct err
 	return status;
 }
 
-/* Output that did not arrive is a failure as well. */
+/* A reader that went away has seen enough; output that did not arrive is an error else. */
 static int finish(const struct command *command, int status, struct err *e)
 {
-	if (fflush(stdout) == EOF && status == 0)
+	bool arrived = fflush(stdout) == 0 && !ferror(stdout);
+
+	if (status == 0 && !arrived && errno == EPIPE)
+		return 128 + SIGPIPE;
+	if (status == 0 && !arrived)
 		status = err_set(e, errno, "write the output");
 	return status < 0 ? end(command, command ? command->name : NULL, e) : status;
 }

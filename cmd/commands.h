@@ -34,7 +34,8 @@ struct command {
 	int min_words, max_words; /* behind the options; max -1: any number */
 	int failure_status; /* 0: 1; STATUS_RUN_FAILED: 126 or 127 where the program is to blame */
 	int (*run)(struct context *c, void *options, int argc, char **argv, struct err *e);
-	const char *program; /* instead of run: a program in libexec, which gets all words */
+	const char *program; /* instead of run: a program in libexec, which gets all words, ... */
+	bool program_root;   /* ... and --root beside --store */
 };
 
 struct program {

@@ -1,47 +1,71 @@
 /*
  * cow-import: what `cow load` and `cow import` start, to parse foreign bytes apart from the rest.
  *
- *	cow-import [--store DIR] load [--name REF] [--json] [--quiet] [PATH]
- *	cow-import [--store DIR] import [--name REF] [--cmd ARG]... [--env NAME=VALUE]...
- *		[--entrypoint ARG]... [--workdir DIR] [--user USER] [--json] [--quiet] PATH REF
+ *	cow-import [--store DIR] load [options] [PATH]
+ *	cow-import [--store DIR] import [options] ROOTFS.tar NAME[:TAG]
  *
- * PATH "-", or none for `load`, is standard input. On stdout: one line "REF DIGEST" for each image,
- * or with --json one array of {"name", "id", "layers", "size_bytes"}. On stderr: a progress bar if
- * that is a terminal, and errors as "cow: load: …". Exit status 0, or 1.
+ * On stdout: a line "NAME ID" for each image, or with --json one array of {"name", "id", "layers",
+ * "size_bytes"}. On stderr: a progress bar if that is a terminal, and errors. Exit status 0, or 1;
+ * interrupted, it clears away what it has begun first.
  *
- * It needs root to give files their owners, and no more of root than that: see overlay/confine.h
- * for what it gives up before it reads the first foreign byte.
+ * It needs root to give files their owners, and no more of root than that: overlay/confine.h says
+ * what it gives up before it reads the first foreign byte.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/commands.h"
+#include "cmd/json_list.h"
 #include "overlay/confine.h"
 #include "overlay/import.h"
-#include "spec/base/json.h"
-#include "spec/base/log.h"
 
-#define LIST_MAX 256 /* of a repeated option */
 #define BAR_WIDTH 30
 #define BAR_INTERVAL_NS 100000000
 
 static volatile sig_atomic_t interrupted;
 
-struct list {
-	char *items[LIST_MAX + 1];
-	size_t n;
+struct import_words {
+	const char *name, *input;
+	const char *working_dir, *user;
+	struct option_list cmd, entrypoint, env;
+	bool quiet, json;
 };
 
-struct request {
-	const char *store;
-	const char *path, *ref;
-	bool json, quiet;
-	struct list cmd, entrypoint, env;
-	struct import_options import;
+#define TEXT(name, letter, member, value, help)                                                    \
+	{                                                                                          \
+		name, letter, OPTION_TEXT, offsetof(struct import_words, member), value, help      \
+	}
+#define LIST(name, letter, member, value, help)                                                    \
+	{                                                                                          \
+		name, letter, OPTION_LIST, offsetof(struct import_words, member), value, help      \
+	}
+#define FLAG(name, letter, member, help)                                                           \
+	{                                                                                          \
+		name, letter, OPTION_FLAG, offsetof(struct import_words, member), NULL, help       \
+	}
+
+static const struct option_row load_options[] = {
+	TEXT("name", 0, name, "NAME[:TAG]",
+		"what the image is called here, if the archive has one"),
+	TEXT("input", 'i', input, "PATH", "the same as PATH"),
+	FLAG("quiet", 'q', quiet, "no progress"),
+	FLAG("json", 0, json, "for programs"),
+	{ 0 },
+};
+
+static const struct option_row import_options[] = {
+	LIST("cmd", 0, cmd, "WORD", "the command of its containers, word by word (/bin/sh)"),
+	LIST("entrypoint", 0, entrypoint, "WORD", "what stands before the command, word by word"),
+	LIST("env", 'e', env, "NAME=VALUE", "a variable of its containers"),
+	TEXT("workdir", 'w', working_dir, "DIR", "where they start"),
+	TEXT("user", 'u', user, "USER[:GROUP]", "as whom they run"),
+	FLAG("quiet", 'q', quiet, "no progress"),
+	FLAG("json", 0, json, "for programs"),
+	{ 0 },
 };
 
 struct bar {
@@ -55,6 +79,17 @@ static void note_interrupt(int signal)
 	interrupted = 1;
 }
 
+/* No SA_RESTART: who waits for another import's lock is to notice. */
+static void watch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action = { .sa_handler = note_interrupt };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &action, NULL);
+}
+
+/* Characters that every terminal has, and no colour: NO_COLOR needs no asking. */
 static void show_bar(void *data, const char *what, uint64_t done, uint64_t total)
 {
 	struct bar *bar = data;
@@ -87,124 +122,7 @@ static void clear_bar(const struct bar *bar)
 		fprintf(stderr, "\r%*s\r", BAR_WIDTH + 40, "");
 }
 
-static int add_item(struct list *list, const char *option, struct err *e)
-{
-	if (list->n == LIST_MAX)
-		return err_say(e, ERR_USAGE, "%s is given more than %d times", option, LIST_MAX);
-	list->items[list->n++] = optarg;
-	return 0;
-}
-
-enum { OPT_STORE = 256, OPT_JSON, OPT_NAME, OPT_CMD, OPT_ENTRYPOINT };
-
-static const struct option options[] = {
-	{ "store", required_argument, NULL, OPT_STORE },
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "name", required_argument, NULL, OPT_NAME },
-	{ "input", required_argument, NULL, 'i' },
-	{ "cmd", required_argument, NULL, OPT_CMD },
-	{ "entrypoint", required_argument, NULL, OPT_ENTRYPOINT },
-	{ "env", required_argument, NULL, 'e' },
-	{ "workdir", required_argument, NULL, 'w' },
-	{ "user", required_argument, NULL, 'u' },
-	{ 0 },
-};
-
-static int take_option(struct request *r, int option, struct err *e)
-{
-	switch (option) {
-	case OPT_STORE:
-		r->store = optarg;
-		return 0;
-	case OPT_JSON:
-		r->json = true;
-		return 0;
-	case 'q':
-		r->quiet = true;
-		return 0;
-	case OPT_NAME:
-		r->import.name = optarg;
-		return 0;
-	case 'i':
-		r->path = optarg;
-		return 0;
-	case OPT_CMD:
-		return add_item(&r->cmd, "--cmd", e);
-	case OPT_ENTRYPOINT:
-		return add_item(&r->entrypoint, "--entrypoint", e);
-	case 'e':
-		return add_item(&r->env, "--env", e);
-	case 'w':
-		r->import.working_dir = optarg;
-		return 0;
-	case 'u':
-		r->import.user = optarg;
-		return 0;
-	default:
-		return err_say(e, ERR_USAGE, "unknown option '%s', or its value is missing",
-			optopt > 0 && optopt < 256 ? (char[]){ '-', (char)optopt, '\0' } : "--");
-	}
-}
-
-/* Stops at the first word that is no option, so that the sub-command's own follow it. */
-static int take_options(struct request *r, int argc, char **argv, const char *shorts, struct err *e)
-{
-	int option;
-
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, shorts, options, NULL)) != -1) {
-		if (option == '?' && optind > 1 && argv[optind - 1][0] == '-' &&
-			argv[optind - 1][1] == '-')
-			return err_say(e, ERR_USAGE, "unknown option '%s', or its value is missing",
-				argv[optind - 1]);
-		int failed = take_option(r, option, e);
-		if (failed < 0)
-			return failed;
-	}
-	return 0;
-}
-
-static int run_load(const struct store *store, struct request *r, int n, char **words,
-	struct image_list *ret, struct err *e)
-{
-	if (n > 1 || (n == 1 && r->path))
-		return err_say(e, ERR_USAGE, "one PATH, or '-' for standard input");
-	if (n == 1)
-		r->path = words[0];
-	if (!r->path && isatty(STDIN_FILENO))
-		return err_say(e, ERR_USAGE, "PATH is missing, and standard input is a terminal");
-	if (!r->path)
-		r->path = "-";
-	return import_load(store, r->path, &r->import, ret, e);
-}
-
-static int run_import(const struct store *store, struct request *r, int n, char **words,
-	struct image_list *ret, struct err *e)
-{
-	if (n == 1 && r->import.name)
-		r->ref = r->import.name;
-	else if (n == 2 && !r->import.name)
-		r->ref = words[1];
-	else
-		return err_say(e, ERR_USAGE, "a root file system's tar and a name are needed");
-	r->path = words[0];
-	r->import.cmd = r->cmd.n ? r->cmd.items : NULL;
-	r->import.entrypoint = r->entrypoint.n ? r->entrypoint.items : NULL;
-	r->import.env = r->env.n ? r->env.items : NULL;
-	return import_rootfs(store, r->path, r->ref, &r->import, ret, e);
-}
-
-static const struct command {
-	const char *name;
-	int (*run)(const struct store *store, struct request *r, int n, char **words,
-		struct image_list *ret, struct err *e);
-} commands[] = {
-	{ "load", run_load },
-	{ "import", run_import },
-};
-
-static const struct field row_fields[] = {
+static const struct field image_fields[] = {
 	FIELD(struct image_record, "name", FIELD_STRING, ref),
 	FIELD(struct image_record, "id", FIELD_STRING, config),
 	FIELD_LIST(struct image_record, "layers", FIELD_STRING, layers, n_layers, .always = true),
@@ -212,90 +130,142 @@ static const struct field row_fields[] = {
 	{ 0 },
 };
 
-static void print(const struct image_list *images, bool json)
+static int print(const struct image_list *images, bool json, struct err *e)
 {
-	automatic(str) struct str out = { 0 };
-
-	for (size_t i = 0; i < images->n; i++) {
-		if (!json) {
-			printf("%s %s\n", images->records[i].ref, images->records[i].config);
-			continue;
-		}
-		str_add(&out, i ? ",\n" : "[");
-		json_write(row_fields, &images->records[i], JSON_COMPACT, &out);
-	}
 	if (json)
-		printf("%s]\n", out.data ? out.data : "[");
+		return json_list_print(
+			image_fields, images->records, images->n, sizeof(*images->records), e);
+	for (size_t i = 0; i < images->n; i++)
+		printf("%s %s\n", images->records[i].ref, images->records[i].config);
+	return 0;
 }
 
-static const struct command *find_command(int argc, char **argv, struct err *e)
+/* `name` NULL: `path` holds images. Otherwise it is a root file system. */
+static int take_in(struct context *c, const struct import_words *w, const char *path,
+	const char *name, const struct import_options *given, struct err *e)
 {
-	if (optind >= argc) {
-		err_say(e, ERR_USAGE, "a command is missing (load, import)");
-		return NULL;
-	}
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(commands[i].name, argv[optind]) == 0)
-			return &commands[i];
-	err_say(e, ERR_USAGE, "unknown command '%s'", argv[optind]);
-	return NULL;
-}
-
-static int perform(const struct command *command, struct request *r, int n, char **words,
-	struct image_list *ret, struct err *e)
-{
+	struct import_options options = *given;
 	automatic(store) struct store store = STORE_NONE;
+	automatic(image_list) struct image_list images = { 0 };
 	struct bar bar = { 0 };
 
-	if (isatty(STDERR_FILENO) && !r->quiet) {
-		r->import.progress = show_bar;
-		r->import.progress_data = &bar;
+	if (geteuid() != 0)
+		return err_say(
+			e, EPERM, "images are taken in by root only: their files have owners");
+	watch_signals();
+	options.cancelled = &interrupted;
+	if (isatty(STDERR_FILENO) && !w->quiet) {
+		options.progress = show_bar;
+		options.progress_data = &bar;
 	}
-	r->import.cancelled = &interrupted;
-	int failed = store_open(r->store, STORE_CREATE, &store, e);
-	if (failed < 0)
-		return failed;
+	int r = store_open(c->store, STORE_CREATE, &store, e);
+	if (r < 0)
+		return r;
 	confine_import();
-	failed = command->run(&store, r, n, words, ret, e);
+	r = name ? import_rootfs(&store, path, name, &options, &images, e)
+		 : import_load(&store, path, &options, &images, e);
 	clear_bar(&bar);
-	return failed;
+	return r < 0 ? r : print(&images, w->json, e);
 }
 
-/* No SA_RESTART: what waits (for another import's lock) is to notice. */
-static void watch_signals(void)
+static int load_run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = note_interrupt };
+	const struct import_words *w = data;
+	struct import_options options = { .name = w->name };
+	const char *path = argc ? argv[0] : w->input;
 
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaction(signals[i], &action, NULL);
+	if (argc && w->input)
+		return err_say(e, ERR_USAGE, "'%s' and '%s': one at a time", argv[0], w->input);
+	if (!path && isatty(STDIN_FILENO))
+		return err_say(e, ERR_USAGE, "which archive? (standard input is a terminal)");
+	return take_in(c, w, path ? path : "-", NULL, &options, e);
+}
+
+/* A list as the library takes it: with a NULL at its end; NULL when it is empty. */
+static int end_list(const struct option_list *list, char ***ret, struct err *e)
+{
+	char **v = list->n ? calloc(list->n + 1, sizeof(*v)) : NULL;
+
+	if (list->n && !v)
+		return err_set(e, ENOMEM, "read the command line");
+	for (size_t i = 0; i < list->n; i++)
+		v[i] = list->v[i];
+	*ret = v;
+	return 0;
+}
+
+static int import_run(struct context *c, void *data, int argc, char **argv, struct err *e)
+{
+	const struct import_words *w = data;
+	autofree char **cmd = NULL, **entrypoint = NULL, **env = NULL;
+
+	(void)argc;
+	int r = end_list(&w->cmd, &cmd, e);
+	if (r == 0)
+		r = end_list(&w->entrypoint, &entrypoint, e);
+	if (r == 0)
+		r = end_list(&w->env, &env, e);
+	if (r < 0)
+		return r;
+	struct import_options options = {
+		.cmd = cmd,
+		.entrypoint = entrypoint,
+		.env = env,
+		.working_dir = w->working_dir,
+		.user = w->user,
+	};
+	return take_in(c, w, argv[0], argv[1], &options, e);
+}
+
+static const struct command load_command = {
+	.name = "load",
+	.arguments = "[options] [LAYOUT|ARCHIVE|-]",
+	.summary =
+		"Takes images out of an OCI image layout (a directory or an archive of one), or out\n"
+		"of what 'docker save' wrote. Archives may be compressed by gzip or zstd.",
+	.options = load_options,
+	.options_size = sizeof(struct import_words),
+	.max_words = 1,
+	.run = load_run,
+};
+
+static const struct command import_command = {
+	.name = "import",
+	.arguments = "[options] ROOTFS.tar|- NAME[:TAG]",
+	.summary =
+		"Makes an image of a root file system's tar, which may be compressed by gzip or zstd.",
+	.options = import_options,
+	.options_size = sizeof(struct import_words),
+	.min_words = 2,
+	.max_words = 2,
+	.run = import_run,
+};
+
+static const struct command *const commands[] = { &load_command, &import_command, NULL };
+
+static const struct option_row options[] = {
+	{ "store", 0, OPTION_TEXT, offsetof(struct context, store), "DIR",
+		"where images and files are kept (" STORE_DEFAULT ")" },
+	{ "version", 'v', OPTION_FLAG, offsetof(struct context, version), NULL,
+		"print the version" },
+	{ 0 },
+};
+
+static void print_version(void)
+{
+	printf("cow-import version " COWRUN_VERSION "\ncommit: " COWRUN_COMMIT "\n");
 }
 
 int main(int argc, char **argv)
 {
-	struct request request = { .store = STORE_DEFAULT };
-	automatic(image_list) struct image_list images = { 0 };
-	struct err e;
+	static const struct program program = {
+		"cow",
+		"Takes images into the store.",
+		options,
+		commands,
+		print_version,
+	};
+	struct context context = { .store = STORE_DEFAULT };
 
-	log_open(&(struct log_options){ .name = "cow", .fd = -1 });
-	watch_signals();
-	int r = take_options(&request, argc, argv, "+", &e);
-	const struct command *command = r < 0 ? NULL : find_command(argc, argv, &e);
-	if (!command) {
-		log_error(e.text);
-		return 1;
-	}
-	argc -= optind;
-	argv += optind;
-	optind = 0; /* glibc: begin anew, with argv[0] as the sub-command's name */
-	r = take_options(&request, argc, argv, "qi:e:w:u:", &e);
-	if (r == 0)
-		r = perform(command, &request, argc - optind, argv + optind, &images, &e);
-	if (r < 0) {
-		err_while(&e, "%s", command->name);
-		log_error(e.text);
-		return 1;
-	}
-	print(&images, request.json);
-	return fflush(stdout) == 0 ? 0 : 1;
+	return program_main(&program, &context, argc, argv);
 }

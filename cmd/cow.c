@@ -20,14 +20,14 @@ static const struct option_row options[] = {
  */
 static const struct command load_command = {
 	.name = "load",
-	.arguments = "[options] LAYOUT|ARCHIVE|-",
+	.arguments = "[options] [LAYOUT|ARCHIVE|-]",
 	.summary = "Takes images out of an OCI layout or an archive.",
 	.program = "cow-import",
 };
 
 static const struct command import_command = {
 	.name = "import",
-	.arguments = "[options] ROOTFS.tar NAME[:TAG]",
+	.arguments = "[options] ROOTFS.tar|- NAME[:TAG]",
 	.summary = "Makes an image of a root file system's tar.",
 	.program = "cow-import",
 };
@@ -37,6 +37,7 @@ static const struct command doctor_command = {
 	.arguments = "[options]",
 	.summary = "Tells what this host can and cannot do.",
 	.program = "cow-doctor",
+	.program_root = true,
 };
 
 static const struct command *const commands[] = {

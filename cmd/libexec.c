@@ -45,6 +45,10 @@ int libexec_run(const struct context *c, const struct command *command, int argc
 		words[n++] = (char *)"--store";
 		words[n++] = (char *)c->store;
 	}
+	if (command->program_root) {
+		words[n++] = (char *)"--root";
+		words[n++] = (char *)c->root;
+	}
 	words[n++] = (char *)command->name;
 	memcpy(words + n, argv, (size_t)argc * sizeof(*words));
 	execv(path, words);

@@ -7,7 +7,7 @@
 /* Its path into `out`; -ENOENT names where it was looked for. */
 int libexec_find(const char *program, char out[4096], struct err *e);
 
-/* Becomes the command's program, with --store and the command's name before its words. */
+/* Becomes the command's program, with --store (and --root) and its name before its words. */
 int libexec_run(const struct context *c, const struct command *command, int argc, char **argv,
 	struct err *e);
 

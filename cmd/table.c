@@ -133,15 +133,25 @@ static void print_cell(const struct table_column *column, const char *cell, size
 		fprintf(to, "%*s  ", column->align == TABLE_LEFT ? pad : 0, "");
 }
 
+/* no-color.org; and a terminal that knows no attributes. */
+static bool wants_attributes(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return !(no_color && *no_color) && term && *term && strcmp(term, "dumb") != 0;
+}
+
 static void print_rows(
 	const struct table *t, const size_t *widths, size_t n_columns, bool terminal, FILE *to)
 {
-	if (t->bold)
+	bool bold = t->bold && wants_attributes();
+
+	if (bold)
 		fputs("\033[1m", to);
 	for (size_t c = 0; c < n_columns; c++)
 		print_cell(&t->columns[c], t->columns[c].name, widths[c], c + 1 == n_columns, false,
 			to);
-	fputs(t->bold ? "\033[0m\n" : "\n", to);
+	fputs(bold ? "\033[0m\n" : "\n", to);
 	for (size_t i = 0; i < t->n_cells; i++) {
 		size_t c = i % n_columns;
 		bool last = c + 1 == n_columns;

@@ -11,7 +11,7 @@
  *
  * Cells are added row by row, from left to right. Failure to add is remembered, and told by
  * table_print(). Names from anywhere may be cells: control characters are shown as '?', so that
- *none can begin a line or move the cursor.
+ * none can begin a line or move the cursor.
  */
 #ifndef CMD_TABLE_H
 #define CMD_TABLE_H
@@ -34,7 +34,7 @@ struct table_column {
 
 struct table {
 	const struct table_column *columns; /* borrowed */
-	bool bold;			    /* the header, for terminals */
+	bool bold;			    /* the header, for terminals; not under NO_COLOR */
 	char **cells;
 	size_t n_cells, room;
 	bool failed;

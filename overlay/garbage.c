@@ -156,26 +156,42 @@ static int sweep_blob(
 	return is_marked(sweep->marks, hex) ? 0 : trash_put(store, dir, hex, e);
 }
 
-/* Under the exclusive lock. The name goes first: from then on nobody new finds the image. */
+/* What is in use, but for what the image `except` alone uses (NULL: no exception). */
+static int mark_all(const struct store *store, const char *except, struct marks *m, struct err *e)
+{
+	int r = mark_images(store, except, m, e);
+
+	if (r == 0)
+		r = each_name(store, "containers", mark_container, m, e);
+	if (r == 0 && m->n)
+		qsort(m->hex, m->n, sizeof(*m->hex), compare_hex);
+	return r;
+}
+
+static int sweep_all(const struct store *store, const struct marks *marks,
+	struct image_removal *removal, struct err *e)
+{
+	struct sweep sweep = { .marks = marks, .removal = removal };
+
+	int r = each_name(store, "layers", sweep_layer, &sweep, e);
+	return r < 0 ? r : each_name(store, "blobs/sha256", sweep_blob, &sweep, e);
+}
+
+/*
+ * Under the exclusive lock. The name goes before what it names; a damaged record even before the
+ * marking, which it would stop.
+ */
 static int forget_and_sweep(const struct store *store, const char *name, bool damaged,
 	struct image_removal *removal, struct err *e)
 {
 	automatic(marks) struct marks marks = { 0 };
-	struct sweep sweep = { .marks = &marks, .removal = removal };
 
 	int r = damaged ? image_forget(store, name, e) : 0;
 	if (r == 0)
-		r = mark_images(store, name, &marks, e);
-	if (r == 0)
-		r = each_name(store, "containers", mark_container, &marks, e);
+		r = mark_all(store, name, &marks, e);
 	if (r == 0 && !damaged)
 		r = image_forget(store, name, e);
-	if (r < 0)
-		return r;
-	if (marks.n)
-		qsort(marks.hex, marks.n, sizeof(*marks.hex), compare_hex);
-	r = each_name(store, "layers", sweep_layer, &sweep, e);
-	return r < 0 ? r : each_name(store, "blobs/sha256", sweep_blob, &sweep, e);
+	return r < 0 ? r : sweep_all(store, &marks, removal, e);
 }
 
 /* A record that cannot be read is removed by its whole name. */
@@ -217,6 +233,27 @@ int image_remove(
 	removal.name = take(name);
 	*ret = removal;
 	return 0;
+}
+
+int image_prune(const struct store *store, struct image_removal *ret, struct err *e)
+{
+	automatic(marks) struct marks marks = { 0 };
+	struct image_removal removal = { 0 };
+	autofd int lock = -1;
+
+	int r = store_lock(store, STORE_EXCLUSIVE, &lock, e);
+	if (r == 0)
+		r = mark_all(store, NULL, &marks, e);
+	if (r == 0)
+		r = sweep_all(store, &marks, &removal, e);
+	if (r < 0)
+		return r;
+	own_close(&lock);
+	lock = -1;
+	r = trash_empty(store, e);
+	if (r == 0)
+		*ret = removal;
+	return r;
 }
 
 void image_removal_done(struct image_removal *removal)

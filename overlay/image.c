@@ -120,7 +120,8 @@ static int list_records(DIR *dir, struct image_list *list, struct err *e)
 			return err_set(e, ENOMEM, "list images");
 		}
 	}
-	qsort(list->records, list->n, sizeof(*list->records), compare_records);
+	if (list->n)
+		qsort(list->records, list->n, sizeof(*list->records), compare_records);
 	return 0;
 }
 
@@ -202,7 +203,7 @@ int image_find_record(
 	char file[NAME_MAX + 1];
 
 	int r = image_name(ref, &name, e);
-	if (r < 0)
+	if (!name)
 		return r;
 	record_file(name, file);
 	autofd int images = open_images(store, O_PATH, e);
@@ -263,6 +264,16 @@ int image_publish(const struct store *store, const struct image_record *record, 
 	image_record_write(record, &text);
 	record_file(record->ref, file);
 	return store_put(store, "images", file, &text, e);
+}
+
+bool image_exists(const struct store *store, const char *name)
+{
+	char file[NAME_MAX + 1];
+	struct err ignored;
+	autofd int images = open_images(store, O_PATH, &ignored);
+
+	record_file(name, file);
+	return images >= 0 && faccessat(images, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int image_forget(const struct store *store, const char *name, struct err *e)

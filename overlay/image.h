@@ -49,6 +49,9 @@ DEFINE_AUTO(image_list, image_list_done)
  */
 int image_publish(const struct store *store, const struct image_record *record, struct err *e);
 
+/* Whether that whole name is taken, by an image or by the damaged record of one. */
+bool image_exists(const struct store *store, const char *name);
+
 /* Takes a whole name away, and nothing else. */
 int image_forget(const struct store *store, const char *name, struct err *e);
 
@@ -64,6 +67,8 @@ struct image_removal {
  */
 int image_remove(
 	const struct store *store, const char *ref, struct image_removal *ret, struct err *e);
+/* The same without taking a name away: what nobody uses any more. ret->name is NULL. */
+int image_prune(const struct store *store, struct image_removal *ret, struct err *e);
 void image_removal_done(struct image_removal *removal);
 
 #endif

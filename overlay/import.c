@@ -1,4 +1,24 @@
-/* Foreign bytes into the store: which form they have, and root file systems. */
+/*
+ * Foreign bytes into the store: which form they have, and root file systems.
+ *
+ * Theory of operation of an import, and which file does what:
+ *
+ *	import		sweeps what dead imports left, and finds out what was handed over
+ *	parcel		a directory, or an archive spooled into tmp/: members by name
+ *	layout, docker	their own indexes: which images, called what, of which documents and layers
+ *	package		one image: its layers one by one, then its documents, then its name
+ *	ingest		one layer: tmp/layer-HEX/ is made (and is the lock on this layer), filled,
+ *			verified, synced, described, and renamed to layers/HEX/
+ *	stream		the layer's bytes: input | inflate | sha256 | tar | unpack, in three threads
+ *	unpack		members into files; tree finds their places, finish does what comes last
+ *	parents		what overlay could not show of the layers as they are
+ *
+ * Everything is checked before it is seen: a document before it is parsed (size, then digest), a
+ * layer before it is renamed (size and digest of the blob, diffID of the tar, both of all bytes to
+ * the end), an image's layers, under the store's lock, before its name is written. Each step makes
+ * durable what the next one names, so a crash at any point leaves either nothing or a layer without
+ * an image, which the next import uses and the next removal takes away.
+ */
 #include "overlay/import.h"
 
 #include <errno.h>

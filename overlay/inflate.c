@@ -1,4 +1,12 @@
-/* gzip by ISA-L (twice as fast as zlib), zstd by libzstd. */
+/*
+ * gzip by ISA-L (twice as fast as zlib), zstd by libzstd.
+ *
+ * Both keep the window of what they have put out themselves, so each call may bring another buffer.
+ * ISA-L stops behind each member, with its CRC and length verified, and what it has not used is
+ * given back in next_in; the next member is begun by hand. A reader who stopped at the end of the
+ * data, and did not ask for the checksum behind it, would take a cut-off stream for a whole one:
+ * `within` is what tells them apart.
+ */
 #include "overlay/inflate.h"
 
 #include <errno.h>

@@ -47,18 +47,22 @@ static ssize_t next_bytes(void *from, const void **ret)
 }
 
 /* Takes the stream apart into `fs`; the digest of all of it. */
-static int unpack_stream(struct stream *stream, int fs, const struct unpack_limits *limits,
-	struct unpack_result *ret, struct digest_text *ret_digest, struct err *e)
+static int unpack_stream(struct stream *stream, const char *name, int fs,
+	const struct unpack_limits *limits, struct unpack_result *ret,
+	struct digest_text *ret_digest, struct err *e)
 {
 	struct tar *tar;
+	uint64_t end = 0;
 
 	int r = tar_open(next_bytes, stream, &tar, e);
+	if (r == 0) {
+		r = unpack(tar, fs, limits, ret, e);
+		end = tar_end(tar);
+		tar_free(tar);
+	}
 	if (r < 0)
-		return r;
-	r = unpack(tar, fs, limits, ret, e);
-	uint64_t end = tar_end(tar);
-	tar_free(tar);
-	return r < 0 ? r : stream_finish(stream, end, ret_digest, e);
+		return err_while(e, "unpack '%s'", name);
+	return stream_finish(stream, end, ret_digest, e);
 }
 
 static int unpack_input(const struct store *store, struct input *in, int fs,
@@ -74,7 +78,7 @@ static int unpack_input(const struct store *store, struct input *in, int fs,
 	int r = stream_start(in, limits.bytes, &stream, e);
 	if (r < 0)
 		return r;
-	r = unpack_stream(stream, fs, &limits, ret, ret_digest, e);
+	r = unpack_stream(stream, in->name, fs, &limits, ret, ret_digest, e);
 	if (r < 0)
 		stream_blame(stream, e);
 	stream_free(stream);

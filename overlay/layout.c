@@ -102,7 +102,7 @@ static int load_entry(const struct loading *l, const struct descriptor *d, const
 {
 	automatic(index_doc) struct index_doc index = { 0 };
 	autofree char *text = NULL;
-	size_t len;
+	size_t len = 0;
 
 	if (kind_of(d) == MEDIA_MANIFEST)
 		return load_manifest(l, d, ref, e);

@@ -1,4 +1,11 @@
-/* One overlay mount from directory fds. */
+/*
+ * One overlay mount from directory fds.
+ *
+ * What the kernels take: since 6.13 upperdir, workdir and lowerdir+ as fds, O_PATH ones too; from
+ * 6.7 lowerdir+ as strings; from 6.5 overlay knows fsconfig(2) itself; before, an older interface
+ * of one option string stands behind it. "lowerdir" with colons is understood by all of them, so it
+ * is the one other way, with numbers below /proc/self/fd for names.
+ */
 #include "overlay/mount.h"
 
 #include <ctype.h>
@@ -163,12 +170,11 @@ int overlay_mount(const struct overlay_dirs *dirs, int *ret_fd, struct err *e)
 
 	if (fs < 0)
 		return fs;
-	int r = set_fds(fs, dirs);
-	/* Before 6.13: no such parameter, or not of type fd, or not for O_PATH (EBADF). Whatever
-	 * else it is comes up again. */
-	if (r == -EINVAL || r == -EBADF)
+	/*
+	 * Refused before 6.13, in words that changed (EOPNOTSUPP in 6.1, EBADF in 6.12). If it is
+	 * refused for a reason of its own, that comes up again by name.
+	 */
+	if (set_fds(fs, dirs) < 0)
 		return overlay_mount_by_name(dirs, ret_fd, e);
-	if (r < 0)
-		return kernel_says(fs, -r, "mount overlay: set its directories", e);
 	return make_mount(fs, dirs->upper >= 0, ret_fd, e);
 }

@@ -54,6 +54,9 @@ static int add_copy(const struct image_record *record, struct image_list *list, 
 int package_publish(const struct store *store, const struct image_record *record,
 	const char *const *refs, size_t n_refs, struct image_list *ret, struct err *e)
 {
+	struct image_removal pruned = { 0 };
+	bool replaces = false;
+	struct err why;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n_refs; i++) {
@@ -61,11 +64,15 @@ int package_publish(const struct store *store, const struct image_record *record
 		struct image_record named = *record; /* borrows */
 		r = image_name(refs[i], &name, e);
 		named.ref = name;
+		replaces |= r == 0 && image_exists(store, name);
 		if (r == 0)
 			r = image_publish(store, &named, e);
 		if (r == 0)
 			r = add_copy(&named, ret, e);
 	}
+	if (r == 0 && replaces && image_prune(store, &pruned, &why) < 0)
+		log_warn("what image '%s' used before stays in the store: %s", refs[0], why.text);
+	image_removal_done(&pruned);
 	return r;
 }
 

@@ -33,7 +33,8 @@ int package_load(const struct store *store, const struct parcel *parcel, const s
 const char *package_architecture(void);
 
 /*
- * The last step of every import: `record` under each of the names, copies into the list.
+ * The last step of every import: `record` under each of the names, copies into the list. What only
+ * an image of the same name used before goes.
  * -EAGAIN as image_publish().
  */
 int package_publish(const struct store *store, const struct image_record *record,

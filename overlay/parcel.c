@@ -1,4 +1,9 @@
-/* Members of a directory or an archive, by name. */
+/*
+ * Members of a directory or an archive, by name.
+ *
+ * The archive is spooled as files "0", "1", ... in a work directory; a name leads to a number by
+ * comparison alone. In a directory nothing is followed: no symlink, no "..", no other mount.
+ */
 #include "overlay/parcel.h"
 
 #include <errno.h>
@@ -200,7 +205,7 @@ int parcel_open(const struct store *store, const char *path, const struct import
 {
 	automatic(parcel) struct parcel p = PARCEL_NONE;
 	automatic(input) struct input in = INPUT_NONE;
-	struct inflate *inflate;
+	struct inflate *inflate = NULL;
 	struct stat st;
 
 	autofd int fd = open_path(path, e);

@@ -1,4 +1,11 @@
-/* Layers as overlay must stack them. */
+/*
+ * Layers as overlay must stack them.
+ *
+ * A path is looked up in one layer at a time, from the top, as overlay would: the first layer that
+ * has a directory there shows its attributes, and a layer hides those below it if it has something
+ * else on the way (a file, a symlink, a whiteout) or an opaque directory. The layer that is made
+ * holds nothing but directories; its digest is that of its own description, for it is no tar.
+ */
 #include "overlay/parents.h"
 
 #include <errno.h>
@@ -228,8 +235,8 @@ static int read_attributes(int dir, struct attributes *ret, struct str *xattrs)
 static int needs_repair(const struct levels *l, const char *path, bool *ret)
 {
 	automatic(str) struct str xattrs = { 0 };
-	struct attributes a;
-	struct say say;
+	struct attributes a = { 0 };
+	struct say say = { .dir = -1 };
 
 	int r = find_say(l, path, &say);
 	if (r < 0)
@@ -292,7 +299,7 @@ static int repair(const struct levels *l, int fs, const char *path, struct diges
 {
 	automatic(str) struct str xattrs = { 0 };
 	struct attributes a = { 0 };
-	struct say say;
+	struct say say = { .dir = -1 };
 
 	int r = find_say(l, path, &say);
 	if (r < 0)

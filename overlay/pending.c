@@ -1,4 +1,4 @@
-/* What an unpack does last. */
+/* What an unpack does last: lists in one growing text, so that a row is a few offsets. */
 #include "overlay/pending.h"
 
 #include <errno.h>

@@ -110,10 +110,13 @@ static int furnish(int dir, const char *path, struct err *e)
 		if (r < 0)
 			return err_while(e, "create store '%s'", path);
 	}
-	for (size_t i = 0; i < sizeof(store_rooms) / sizeof(store_rooms[0]); i++)
-		if (mkdirat(dir, store_rooms[i].name, store_rooms[i].mode) < 0 && errno != EEXIST)
-			return err_set(
-				e, errno, "create store '%s': '%s'", path, store_rooms[i].name);
+	for (size_t i = 0; i < sizeof(store_rooms) / sizeof(store_rooms[0]); i++) {
+		const char *room = store_rooms[i].name;
+		int r = mkdirat(dir, room, 0700);
+		if ((r < 0 && errno != EEXIST) ||
+			(r == 0 && fchmodat(dir, room, store_rooms[i].mode, 0) < 0))
+			return err_set(e, errno, "create store '%s': '%s'", path, room);
+	}
 	return 0;
 }
 

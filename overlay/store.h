@@ -11,8 +11,7 @@
  *	containers/ID/		u/ and w/ (upper and work), meta.json; see overlay/stack.h
  *	tmp/			work in progress, each directory flocked by its worker
  *	trash/			renamed away, to be deleted
- *	empty/			a/ and b/: layers of nothing, where overlay wants more than there
- *are
+ *	empty/			a/ and b/: layers of nothing, where overlay wants two
  *
  * Everything is 0700 and root's: a layer holds set-user-id programs of strangers. A `struct store`
  * owns its directory fd; all else is reached by it.

@@ -1,9 +1,17 @@
-/* The pipeline: inflate | sha256 | the caller. */
+/*
+ * The pipeline: inflate | sha256 | the caller.
+ *
+ * The reader fills slots; the hasher and the caller each go through them at their own pace, and a
+ * slot is free when both are past it. Three counters under one lock say all of it. With two cores,
+ * 297 MB of a gzip layer take 0.37 s to inflate, 0.17 s to hash and 0.24 s to write, which overlap;
+ * a lock per slot is 1200 of them.
+ */
 #include "overlay/stream.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +29,7 @@ struct stream {
 	uint64_t max_bytes;
 	pthread_t reader, hasher;
 	bool reader_runs, hasher_runs;
+	sigset_t before; /* the caller's signal mask */
 
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t moved;
@@ -117,13 +126,20 @@ static void *hasher_main(void *data)
 	return NULL;
 }
 
+/*
+ * The reader alone may wait for a pipe that nothing comes through, so it is the one to get signals:
+ * they end its read(), and it sees that it is cancelled.
+ */
 static int start_threads(struct stream *s, struct err *e)
 {
+	sigset_t all;
+
 	int r = pthread_create(&s->reader, NULL, reader_main, s);
-	if (r == 0) {
-		s->reader_runs = true;
+	s->reader_runs = r == 0;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &s->before);
+	if (r == 0)
 		r = pthread_create(&s->hasher, NULL, hasher_main, s);
-	}
 	if (r)
 		return err_set(e, r, "start a thread");
 	s->hasher_runs = true;
@@ -137,6 +153,7 @@ int stream_start(struct input *in, uint64_t max_bytes, struct stream **ret, stru
 		return err_set(e, ENOMEM, "read '%s'", in->name);
 	s->in = in;
 	s->max_bytes = max_bytes;
+	pthread_sigmask(SIG_BLOCK, NULL, &s->before);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->moved, NULL);
 	s->slots = malloc((size_t)SLOTS * SLOT_SIZE);
@@ -251,6 +268,7 @@ void stream_free(struct stream *s)
 	if (!s)
 		return;
 	stop(s);
+	pthread_sigmask(SIG_SETMASK, &s->before, NULL);
 	inflate_free(s->inflate);
 	digest_free(s->sum);
 	free(s->slots);

@@ -1,4 +1,11 @@
-/* The places of a layer's members. */
+/*
+ * The places of a layer's members.
+ *
+ * Nearly always a member's parent is the last one's, and costs nothing; else one openat2() finds
+ * it. Only where something is missing does the walk in user space begin, which makes directories
+ * and goes through symlinks component by component: mkdir has no "in root". It is safe because
+ * nobody else can change the tree: what it has seen a moment ago is still so.
+ */
 #include "overlay/tree.h"
 
 #include <errno.h>

@@ -1,4 +1,12 @@
-/* A layer's tar into a directory. */
+/*
+ * A layer's tar into a directory.
+ *
+ * A file costs open, write, futimens and close: it is made with its own mode (the umask is 0), and
+ * only an owner, a set-id bit or an attribute costs more. O_EXCL and O_NOFOLLOW mean that nothing
+ * that is there already is ever written through, be it a symlink or a hard link to another file:
+ * it is taken away, and the name made anew. Directories are made for us alone (0700) and get what
+ * the tar says at the end (overlay/finish.c).
+ */
 #include "overlay/unpack.h"
 
 #include <errno.h>

@@ -1,4 +1,12 @@
-/* Work in progress: locked directories in tmp/. */
+/*
+ * Work in progress: locked directories in tmp/.
+ *
+ * The lock is on the directory itself, so that it goes with it: a published directory carries its
+ * lock away, and a dead worker's is free. Between the opening of a name and the lock on it the
+ * directory may have been published, swept, or made anew by somebody else; so whoever gets the lock
+ * looks whether the name still means what it holds, and otherwise begins again. A sweeper does the
+ * same, and moves a dead directory away while it holds the lock, so nobody takes it up meanwhile.
+ */
 #include "overlay/work.h"
 
 #include <dirent.h>
@@ -36,10 +44,14 @@ static int try_begin(const struct store *store, int tmp, struct work *work)
 	if (!fresh && errno != EEXIST)
 		return -errno;
 	autofd int dir = openat(tmp, work->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (flock(dir, LOCK_EX) < 0)
-		return -errno;
+	if (dir < 0 && errno == ENOENT)
+		return 0;
+	if (dir < 0 || flock(dir, LOCK_EX) < 0) {
+		int r = -errno;
+		if (fresh)
+			unlinkat(tmp, work->name, AT_REMOVEDIR);
+		return r;
+	}
 	if (!is_named(dir, tmp, work->name))
 		return 0;
 	/* Not ours, and nobody holds it: a dead worker's. */

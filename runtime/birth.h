@@ -18,7 +18,8 @@
 struct birth {
 	pid_t pid;
 	int pidfd, channel;
-	bool over; /* the process is somebody's: birth_done() leaves it alone */
+	bool over;    /* the process is somebody's: birth_done() leaves it alone */
+	bool unheard; /* all is said to it, and whether its program runs was not waited for */
 };
 
 #define BIRTH_NONE                                                                                 \

@@ -171,15 +171,16 @@ static int runtime_hooks(struct container *c, struct err *e)
 
 /*
  * The handshake of runtime/init/channel.h, to its end. `synced`: the child tells MOUNTED and waits;
- * its last GO follows the one for that.
+ * its last GO follows the one for that. `told`: that went already.
  */
 static int accompany(
-	struct container *c, const struct create_options *o, bool synced, struct err *e)
+	struct container *c, const struct create_options *o, bool synced, bool told, struct err *e)
 {
 	enum channel_type said;
 	int r = 0;
 
-	for (int goes = 0; r == 0; goes = 0) {
+	while (r == 0 && !(told && c->birth.unheard)) {
+		int goes;
 		r = birth_next(&c->birth, &said, e);
 		if (r < 0)
 			return r;
@@ -190,10 +191,11 @@ static int accompany(
 			goes = 1;
 		} else if (said == CHANNEL_FORKED) {
 			r = record_init(c, o, e);
-			goes = synced ? 0 : 1;
+			goes = told = !synced;
 		} else if (said == CHANNEL_MOUNTED) {
 			r = runtime_hooks(c, e);
 			goes = 2;
+			told = true;
 		} else
 			return o->waits ? tell_death(c, e) : 0;
 		for (; r == 0 && goes; goes--)
@@ -249,12 +251,15 @@ static int bear(struct container *c, const struct create_options *o, struct err 
 	if (r < 0)
 		return r;
 	bool forks = d.plan.flags & PLAN_FORK, synced = d.plan.flags & PLAN_SYNC_MOUNTED;
+	/* Who waits for the end need not be woken for the beginning as well. */
+	c->birth.unheard = o->attached && !c->spec->hooks.n_poststart;
 	/* A child that forks is not yet the one to record: it will tell who is. */
 	if (!forks)
 		r = record_init(c, o, e);
-	if (r == 0 && !forks && !synced)
+	bool told = !forks && !synced;
+	if (r == 0 && told)
 		r = birth_go(&c->birth, e);
-	return r < 0 ? r : accompany(c, o, synced, e);
+	return r < 0 ? r : accompany(c, o, synced, told, e);
 }
 
 int container_create(struct container *c, const struct spec *spec, const char *config, size_t len,
@@ -276,8 +281,7 @@ int container_create(struct container *c, const struct spec *spec, const char *c
 			unlink(o->pid_file);
 		return r;
 	}
-	c->birth.over = true;
-	c->complete = true;
+	c->birth.over = c->complete = !c->birth.unheard;
 	/* Whoever waits for its end must not keep others from signalling, freezing, deleting it. */
 	record_unlock(c->dir);
 	return 0;

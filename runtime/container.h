@@ -4,9 +4,9 @@
  *	CREATING -> CREATED -> RUNNING <-> PAUSED -> STOPPED
  *
  * container_reserve() makes the record and holds its lock; container_create() makes the container
- *of it; a `struct container` that is ended (container_done()) before that is over takes back all
- *that was made. What exists afterwards is found again by id alone. Errors carry ERR_NO_CONTAINER
- *and ERR_NOT_RUNNING where these are the cause.
+ * of it; a `struct container` that is ended (container_done()) before that is over takes back all
+ * that was made. What exists afterwards is found again by id alone. Errors carry ERR_NO_CONTAINER
+ * and ERR_NOT_RUNNING where these are the cause.
  */
 #ifndef RUNTIME_CONTAINER_H
 #define RUNTIME_CONTAINER_H
@@ -44,6 +44,7 @@ struct create_options {
 	int rootfs;	      /* a detached mount, taken; -1: root.path of the spec */
 	int n_preserve;	      /* fds 3, 4, ... handed on */
 	bool waits;	      /* `create`: its program starts at container_start() */
+	bool attached;	      /* foreground_wait() follows, and tells of a failure to start */
 	bool no_cgroup;	      /* --cgroup-manager disabled */
 	bool no_keyring;
 	bool die_together; /* killed for want of memory, its group dies as a whole */
@@ -53,8 +54,9 @@ int container_reserve(const struct home *h, const char *id, struct container *re
 
 /*
  * `spec` is borrowed for the life of `c`; `config` is its text, kept with the record. On return the
- * container exists: its program runs, or (waits) is about to. On failure nothing of it is left but
- * the record's directory, which container_done() removes.
+ * container exists: its program runs, or (waits) is about to, or (attached) is about to or fails to
+ * and is not complete before the caller says so. On failure nothing of it is left but the record's
+ * directory, which container_done() removes.
  */
 int container_create(struct container *c, const struct spec *spec, const char *config, size_t len,
 	const struct create_options *o, struct err *e);
@@ -106,15 +108,15 @@ struct outcome {
 	int status; /* exit status, or 128 + signal */
 	bool killed;
 	bool oom;      /* the kernel killed in its group for want of memory, and it was killed */
-	char why[160]; /* "out of memory (limit 32 MiB, peak 32 MiB)", else empty */
+	char why[160]; /* "killed: out of memory (limit 32 MiB, peak 32 MiB)" */
 };
 
 /*
- * Waits for the process of a birth; the signals that we get meanwhile are passed on to it.
- * `cgroup`: where to look for an OOM kill, -1 for nowhere. Call foreground_prepare() before the
- * birth, so that no signal is lost.
+ * Waits for the process of a birth; an error tells why its program did not start (attached). The
+ * signals that we get meanwhile are passed on to it. `cgroup`: where to look for an OOM kill, -1
+ * for nowhere. Call foreground_prepare() before the birth, so that no signal is lost.
  */
 void foreground_prepare(void);
-int foreground_wait(const struct birth *b, int cgroup, struct outcome *ret, struct err *e);
+int foreground_wait(struct birth *b, int cgroup, struct outcome *ret, struct err *e);
 
 #endif

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
@@ -73,10 +74,10 @@ static void tell(const siginfo_t *info, int cgroup, struct outcome *ret)
 		return;
 	ret->oom = true;
 	char text[CGROUP_OOM_TEXT];
-	strncpy(ret->why, cgroup_oom_text(cgroup, text), sizeof(ret->why) - 1);
+	snprintf(ret->why, sizeof(ret->why), "killed: %s", cgroup_oom_text(cgroup, text));
 }
 
-int foreground_wait(const struct birth *b, int cgroup, struct outcome *ret, struct err *e)
+int foreground_wait(struct birth *b, int cgroup, struct outcome *ret, struct err *e)
 {
 	sigset_t set;
 	siginfo_t info = { 0 };
@@ -93,6 +94,11 @@ int foreground_wait(const struct birth *b, int cgroup, struct outcome *ret, stru
 	while (waitid(P_PIDFD, (id_t)b->pidfd, &info, WEXITED) < 0)
 		if (errno != EINTR)
 			return err_set(e, errno, "wait for process %d", (int)b->pid);
-	tell(&info, cgroup, ret);
-	return 0;
+	b->over = true;
+	/* It is gone: what it said last is there, if it said something. */
+	enum channel_type ignored;
+	int r = b->unheard ? birth_next(b, &ignored, e) : 0;
+	if (r == 0)
+		tell(&info, cgroup, ret);
+	return r;
 }

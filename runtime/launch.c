@@ -2,6 +2,7 @@
 #include "runtime/launch.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -42,19 +43,53 @@ static int reserve(
 	}
 }
 
+/* Words as a shell would take them, so that one with blanks in it is seen to be one. */
+static void add_word(struct str *s, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_@%+=:,./-";
+
+	if (*word && !word[strspn(word, plain)]) {
+		str_add(s, word);
+		return;
+	}
+	str_add(s, "'");
+	for (; *word; word++)
+		if (*word == '\'')
+			str_add(s, "'\\''");
+		else
+			str_add_bytes(s, word, 1);
+	str_add(s, "'");
+}
+
+static int note_monitor(const struct container *c, struct err *e)
+{
+	struct process_mark self;
+	int r = mark_take(getpid(), &self);
+
+	if (r < 0)
+		return err_set(e, -r, "look at the monitor");
+	return record_add(
+		c->journal, "monitor", "%d %llu", e, (int)self.pid, (unsigned long long)self.start);
+}
+
 static int note(const struct container *c, const struct launch_options *o,
 	const struct image *image, const struct spec *spec, struct err *e)
 {
 	automatic(str) struct str command = { 0 };
 	int r = record_add(c->journal, "image", "%s", e, image->record.ref);
 
-	for (size_t i = 0; i < spec->process->n_args; i++)
-		str_addf(&command, "%s%s", i ? " " : "", spec->process->args[i]);
+	for (size_t i = 0; i < spec->process->n_args; i++) {
+		str_add(&command, i ? " " : "");
+		add_word(&command, spec->process->args[i]);
+	}
+	if (r == 0 && !str_ok(&command))
+		r = err_set(e, ENOMEM, "record the command");
 	if (r == 0)
 		r = record_add(c->journal, "command", "%s", e, command.data ? command.data : "");
 	if (r == 0 && o->remove_at_exit)
 		r = record_add(c->journal, "remove-at-exit", "%s", e, "");
-	return r;
+	return r < 0 ? r : note_monitor(c, e);
 }
 
 int launch_resolve_user(
@@ -158,20 +193,21 @@ void launched_done(struct launched *l)
 	spec_done(&l->spec);
 }
 
-static int record_end(const struct home *h, const struct record *record, int dir, int status,
-	char *ret_why, struct err *e)
+static int record_end(
+	const struct record *record, int dir, int status, char *ret_why, struct err *e)
 {
 	struct cgroup group = CGROUP_NONE;
 	char oom[CGROUP_OOM_TEXT] = "";
 	struct timespec now;
 	uint64_t kills = 0;
 
-	(void)h;
 	autofd int journal = record_open_journal(dir, e);
 	if (journal < 0)
 		return journal;
-	if (container_cgroup(record, &group) == 0 && cgroup_oom_kills(group.fd, &kills) == 0 &&
-		kills)
+	/* A process in it may have been killed for want of memory, and the first one have gone on.
+	 */
+	if (status == 128 + SIGKILL && container_cgroup(record, &group) == 0 &&
+		cgroup_oom_kills(group.fd, &kills) == 0 && kills)
 		cgroup_oom_text(group.fd, oom);
 	cgroup_done(&group);
 	int r = *oom ? record_add(journal, "oom", "%s", e, oom) : 0;
@@ -195,7 +231,7 @@ int launch_ended(const struct home *h, const char *id, int status, char ret_why[
 	if (r == -ERR_NO_CONTAINER)
 		return 0;
 	if (r == 0)
-		r = record_end(h, &record, dir, status, ret_why, e);
+		r = record_end(&record, dir, status, ret_why, e);
 	own_close(&dir); /* the lock: delete takes it again */
 	dir = -1;
 	if (r == 0 && record.remove_at_exit)

@@ -3,6 +3,7 @@
  *
  * launch() finds the image, reserves the name, mounts the layers, derives the config.json, and
  * creates. Everything it makes is named in the record first, so container_delete() takes it back.
+ * The process that calls it is the container's monitor, or becomes it: it calls launch_ended().
  */
 #ifndef RUNTIME_LAUNCH_H
 #define RUNTIME_LAUNCH_H
@@ -41,9 +42,9 @@ int launch_resolve_user(
 	const struct home *h, const char *id, const char *text, struct user *ret, struct err *e);
 
 /*
- * A container of ours has ended with `status`: the record says so, and whether for want of memory
- * (its text is in ret_why, if that is not NULL); removed if it was to be. No error when somebody
- * removed it meanwhile.
+ * A container of ours has ended with `status`: the record says so, and whether it was killed for
+ * want of memory (its text is in ret_why, if that is not NULL); removed if it was to be. No error
+ * when somebody removed it meanwhile.
  */
 int launch_ended(
 	const struct home *h, const char *id, int status, char ret_why[160], struct err *e);

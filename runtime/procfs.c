@@ -36,7 +36,8 @@ static int write_map(
 	/* One write(): the kernel takes the whole map at once or not at all (user_namespaces(7)).
 	 */
 	if (!str_ok(&text))
-		return err_set(e, n ? ENOMEM : EINVAL, "write the %s of process %d", file, (int)pid);
+		return err_set(
+			e, n ? ENOMEM : EINVAL, "write the %s of process %d", file, (int)pid);
 	if (write(fd, text.data, text.len) < 0)
 		return err_set(e, errno, "write the %s of process %d", file, (int)pid);
 	return 0;

@@ -28,6 +28,19 @@ struct pipes {
 	int null, out[2], err[2];
 };
 
+/* What is said meanwhile is for people and not for the container's log. */
+static int keep_stderr(struct err *e)
+{
+	int fd = fcntl(2, F_DUPFD_CLOEXEC, 20);
+	FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (!to)
+		return err_set(e, errno, "keep standard error");
+	setvbuf(to, NULL, _IONBF, 0);
+	stderr = to;
+	return 0;
+}
+
 /* The container's standard streams become ours for the birth; nobody else keeps the write ends. */
 static int make_streams(struct pipes *p, struct err *e)
 {
@@ -70,17 +83,6 @@ static int place_fds(const int *from, struct err *e)
 	return 0;
 }
 
-static int note_monitor(const struct launched *l, struct err *e)
-{
-	struct process_mark self;
-	int r = mark_take(getpid(), &self);
-
-	if (r < 0)
-		return err_set(e, -r, "look at the monitor");
-	return record_add(l->container.journal, "monitor", "%d %llu", e, (int)self.pid,
-		(unsigned long long)self.start);
-}
-
 static void say(int to, const struct err *e, const char *id)
 {
 	struct report report = { .e = *e };
@@ -103,11 +105,11 @@ static int become_monitor(
 	if (r == 0)
 		r = libexec_find("cow", cow, e);
 	if (r == 0)
+		r = keep_stderr(e);
+	if (r == 0)
 		r = make_streams(&p, e);
 	if (r == 0)
 		r = launch(&c->home, o, &l, e);
-	if (r == 0)
-		r = note_monitor(&l, e);
 	int log = r == 0 ? open_log(&l, o->store, e) : r;
 	if (log < 0) {
 		l.container.complete = false; /* without a log nobody would wait for it */

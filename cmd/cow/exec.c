@@ -1,8 +1,11 @@
 /* cow exec: a further process in a container. */
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgroup/stat.h"
 #include "cmd/cow/commands.h"
 #include "runtime/container.h"
 #include "runtime/launch.h"
@@ -105,8 +108,40 @@ static int adapt(const struct home *h, const char *id, const struct exec_words *
 	return r < 0 ? r : process_validate(p, "process", e);
 }
 
+/* The cgroup of the container, and how many the kernel has killed in it for want of memory. */
+struct watched {
+	struct cgroup group;
+	uint64_t kills;
+};
+
+static void watched_done(struct watched *w)
+{
+	cgroup_done(&w->group);
+}
+DEFINE_AUTO(watched, watched_done)
+
+static void watch(const struct home *h, const char *id, struct watched *w)
+{
+	automatic(record) struct record record = { 0 };
+	struct err ignored;
+
+	if (record_read(h, id, &record, &ignored) == 0 && container_cgroup(&record, &w->group) == 0)
+		cgroup_oom_kills(w->group.fd, &w->kills);
+}
+
+/* One more than before, and ours was killed: its end was for want of memory. */
+static void tell_kill(const char *id, const struct watched *w)
+{
+	char why[CGROUP_OOM_TEXT];
+	uint64_t kills = 0;
+
+	if (w->group.fd >= 0 && cgroup_oom_kills(w->group.fd, &kills) == 0 && kills > w->kills)
+		fprintf(stderr, "cow: %s: killed: %s\n", id, cgroup_oom_text(w->group.fd, why));
+}
+
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
+	automatic(watched) struct watched watched = { .group = CGROUP_NONE };
 	automatic(spec) struct spec spec = { 0 };
 	automatic(birth) struct birth birth = BIRTH_NONE;
 	const struct exec_words *w = data;
@@ -128,10 +163,13 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	if (!w->detach)
 		foreground_prepare();
 	struct exec_options o = { .process = spec.process };
+	watch(&c->home, argv[0], &watched);
 	r = container_exec(&c->home, argv[0], &o, &birth, e);
 	if (r < 0 || w->detach)
 		return r;
 	r = foreground_wait(&birth, -1, &outcome, e);
+	if (r == 0 && outcome.killed && outcome.status == 128 + SIGKILL)
+		tell_kill(argv[0], &watched);
 	return r < 0 ? r : outcome.status;
 }
 

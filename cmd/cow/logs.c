@@ -69,6 +69,21 @@ static void follow(FILE *log, const struct record *record, const struct logs_wor
 	print_new(log, w);
 }
 
+static FILE *open_log(const struct record *record, struct err *e)
+{
+	autofree char *path =
+		record->store ? str_format("%s/containers/%s/log", record->store, record->id)
+			      : NULL;
+	FILE *log = path ? fopen(path, "re") : NULL;
+
+	if (!log && (!path || errno == ENOENT))
+		err_say(e, ENODATA, "container '%s' has no log: it did not run in the background",
+			record->id);
+	else if (!log)
+		err_set(e, errno, "open the log of '%s'", record->id);
+	return log;
+}
+
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	automatic(record) struct record record = { 0 };
@@ -80,13 +95,9 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		r = record_read(&c->home, argv[0], &record, e);
 	if (r < 0)
 		return r;
-	if (!record.store || !record.monitor.pid)
-		return err_say(e, ENODATA,
-			"container '%s' has no log: it did not run in the background", argv[0]);
-	autofree char *path = str_format("%s/containers/%s/log", record.store, record.id);
-	FILE *log = path ? fopen(path, "re") : NULL;
+	FILE *log = open_log(&record, e);
 	if (!log)
-		return err_set(e, errno, "open the log of '%s'", argv[0]);
+		return -e->code;
 	print_new(log, w);
 	if (w->follow)
 		follow(log, &record, w);

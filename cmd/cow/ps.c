@@ -76,11 +76,15 @@ static void add_status(struct table *t, const struct listed *l)
 	const struct record *r = &l->record;
 	char since[32];
 
+	bool unwatched = r->monitor.pid && !mark_is_alive(&r->monitor);
 	if (l->status == STATE_STOPPED && r->ended)
 		table_addf(t, "exited (%d%s) %s ago", r->exit_status,
 			r->oom ? ", out of memory" : "", time_since(&r->ended_at, since));
+	else if (l->status == STATE_STOPPED)
+		table_add(t, "ended, status not recorded");
 	else if (l->status == STATE_RUNNING)
-		table_addf(t, "up %s", time_since(&r->created, since));
+		table_addf(t, "up %s%s", time_since(&r->created, since),
+			unwatched ? ", monitor gone" : "");
 	else
 		table_add(t, enum_name_of(state_status_names, (int)l->status));
 }

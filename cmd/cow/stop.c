@@ -71,6 +71,12 @@ static int stop(const struct home *h, const char *id, int timeout_ms, struct err
 	if (status == STATE_STOPPED || status == STATE_CREATING)
 		return 0;
 	r = container_kill(h, id, stop_signal(h, id), false, e);
+	/* What is frozen does not hear a signal; a thaw that fails leaves it to SIGKILL, which it
+	 * does.
+	 */
+	struct err ignored;
+	if (r == 0 && status == STATE_PAUSED)
+		container_freeze(h, id, false, &ignored);
 	if (r == 0 && !wait_for(&record.init, timeout_ms))
 		r = container_kill(h, id, SIGKILL, record.cgroup, e);
 	if (r == -ERR_NOT_RUNNING)
@@ -143,6 +149,10 @@ static int rm_run(struct context *c, void *data, int argc, char **argv, struct e
 
 	for (int i = 0; r == 0 && i < argc; i++) {
 		r = container_delete(&c->home, argv[i], w->force, e);
+		if (r == -ERR_NOT_RUNNING)
+			return err_say(e, ERR_NOT_RUNNING,
+				"container '%s' has not ended (hint: stop it, or rm --force)",
+				argv[i]);
 		if (r == 0)
 			puts(argv[i]);
 	}

@@ -67,6 +67,7 @@ int create_from_bundle(struct context *c, const struct create_words *w, const ch
 		.rootfs = -1,
 		.n_preserve = w->n_preserve,
 		.waits = waits,
+		.attached = !waits && !w->detach,
 		.no_keyring = w->no_new_keyring,
 		.no_cgroup = c->cgroup_manager && strcmp(c->cgroup_manager, "disabled") == 0 };
 	int r = check_context(c, w, e);

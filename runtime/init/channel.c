@@ -113,9 +113,22 @@ static void receive_header(struct child *c, struct channel_header *header)
 		memcpy(&c->fds[c->n_fds++], CMSG_DATA(at) + i * sizeof(int), sizeof(int));
 }
 
+/* Room for a plan: the usual one without an mmap(). */
+static struct init_plan *room_for_plan(struct child *c, uint32_t len)
+{
+	static _Alignas(16) char small[24 * 1024];
+
+	if (len <= sizeof(small))
+		return (struct init_plan *)(void *)small;
+	/* PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS */
+	long at = sys(mmap, 0, len, 3, 0x22, -1, 0);
+	if (at <= 0)
+		child_fail(c, (int)at, "take in a plan of %d bytes", (int)len);
+	return (struct init_plan *)at; // NOLINT(performance-no-int-to-ptr)
+}
+
 void channel_receive_plan(struct child *c)
 {
-	static _Alignas(16) char small[24 * 1024]; /* the usual plan, without an mmap() */
 	struct channel_header header;
 
 	do
@@ -124,20 +137,12 @@ void channel_receive_plan(struct child *c)
 	if (header.type != CHANNEL_PLAN || header.len < sizeof(struct init_plan) ||
 		header.len > PLAN_BYTES_MAX)
 		leave();
-	char *block = small;
-	if (header.len > sizeof(small)) {
-		/* PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS */
-		long at = sys(mmap, 0, header.len, 3, 0x22, -1, 0);
-		if (at <= 0)
-			child_fail(c, (int)at, "take in a plan of %d bytes", (int)header.len);
-		block = (char *)at; // NOLINT(performance-no-int-to-ptr)
-	}
-	receive_all(c->channel, block, header.len);
-	c->plan = (struct init_plan *)(void *)block;
-	if (c->plan->magic != PLAN_MAGIC || c->plan->size != header.len ||
-		c->plan->n_slots != c->n_fds)
+	struct init_plan *plan = room_for_plan(c, header.len);
+	receive_all(c->channel, plan, header.len);
+	if (plan->magic != PLAN_MAGIC || plan->size != header.len || plan->n_slots != c->n_fds)
 		child_refuse(
 			c, EPROTO, "take in the plan: it is of another make than this program");
+	c->plan = plan;
 }
 
 void channel_wait_go(struct child *c)

@@ -1,31 +1,32 @@
 /*
  * The handshake, both sides of it: the one place that tells who waits for whom.
  *
- * The channel is a stream socket. Each message is a header and `len` bytes. A side that sees it
- *closed knows that the other is gone: a child before its execve() then leaves at once, so that a
- *creator that is killed leaves no half-born container.
+ * The channel is a stream socket. Each message is a header and `len` bytes. A side that sees it closed
+ * knows that the other is gone: a child before its execve() then leaves at once, so that a creator
+ * that is killed leaves no half-born container.
  *
- *	parent (runtime/birth.c)                child (runtime/init/init.c)
- *	clone3 into the cgroup, execve of the sealed init  ──►
- *	PLAN with the fds                       ──►  reads it whole
- *	                                             [PLAN_USERNS: unshares]
- *	writes uid_map, gid_map                ◄──  NEED_MAPS
- *	GO                                      ──►
- *	                                             [PLAN_FORK: forks; the parent gets the sibling]
- *	takes over the new pid                 ◄──  FORKED { pid }
- *	                                             ... root, mounts, devices
- *	[createRuntime hooks]                  ◄──  [PLAN_SYNC_MOUNTED: MOUNTED]
- *	[GO]                                    ──►
- *	                                             ... createContainer hooks, pivot_root, masks,
- *identity records the pid, GO                     ──►  waits for GO: nothing foreign runs before
- *the record returns from `create`                  ◄──  [PLAN_SYNC_READY: READY; then accepts on
- *the start socket and takes GO from there: `start`] end of file: it runs                   ◄──
- *startContainer hooks, execve (the channel closes) the failure, whole                     ◄──  or
- *FAILED { failure } at any point, and _exit
+ *	parent (runtime/birth.c)             child (runtime/init/init.c)
+ *	clone3 into the cgroup, execve    -> starts, undumpable
+ *	PLAN with the fds                 -> reads it whole
+ *	                                     [PLAN_USERNS: unshares]
+ *	writes uid_map, gid_map           <- [NEED_MAPS]
+ *	[GO]                              ->
+ *	                                     [PLAN_FORK: forks; the parent gets the sibling]
+ *	takes over the new pid            <- [FORKED { pid }]
+ *	                                     root, mounts, devices
+ *	createRuntime hooks               <- [PLAN_SYNC_MOUNTED: MOUNTED]
+ *	[GO]                              ->
+ *	                                     createContainer hooks, pivot_root, masks, identity
+ *	records the pid; GO               -> waits for it: nothing foreign runs before the record
+ *	returns from `create`             <- [PLAN_SYNC_READY: READY; then accepts on the start
+ *	                                     socket, and takes GO from there: `start`]
+ *	                                     startContainer hooks, execve
+ *	end of file: it runs              <- (the channel closes by itself)
+ *	the failure, whole                <- or FAILED { failure } at any point, and _exit
  *
  * The PLAN lies in the socket before the clone where it fits unread (two wake-ups less), else it
- * follows. The last GO may be sent at any time; the child meets it when it gets there. `exec` has
- *the same order with fewer steps.
+ * follows. The last GO may be sent at any time; the child meets it when it gets there. `exec` has the
+ * same order with fewer steps.
  */
 #ifndef RUNTIME_INIT_CHANNEL_H
 #define RUNTIME_INIT_CHANNEL_H
@@ -36,8 +37,7 @@
 #define CHANNEL_FDS_PER_MESSAGE 250 /* SCM_MAX_FD is 253 */
 
 enum channel_type {
-	CHANNEL_PLAN =
-		1, /* `len` bytes of struct init_plan; fds in this and in FDS messages before it */
+	CHANNEL_PLAN = 1, /* struct init_plan; its fds in this and in FDS messages before it */
 	CHANNEL_FDS,
 	CHANNEL_GO,
 	CHANNEL_NEED_MAPS,

@@ -84,7 +84,7 @@ void limits_raise(struct child *c)
 	if (c->plan->proc >= 0 && !c->plan->n_sysctl)
 		sys(close, child_fd(c, c->plan->proc));
 	for (uint32_t i = 0; i < c->plan->n_rlimits; i++) {
-		uint64_t ours[2];
+		uint64_t ours[2] = { 0 };
 		r = sys(prlimit64, 0, limits[i].resource, NULL, ours);
 		if (r == 0 && ours[1] < limits[i].hard) {
 			uint64_t raised[2] = { ours[0], limits[i].hard };

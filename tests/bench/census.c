@@ -1,8 +1,7 @@
 /*
  * The exact census against reading smaps_rollup of the same processes (which tells no sharing).
  *
- *	census [PROCESSES [MIB [ROUNDS]]]	default: 1000 processes of 10 MiB, 1 MiB of it
- *private
+ *	census [PROCESSES [MIB [ROUNDS]]]	1000 processes of 10 MiB, 1 of it private
  *
  * Interleaved, medians; one line of JSON: {"name", "ours", "peer", "ratio"}, milliseconds. With
  * COWRUN_BENCH_VERBOSE what was found goes to stderr. Needs CAP_SYS_ADMIN.

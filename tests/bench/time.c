@@ -17,6 +17,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,7 @@ struct row {
 static struct command commands[COMMANDS_MAX];
 static struct row rows[ROWS_MAX];
 static size_t n_commands, n_rows, rounds = 100, rest_ms = 5;
-static int nowhere;
+static posix_spawn_file_actions_t quiet; /* their standard output goes nowhere */
 
 static void fail(const char *what, const char *whom)
 {
@@ -110,17 +111,13 @@ static void run_once(const struct command *c, double *ret_wall, double *ret_cpu)
 	struct timespec rest = { .tv_nsec = (long)rest_ms * 1000000 }, from, to;
 	struct rusage used;
 	int status;
+	pid_t pid;
 
 	nanosleep(&rest, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	pid_t pid = vfork();
-	if (pid == 0) {
-		dup2(nowhere, 1);
-		execv(c->words[1], c->words + 1);
-		_exit(127);
-	}
-	if (pid < 0 || wait4(pid, &status, 0, &used) < 0)
-		fail(strerror(errno), c->words[0]);
+	int r = posix_spawn(&pid, c->words[1], &quiet, NULL, c->words + 1, environ);
+	if (r || wait4(pid, &status, 0, &used) < 0)
+		fail(strerror(r ? r : errno), c->words[0]);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	if (status)
 		fail("it failed:", c->words[0]);
@@ -169,7 +166,8 @@ int main(int argc, char **argv)
 		rest_ms = strtoul(argv[2], NULL, 10);
 	if (rounds < 1 || rounds > ROUNDS_MAX || rest_ms > 900)
 		fail("cannot use", "ROUNDS or REST_MS");
-	nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+	posix_spawn_file_actions_init(&quiet);
+	posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	while (fgets(line, sizeof(line), stdin))
 		read_line(line);
 	for (size_t i = 0; i < WARM_ROUNDS * n_commands; i++)

@@ -240,6 +240,7 @@ created() {
 	bundle "$(args sh -c 'cat <&3; cat <&4; { cat <&5; } 2>/dev/null || echo none')"
 	echo three >"$SCRATCH/3"
 	echo four >"$SCRATCH/4"
+	# not by the function, which closes fd 3
 	run "$COWRUN" --root "$STATE" run --preserve-fds 2 -b "$BUNDLE" "$ID" 3<"$SCRATCH/3" 4<"$SCRATCH/4" 5<"$SCRATCH/3"
 	assert_output $'three\nfour\nnone'
 	sleeper
@@ -312,6 +313,12 @@ created() {
 	run cowrun ps --format json "$ID"
 	[ "$(jq length <<<"$output")" = 3 ]
 	[ "$(jq "index($PID)" <<<"$output")" != null ]
+}
+
+@test "ps shows the host's own ps, of its processes" {
+	need_host "procps' ps finds no boot time on User-Mode Linux"
+	sleeper "$(args sh -c 'sleep 1001 & sleep 1002 & echo >/ready; wait')"
+	await test -e "$BUNDLE/rootfs/ready"
 	run cowrun ps "$ID"
 	[[ ${lines[0]} =~ PID ]]
 	[ "${#lines[@]}" = 4 ]

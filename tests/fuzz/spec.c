@@ -7,7 +7,7 @@
  * everything that this room reads. It must be taken or refused with one line, never crash, leak (a
  * build with sanitizers tells), or be taken and then read differently after it was written. One
  * seed is one course: a failure names the round, and can be had again. Runs from the project's
- *root.
+ * root.
  */
 #include <dirent.h>
 #include <fcntl.h>

@@ -164,6 +164,8 @@ START_TEST(takes_listed_xattrs_only)
 	};
 	static const char capability[20] = { 0, 0, 0, 2 };
 	struct tarball t = { 0 };
+	/* tmpfs has none before 6.6, and what cannot be set is left out. */
+	bool has_user = setxattr(scene_dir, "user.try", "1", 1, 0) == 0;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char key[100], file[8], dir[8];
@@ -182,14 +184,14 @@ START_TEST(takes_listed_xattrs_only)
 	ck_assert_msg(r == 0, "%s", scene_err.text);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char file[8], value[64];
+		bool taken = names[i].taken && (has_user || !str_starts(names[i].name, "user."));
 		snprintf(file, sizeof(file), "f%zu", i);
 		ssize_t n = lgetxattr(scene_layer(file), names[i].name, value, sizeof(value));
-		ck_assert_msg((n > 0) == names[i].taken, "%s on a file: %zd", names[i].name, n);
+		ck_assert_msg((n > 0) == taken, "%s on a file: %zd", names[i].name, n);
 		file[0] = 'd';
 		n = lgetxattr(scene_layer(file), names[i].name, value, sizeof(value));
 		if (strcmp(names[i].name, "security.capability") != 0)
-			ck_assert_msg((n > 0) == names[i].taken, "%s on a directory: %zd",
-				names[i].name, n);
+			ck_assert_msg((n > 0) == taken, "%s on a directory: %zd", names[i].name, n);
 	}
 	tarball_done(&t);
 }

@@ -247,6 +247,21 @@ START_TEST(damage_stops_the_removal_of_layers)
 }
 END_TEST
 
+/* An image that takes another one's name takes its place; what that one used goes. */
+START_TEST(the_same_name_again_replaces)
+{
+	struct image_removal gone = { 0 };
+
+	load("a", "1");
+	load("a", "22");
+	ck_assert_int_eq(scene_count("store/images"), 1);
+	ck_assert_int_eq(scene_count("store/layers"), 1);
+	ck_assert_int_eq(image_prune(&scene_store, &gone, &scene_err), 0);
+	ck_assert_uint_eq(gone.n_layers, 0);
+	scene_check_clean();
+}
+END_TEST
+
 /* A layer that was removed before its image was published: the publisher is told to try again. */
 START_TEST(publishing_needs_all_layers)
 {
@@ -323,6 +338,7 @@ static void fill(TCase *cases)
 	tcase_add_test(cases, lists_all_by_name);
 	tcase_add_test(cases, removal_takes_what_nobody_uses);
 	tcase_add_test(cases, damage_stops_the_removal_of_layers);
+	tcase_add_test(cases, the_same_name_again_replaces);
 	tcase_add_test(cases, publishing_needs_all_layers);
 	tcase_add_test(cases, blobs_are_what_they_say);
 	tcase_add_test(cases, work_of_one_key_is_done_in_turn);

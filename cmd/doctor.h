@@ -1,0 +1,65 @@
+/*
+ * What this host can and cannot do: findings, one line each, gathered by checks.
+ *
+ * A check looks at one thing, tries it where it can be tried without a trace, and adds what it
+ * found. It never fails: that it cannot look is a finding too.
+ */
+#ifndef CMD_DOCTOR_H
+#define CMD_DOCTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "spec/base/err.h"
+#include "spec/base/own.h"
+
+enum finding_state {
+	FINDING_OK = 1,
+	FINDING_LACKS,	/* something cannot be done; containers run */
+	FINDING_BROKEN, /* containers do not run */
+};
+
+struct finding {
+	char *name, *text;
+	int state;
+	char *remedy; /* NULL: none is needed, or none is known */
+};
+
+struct findings {
+	struct finding *v;
+	size_t n;
+	bool failed; /* out of memory */
+};
+
+void findings_done(struct findings *f);
+DEFINE_AUTO(findings, findings_done)
+
+/* `remedy` may be NULL. */
+void findings_add(struct findings *f, const char *name, enum finding_state state,
+	const char *remedy, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Where `cow` keeps things. */
+struct places {
+	const char *root, *store;
+};
+
+/* Kernel, privilege (doctor_kernel.c). */
+void doctor_user(const struct places *p, struct findings *f);
+void doctor_kernel(const struct places *p, struct findings *f);
+void doctor_capabilities(const struct places *p, struct findings *f);
+void doctor_programs(const struct places *p, struct findings *f);
+void doctor_sealed_program(const struct places *p, struct findings *f);
+void doctor_user_namespaces(const struct places *p, struct findings *f);
+void doctor_security(const struct places *p, struct findings *f);
+/* Groups and memory (doctor_cgroup.c). */
+void doctor_cgroup(const struct places *p, struct findings *f);
+void doctor_birth(const struct places *p, struct findings *f);
+void doctor_limits(const struct places *p, struct findings *f);
+void doctor_memory(const struct places *p, struct findings *f);
+void doctor_swap(const struct places *p, struct findings *f);
+/* Files (doctor_files.c). */
+void doctor_overlay(const struct places *p, struct findings *f);
+void doctor_store(const struct places *p, struct findings *f);
+void doctor_root(const struct places *p, struct findings *f);
+
+#endif

@@ -1,0 +1,142 @@
+/* The store, the state root, and overlay on the store's file system. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "cmd/doctor.h"
+#include "overlay/mount.h"
+#include "overlay/mountinfo.h"
+#include "overlay/store.h"
+#include "runtime/record.h"
+#include "spec/base/fd.h"
+#include "spec/base/str.h"
+
+#define LITTLE_SPACE ((uint64_t)64 << 20)
+
+/* The directory itself or, while it is not there, the one above it that it would be made in. */
+static char *nearest(const char *path)
+{
+	char *at = strdup(path);
+	struct stat st;
+
+	while (at && *at && stat(at, &st) < 0) {
+		char *slash = strrchr(at, '/');
+		if (!slash)
+			strcpy(at, "."); /* a relative name: at least one character */
+		else if (slash == at)
+			at[1] = '\0';
+		else
+			*slash = '\0';
+	}
+	return at;
+}
+
+/* "ext4, 12 GiB free" of the file system there. */
+static void describe(const char *path, struct str *out, uint64_t *ret_free)
+{
+	automatic(mountinfo) struct mountinfo mounts = { 0 };
+	autofree char *real = realpath(path, NULL);
+	struct statvfs fs;
+	char size[16];
+	struct err e;
+
+	const struct mountinfo_row *row =
+		real && mountinfo_read(&mounts, &e) == 0 ? mountinfo_of(&mounts, real) : NULL;
+	str_add(out, row ? row->type : "unknown file system");
+	*ret_free = UINT64_MAX;
+	if (statvfs(path, &fs) < 0)
+		return;
+	*ret_free = (uint64_t)fs.f_bavail * fs.f_frsize;
+	str_addf(out, ", %s free", str_human(*ret_free, size));
+}
+
+static void add_place(struct findings *f, const char *name, const char *path, bool exists)
+{
+	automatic(str) struct str text = { 0 };
+	autofree char *at = nearest(path);
+	uint64_t space = 0;
+
+	if (at)
+		describe(at, &text, &space);
+	findings_add(f, name, space < LITTLE_SPACE ? FINDING_LACKS : FINDING_OK,
+		space < LITTLE_SPACE ? "make room" : NULL, "%s: %s%s", path,
+		exists ? "" : "not made yet; ", text.data ? text.data : "");
+}
+
+void doctor_store(const struct places *p, struct findings *f)
+{
+	automatic(store) struct store store = STORE_NONE;
+	struct err e;
+	int r = store_open(p->store, STORE_READ, &store, &e);
+
+	if (r == 0 || r == -ENOENT)
+		add_place(f, "store", p->store, r == 0);
+	else
+		findings_add(
+			f, "store", FINDING_BROKEN, "another one: cow --store DIR", "%s", e.text);
+}
+
+void doctor_root(const struct places *p, struct findings *f)
+{
+	automatic(home) struct home home = HOME_NONE;
+	struct err e;
+
+	if (home_open(p->root, false, &home, &e) == 0)
+		add_place(f, "state root", p->root, home.fd >= 0);
+	else
+		findings_add(f, "state root", FINDING_BROKEN, "another one: cow --root DIR", "%s",
+			e.text);
+}
+
+/* An overlay of three directories in `dir`, attached nowhere, and a file made in it. */
+static int try_overlay(int dir, struct err *e)
+{
+	static const char *const names[] = { "lower", "upper", "work" };
+	int fds[3] = { -1, -1, -1 };
+	autofd int mounted = -1;
+	int r = 0;
+
+	for (int i = 0; i < 3; i++) {
+		if (mkdirat(dir, names[i], 0700) == 0)
+			fds[i] = openat(dir, names[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fds[i] < 0)
+			r = err_set(e, errno, "make '%s'", names[i]);
+	}
+	struct overlay_dirs dirs = { &fds[0], 1, fds[1], fds[2] };
+	if (r == 0)
+		r = overlay_mount(&dirs, &mounted, e);
+	for (int i = 0; i < 3; i++)
+		own_close(&fds[i]);
+	if (r < 0)
+		return r;
+	autofd int file = openat(mounted, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	return file < 0 ? err_set(e, errno, "make a file in an overlay") : 0;
+}
+
+/* Where the store is, or will be: what overlay can do depends on the file system. */
+void doctor_overlay(const struct places *p, struct findings *f)
+{
+	autofree char *at = nearest(p->store);
+	autofree char *name = str_format(".cowrun-doctor-%d", (int)getpid());
+	autofd int above = at ? open(at, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct err e = { 0 }, ignored;
+
+	if (geteuid() != 0 || above < 0 || !name)
+		return;
+	if (mkdirat(above, name, 0700) < 0) {
+		findings_add(f, "overlay", FINDING_BROKEN, "another store: cow --store DIR",
+			"cannot make a directory in '%s': %s", at, err_reason(errno));
+		return;
+	}
+	autofd int dir = openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = dir < 0 ? err_set(&e, errno, "open '%s'", name) : try_overlay(dir, &e);
+	fd_remove_tree(above, name, &ignored);
+	if (r == 0)
+		findings_add(f, "overlay", FINDING_OK, NULL, "mounted on the store's file system");
+	else
+		findings_add(f, "overlay", FINDING_BROKEN,
+			"put the store on ext4, xfs, btrfs or tmpfs: cow --store DIR", "%s",
+			e.text);
+}

@@ -1,0 +1,149 @@
+# The documents say what is: manual pages against --help, commands in code blocks against programs and Makefile,
+# examples by running them.
+load helpers
+
+TOP=$(readlink -f "$BATS_TEST_DIRNAME/../..")
+
+# --- manual pages -----------------------------------------------------------------------------------------------
+# Options as "-b, --bundle DIR", one a line: of what --help prints (its second column begins at the 37th character)
+# and of a section of a manual page.
+options_of_help() { sed -n 's/^  \([- ][^ ]\?,\? *--.*\)$/\1/p' | cut -c 1-34 | sed 's/^ *//; s/ *$//'; }
+options_of_page() {
+	awk -v section="$2" '/^\.S[hs] /{ on = $0 == ".Ss " section } on && /^\.It Fl/' "$1" |
+		sed 's/^\.It //; s/Fl /-/g; s/ , /, /; s/ Ar / /'
+}
+
+commands_of_help() { sed -n '/^commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p'; }
+commands_of_page() { awk '/^\.Sh /{ on = $2 == "COMMANDS" } on && /^\.Ss /{ print $2 }' "$1"; }
+
+# usage_of_page PAGE COMMAND: the line with its arguments
+usage_of_page() { awk -v section="$2" '/^\.Ss /{ on = $2 == section } on && sub(/^\.Dl /, "") { print; exit }' "$1"; }
+
+page_tells() {
+	local program=$1 page=$TOP/cmd/$1.1 command help
+	diff -u <("$program" --help | commands_of_help) <(commands_of_page "$page") >&2
+	diff -u <("$program" --help | options_of_help) <(options_of_page "$page" "General options") >&2
+	for command in $("$program" --help | commands_of_help); do
+		help=$("$program" "$command" --help)
+		diff -u <(sed -n 's/^usage: //p' <<<"$help") <(usage_of_page "$page" "$command") >&2
+		diff -u --label "$program $command --help" <(options_of_help <<<"$help") \
+			--label "$page" <(options_of_page "$page" "$command") >&2
+	done
+}
+
+@test "cowrun.1 has the commands and options of --help, and no others" { page_tells cowrun; }
+@test "cow.1 has the commands and options of --help, and no others" { page_tells cow; }
+
+@test "every option is told about" {
+	run awk 'last && /^\.(It|El)/ { print FILENAME ": " last } { last = /^\.It Fl/ ? $0 : "" }' "$TOP"/cmd/*.1
+	assert_output ''
+}
+
+# --- code blocks ------------------------------------------------------------------------------------------------
+# Lines of code blocks that begin with one of our commands, without prompt and comment: FILE LINE...
+code_lines() {
+	local file
+	for file in README.md CONTRIBUTING.md examples/README.md; do
+		awk -v file="$file" '
+			/^```/ { on = !on; next }
+			!on && !/^    / { next }
+			{ sub(/^ *(\$ )?/, ""); sub(/ +(#|&&|\|).*/, "") }
+			/^(cow|cowrun|make|(tests|examples)\/[a-z]+)( |$)/ { print file, $0 }' "$TOP/$file"
+	done
+}
+
+# program_knows PROGRAM COMMAND WORD...: it has the command, and the long options that stand before all else
+program_knows() {
+	local program=$1 command=$2 help
+	shift 2
+	"$program" --help | commands_of_help | grep -qx -- "$command" || { say "no command '$command'"; return 1; }
+	help=$("$program" "$command" --help)
+	while [[ ${1:-} == -* ]]; do
+		[[ $1 != --* ]] || options_of_help <<<"$help" | grep -qE -- "(^| )${1%%=*}( |$)" ||
+			{ say "no option '$1'"; return 1; }
+		shift
+	done
+}
+
+@test "commands in code blocks exist" {
+	local file program words n=0
+	while read -r file program words; do
+		n=$((n + 1))
+		# shellcheck disable=SC2086 # split into words on purpose
+		case $program in
+		cow|cowrun) program_knows "$program" $words ;;
+		make) for word in $words; do [[ $word == *=* ]] || grep -q "^$word:" "$TOP/Makefile"; done ;;
+		*) [ -x "$TOP/$program" ] ;;
+		esac || { say "$file: $program $words"; return 1; }
+	done < <(code_lines)
+	[ "$n" -gt 20 ]
+}
+
+@test "links lead somewhere" {
+	local file link
+	while IFS=: read -r file link; do
+		link=${link#*\](}
+		link=${link%)}
+		case $link in
+		http*) continue ;;
+		'#'*) continue ;;
+		esac
+		[ -e "$TOP/$(dirname "$file")/${link%%#*}" ] || { say "$file: '$link' does not exist"; return 1; }
+	done < <(cd "$TOP" && grep -oE '\]\([^)]+\)' README.md CONTRIBUTING.md CHANGELOG.md examples/README.md)
+}
+
+# --- examples ---------------------------------------------------------------------------------------------------
+example() { "$TOP/examples/bundle" "$1" "$SCRATCH/$1"; }
+
+@test "every example can be made and removed" {
+	local config name
+	need_program busybox
+	for config in "$TOP"/examples/*/config.json; do
+		name=$(basename "$(dirname "$config")")
+		example "$name"
+		run jq 'del(.linux.resources)' "$config" # what this host need not have
+		echo "$output" >"$SCRATCH/$name/config.json"
+		cowrun create --bundle "$SCRATCH/$name" "$ID" 2>/dev/null
+		run cowrun state "$ID"
+		assert_output_matches '"status": "created"'
+		cowrun delete "$ID" 2>/dev/null
+		rm -rf --one-file-system "${SCRATCH:?}/$name"
+	done
+}
+
+@test "hello says what it sees" {
+	need_program busybox
+	example hello
+	run cowrun run --bundle "$SCRATCH/hello" "$ID"
+	assert_status 0
+	assert_output "Hello from hello: I am process 1, root, and I see /proc/1"
+}
+
+@test "hooks run in their order, and leave nothing" {
+	need_program busybox
+	example hooks
+	run cowrun run --bundle "$SCRATCH/hooks" "$ID"
+	assert_status 0
+	assert_output_matches "createRuntime: on the host, in $SCRATCH/hooks"
+	assert_output_matches "createRuntime.*createContainer: in the namespaces of 'hooks'.*startContainer"
+	assert_output_matches 'startContainer.*poststart.*poststop'
+	assert_output_matches 'the program'
+	[ ! -e "$SCRATCH/hooks/state.json" ]
+}
+
+@test "limits hold" {
+	need_program busybox
+	need_controller memory cpu pids
+	example limits
+	run --separate-stderr cowrun run --bundle "$SCRATCH/limits" "$ID"
+	assert_status 137
+	assert_output_matches '33554432.*16.*50000 100000.*now 64 MiB, please'
+	assert_one_line 'out of memory \(limit 32 MiB, peak 32 MiB\)'
+}
+
+@test "a limit without its controller is one clear error" {
+	need_program busybox
+	! grep -qw memory "$CGROUP/cgroup.controllers" || skip "the memory controller is there"
+	[ -d "$SCRATCH/limits" ] || example limits
+	fails "cannot limit .* controller '(memory|pids|cpu)'" cowrun run --bundle "$SCRATCH/limits" "$ID"
+}
