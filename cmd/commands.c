@@ -126,15 +126,16 @@ static int end(const struct command *command, const char *name, const struct err
 	return status;
 }
 
-/* A reader that went away has seen enough; a full disk is an error. */
-static int check_output(int status, const char *name, struct err *e)
+/* A reader that went away has seen enough; output that did not arrive is an error else. */
+static int finish(const struct command *command, int status, struct err *e)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	if (errno == EPIPE)
+	bool arrived = fflush(stdout) == 0 && !ferror(stdout);
+
+	if (status == 0 && !arrived && errno == EPIPE)
 		return 128 + SIGPIPE;
-	err_set(e, errno, "write the output");
-	return end(NULL, name, e);
+	if (status == 0 && !arrived)
+		status = err_set(e, errno, "write the output");
+	return status < 0 ? end(command, command ? command->name : NULL, e) : status;
 }
 
 int program_main(const struct program *p, struct context *c, int argc, char **argv)
@@ -170,6 +171,5 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 	}
 	int status = run(p, c, command, argc - 1, argv + 1, &e);
 	home_done(&c->home);
-	return status < 0 ? end(command, command->name, &e)
-			  : check_output(status, command->name, &e);
+	return finish(command, status, &e);
 }

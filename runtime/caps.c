@@ -37,20 +37,6 @@ static uint64_t to_bits(char *const *names, size_t n, uint64_t held, struct str 
 	return bits;
 }
 
-/* Only what is permitted and inheritable can be ambient (capabilities(7)). Returns what it is
- * given. */
-static uint64_t refuse_ambient(const struct capability_spec *spec, uint64_t refused)
-{
-	for (size_t i = 0; refused && i < spec->n_ambient; i++) {
-		cap_value_t cap;
-		if (cap_from_name(spec->ambient[i], &cap) == 0 && refused & (1ull << cap))
-			log_warn(
-				"ignoring ambient capability %s: it is not both permitted and inheritable",
-				spec->ambient[i]);
-	}
-	return refused;
-}
-
 struct cap_words caps_from_spec(const struct capability_spec *spec, uint64_t held)
 {
 	automatic(str) struct str left_out = { 0 }, again = { 0 };
@@ -65,8 +51,10 @@ struct cap_words caps_from_spec(const struct capability_spec *spec, uint64_t hel
 		.inheritable = to_bits(spec->inheritable, spec->n_inheritable, held, &again),
 		.ambient = to_bits(spec->ambient, spec->n_ambient, held, &again),
 	};
-	words.ambient &=
-		~refuse_ambient(spec, words.ambient & ~(words.permitted & words.inheritable));
+	/* The kernel raises only what is permitted and inheritable as well (capabilities(7)).
+	 * Documents of `runc spec` list ambient ones without: runc and crun leave them out and say
+	 * nothing. */
+	words.ambient &= words.permitted & words.inheritable;
 	if (left_out.len || again.len)
 		log_warn("ignoring unknown or unavailable capabilities: [%s]",
 			left_out.len ? left_out.data : again.data);

@@ -104,10 +104,11 @@ bits() {
 	assert_status 0
 	assert_output "$(bits KILL)"
 	assert_one_line '^cowrun: warning: ignoring unknown or unavailable capabilities: \[CAP_NO_SUCH\]$'
-	bundle "$(args true) | .process.user.uid = 1000 | .process.capabilities.ambient = [\"CAP_KILL\"]"
+	# ambient and not inheritable: left out, as runc and crun do, who write such documents
+	bundle "$(args sh -c "$STATUS status CapAmb") | .process.user.uid = 1000 | .process.capabilities.ambient = [\"CAP_KILL\"]"
 	run --separate-stderr cowrun run -b "$BUNDLE" "$ID"
 	assert_status 0
-	assert_one_line '^cowrun: warning: .*ambient.*CAP_KILL'
+	assert_output "$(bits)"
 	refuses "process.capabilities.bounding\[0\]: 'kill' is not like 'CAP_KILL'" '.process.capabilities.bounding = ["kill"]'
 }
 
