@@ -167,10 +167,14 @@ int launch(
 		r = image_find(&store, o->image, &image, e);
 	if (r == 0)
 		r = reserve(h, o, &l.container, e);
+	/* It is found again from any directory. */
 	if (r == 0)
-		r = record_add(l.container.journal, "store", "%s", e, store.path);
-	if (r == 0 && !(l.container.store = strdup(store.path)))
-		r = err_set(e, ENOMEM, "launch '%s'", o->image);
+		l.container.store =
+			*store.path == '/' ? strdup(store.path) : realpath(store.path, NULL);
+	if (r == 0 && !l.container.store)
+		r = err_set(e, errno, "find store '%s'", store.path);
+	if (r == 0)
+		r = record_add(l.container.journal, "store", "%s", e, l.container.store);
 	if (r == 0)
 		r = stack_make(&store, &image, l.container.id, false, &stack, e);
 	if (r == 0)

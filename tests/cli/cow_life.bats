@@ -7,7 +7,9 @@ setup_file() {
 	image_make
 }
 
+# shellcheck disable=SC2153 # NAME is from cow.bash
 up() { cow run -d --name "$NAME" "$@" >/dev/null; }
+layers() { find "$STORE/layers" -mindepth 1 -maxdepth 1 | wc -l; }
 up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 
 @test "-d prints the name and leaves the container running" {
@@ -52,6 +54,20 @@ up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 	cow logs "$NAME" | cmp - <(seq 1 20000)
 }
 
+@test "state root and store may be relative: they are found from anywhere" {
+	cd "$SCRATCH"
+	run "$COW" --root state --store store run -d --rm --name "$NAME" "$IMAGE" sleep 1000
+	assert_status 0
+	cd /
+	local monitor
+	monitor=$(monitor_of "$NAME")
+	eventually grep -q cow-monitor "/proc/$monitor/comm"
+	[ "$(readlink "/proc/$monitor/cwd")" = / ]
+	cow logs "$NAME"
+	cow stop -t 0 "$NAME"
+	eventually assert_nothing_left
+}
+
 @test "logs --follow goes on until the end" {
 	up_sh 'echo first; while [ ! -e /go ]; do sleep 0.01; done; echo last; exit 4'
 	cow logs -f "$NAME" >"$SCRATCH/follow" 3>&- &
@@ -88,7 +104,7 @@ up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 	[ "$(ls "/proc/$monitor/task")" = "$monitor" ]
 	[ "$(awk '{ print $6 }' "/proc/$monitor/stat")" = "$monitor" ]
 	[ "$(awk '{ print $4 }' "/proc/$pid/stat")" = "$monitor" ]
-	[ "$(ls "/proc/$monitor/fd" | xargs)" = "0 1 2 3 4 5 6 7" ]
+	[ "$(cd "/proc/$monitor/fd" && echo ?*)" = "0 1 2 3 4 5 6 7" ]
 	kill -KILL "$pid"
 	eventually is_gone "$monitor"
 	[ "$(inspect "$NAME" exit_status)" = 137 ]
@@ -284,17 +300,17 @@ up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 	tar -C "$SCRATCH" -cf "$SCRATCH/extra.tar" rootfs extra
 	cow import -q "$SCRATCH/extra.tar" "$IMAGE-own" >/dev/null
 	local before
-	before=$(ls "$STORE/layers" | wc -l)
+	before=$(layers)
 	up "$IMAGE-own" /rootfs/bin/busybox sleep 1000
 	run cow rmi "$IMAGE-own"
 	assert_status 0
-	[ "$(ls "$STORE/layers" | wc -l)" = "$before" ]
+	[ "$(layers)" = "$before" ]
 	run cow exec "$NAME" /rootfs/bin/busybox cat /extra
 	assert_output layer
 	fails "no image '$IMAGE-own'" cow run "$IMAGE-own"
 	cow rm -f "$NAME"
 	cow rmi "$IMAGE-used" # takes along what nothing uses any more
-	[ "$(ls "$STORE/layers" | wc -l)" = $((before - 1)) ]
+	[ "$(layers)" = $((before - 1)) ]
 	run --separate-stderr cow run --rm --name "$NAME" "$IMAGE" echo still
 	assert_output still
 }

@@ -1,4 +1,5 @@
 # cow mem: exact figures of real containers, and estimates where frames are not told.
+# shellcheck disable=SC2153 # NAME and CGROUP are from helpers.bash and cow.bash
 load helpers
 load cow
 

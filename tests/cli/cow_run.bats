@@ -229,7 +229,7 @@ KEPT=1" ]
 
 @test "no file of ours is open in a container" {
 	image "$IMAGE" sh -c 'ls /proc/1/fd'
-	[ "$(grep -vxE '[012]' <<<"$output" | wc -l)" -le 1 ] # ls has the directory open in its own
+	[ "$(grep -vcxE '[012]' <<<"$output")" -le 1 ] # ls has the directory open in its own
 	image "$IMAGE" readlink /proc/self/fd/3 /proc/self/fd/4 /proc/self/fd/9
 	assert_output ''
 }
