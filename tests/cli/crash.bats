@@ -1,0 +1,166 @@
+# Whatever moment a program of ours dies at, and whatever becomes of a record: one delete --force (for `cow`: rm -f)
+# leaves nothing, everybody else's containers are listed, and the id serves again.
+#
+# A sweep takes a baseline by strace, of which every system call is a point "name k" (its k-th use); at a point the
+# command is run anew and killed as it enters that call. `make test` tries a few points of each sweep, `make test-all`
+# (COWRUN_ALL) every one. SEED repeats a choice; a test that fails names it.
+load helpers
+load containers
+
+setup_file() {
+	scratch_make
+	SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
+	export SEED
+	# the mark by which what is left of a container is found, besides its cgroup
+	local mark='.process.env += ["CRASH=\($ENV.SCRATCH)"] | '
+	make_bundle "$SCRATCH/brief" "$mark$(args true)"
+	make_bundle "$SCRATCH/long" "$mark$(args sleep 1000)"
+	make_bundle "$SCRATCH/other" "$(args sleep 1000)"
+	if [ -x "$COW" ]; then
+		tar -C "$SCRATCH/rootfs" -cf - . | cow import --env "CRASH=$SCRATCH" --env PATH=/bin - image >/dev/null
+	fi
+}
+
+# --- points -------------------------------------------------------------------------------------------------------------
+need_injection() {
+	need_program strace
+	strace -qq -o /dev/null -e trace=getpid -e inject=getpid:signal=KILL true 2>/dev/null ||
+		need_host "strace does not work here: $(strace -qq -o /dev/null true 2>&1 | head -n 1)"
+}
+
+# calls FILE: the points of a baseline in their order, as "pid name k"; pid is 0 where strace did not follow forks.
+# The first execve is strace's own.
+calls() {
+	awk '
+		!/^[0-9]+ / { $0 = "0 " $0 }
+		match($2, /^[a-z][a-z0-9_]*\(/) {
+			name = substr($2, 1, RLENGTH - 1)
+			if (++n[$1, name] > 1 || name != "execve" || ran++) print $1, name, n[$1, name]
+		}' "$1"
+}
+
+# choose N: so many of the lines of the input, by SEED, in their order; all of them under COWRUN_ALL
+choose() {
+	[ -z "${COWRUN_ALL:-}" ] || { cat; return; }
+	awk -v n="$1" -v seed="$SEED" '
+		BEGIN { srand(seed) }
+		{ line[NR] = $0 }
+		END { for (i = 1; i <= NR; i++) if (rand() * (NR - i + 1) < n) { print line[i]; n-- } }'
+}
+
+# killed NAME K COMMAND...: the command, killed as it uses that system call for the k-th time. Its status is strace's.
+killed() {
+	local name=$1 k=$2
+	shift 2
+	# the inner shell would say "Killed", to its own standard error
+	(strace "${FOLLOW[@]}" -qq -o /dev/null -e "trace=$name" -e "inject=$name:signal=KILL:when=$k" "$@" 2>&4; exit $?) \
+		3>&- 4>&2 2>/dev/null
+}
+
+# --- what is left -------------------------------------------------------------------------------------------------------
+# processes ID: the pids of that container's group, and those with the mark; a zombie is none
+processes() {
+	local file
+	{ grep -lsF "/cowrun-$1" /proc/[0-9]*/cgroup; grep -lszxF "CRASH=$SCRATCH" /proc/[0-9]*/environ; } | cut -d/ -f3 | sort -u |
+		while read -r file; do ! alive "$file" || echo "$file"; done
+}
+
+# leaks ID: a line for each thing that is left of it
+leaks() {
+	local mounts
+	[ ! -e "$STATE/$1" ] || echo "state: $(ls -A "$STATE/$1")"
+	[ ! -e "$CGROUP/cowrun-$1" ] || echo "cgroup"
+	processes "$1" | sed 's/^/process /'
+	grep -F "$SCRATCH" /proc/self/mountinfo || true
+	for room in containers tmp trash; do
+		[ ! -d "$STORE/$room" ] || find "$STORE/$room" -mindepth 1 -maxdepth 1 -printf 'store: %P\n'
+	done
+}
+
+# So that the points behind one that leaks can be judged.
+mop() {
+	local pid
+	for pid in $(processes "$1"); do kill -KILL "$pid"; done
+	[ ! -e "$CGROUP/cowrun-$1" ] || until rmdir "$CGROUP/cowrun-$1"; do sleep 0.01; done
+	rm -rf "${STATE:?}/$1" "${STORE:?}"/{containers,tmp,trash}/*
+}
+
+# --- sweeps -------------------------------------------------------------------------------------------------------------
+# What is swept: prepare WHAT ID makes what the command needs, and gives it in $CALL.
+prepare() {
+	local run=("$COWRUN" --root "$STATE") cow=("$COW" --root "$STATE" --store "$STORE")
+	case $1 in
+	start) cowrun create -b "$SCRATCH/long" "$2" ;;
+	exec | pause | delete) cowrun run -d -b "$SCRATCH/long" "$2" ;;
+	cow-rm) cow run -d --name "$2" image sleep 1000 ;;
+	esac >/dev/null 2>&1
+	case $1 in
+	run) CALL=("${run[@]}" run -b "$SCRATCH/brief" "$2") ;;
+	detach) CALL=("${run[@]}" run -d -b "$SCRATCH/long" "$2") ;;
+	create) CALL=("${run[@]}" create -b "$SCRATCH/long" "$2") ;;
+	delete) CALL=("${run[@]}" delete --force "$2") ;;
+	exec) CALL=("${run[@]}" exec "$2" true) ;;
+	start | pause) CALL=("${run[@]}" "$1" "$2") ;;
+	cow-run) CALL=("${cow[@]}" run --name "$2" image true) ;;
+	cow-detach) CALL=("${cow[@]}" run -d --name "$2" image sleep 1000) ;;
+	cow-launch) CALL=("${cow[@]}" run -d --name "$2" image true) ;;
+	cow-rm) CALL=("${cow[@]}" rm -f "$2") ;;
+	esac
+}
+
+# remove WHAT ID, and again WHAT ID: the same id serves once more
+remove() { case $1 in cow-*) cow rm -f "$2" ;; *) cowrun delete --force "$2" ;; esac; }
+again() { case $1 in cow-*) cow run --rm --name "$2" image true ;; *) cowrun run -b "$SCRATCH/brief" "$2" ;; esac; }
+
+listed() { [ "$(cowrun list -q)" = "$1" ]; }
+
+# after WHAT ID: what is wrong after one of them died, a line each
+after() {
+	local said
+	cowrun list >/dev/null || echo "list fails"
+	cowrun list -q | grep -qxF "$ID-neighbour" || echo "list hides the others"
+	said=$(remove "$1" "$2" 2>&1 >/dev/null) || echo "delete --force: status $?"
+	[ -z "$said" ] || echo "delete --force says: $said"
+	leaks "$2"
+	listed "$ID-neighbour" || echo "list shows: $(cowrun list -q)"
+	said=$(again "$1" "$2" 2>&1) || echo "the id does not serve again: $said"
+	leaks "$2" | sed 's/^/at the second use: /'
+}
+
+# sweep N WHAT [STRACE OPTION]: at N points
+sweep() {
+	local n=$1 what=$2 id=$ID-x name k wrong bad=0 tried=0 missed=0
+	FOLLOW=("${@:3}")
+	need_injection
+	cowrun run -d -b "$SCRATCH/other" "$ID-neighbour" >/dev/null 2>&1
+	prepare "$what" "$id"
+	strace "${FOLLOW[@]}" -qq -o "$SCRATCH/baseline" "${CALL[@]}" </dev/null >/dev/null 2>&1 3>&-
+	remove "$what" "$id" >/dev/null
+	# one process after the other where forks are followed: each counts for itself
+	calls "$SCRATCH/baseline" | awk '!seen[$2, $3]++ { print $2, $3 }' >"$SCRATCH/points"
+	while read -r name k <&5; do
+		prepare "$what" "$id"
+		killed "$name" "$k" "${CALL[@]}" </dev/null >/dev/null 2>"$SCRATCH/said" && missed=$((missed + 1))
+		tried=$((tried + 1))
+		wrong=$(after "$what" "$id")
+		[ -n "$wrong" ] || continue
+		bad=$((bad + 1))
+		say "$what killed at $name $k (SEED=$SEED):" $'\n'"$wrong"
+		mop "$id" 2>/dev/null
+	done 5< <(choose "$n" <"$SCRATCH/points")
+	[ -z "${COWRUN_ALL:-}" ] || echo "# $what: $tried points, $missed not reached, $bad leak" >&3
+	alive "$(state "$ID-neighbour" pid)"
+	[ "$tried" -gt 0 ] && [ "$bad" = 0 ]
+}
+
+@test "run, killed at any system call" { sweep 6 run; }
+@test "run --detach, killed at any system call" { sweep 3 detach; }
+@test "create, killed at any system call" { sweep 5 create; }
+@test "start, killed at any system call" { sweep 2 start; }
+@test "exec, killed at any system call" { sweep 2 exec; }
+@test "pause, killed at any system call" { sweep 1 pause; }
+@test "delete, killed at any system call" { sweep 2 delete; }
+@test "cow run, killed at any system call" { sweep 3 cow-run; }
+@test "cow run --detach, killed at any system call" { sweep 1 cow-detach; }
+@test "who launches for cow run --detach, and its monitor, killed at any system call" { sweep 3 cow-launch -f; }
+@test "cow rm, killed at any system call" { sweep 2 cow-rm; }
