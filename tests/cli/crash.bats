@@ -4,6 +4,7 @@
 # A sweep takes a baseline by strace, of which every system call is a point "name k" (its k-th use); at a point the
 # command is run anew and killed as it enters that call. `make test` tries a few points of each sweep, `make test-all`
 # (COWRUN_ALL) every one. SEED repeats a choice; a test that fails names it.
+# shellcheck disable=SC2016 # $ENV is for jq
 load helpers
 load containers
 
@@ -61,16 +62,27 @@ killed() {
 # processes ID: the pids of that container's group, and those with the mark; a zombie is none
 processes() {
 	local file
-	{ grep -lsF "/cowrun-$1" /proc/[0-9]*/cgroup; grep -lszxF "CRASH=$SCRATCH" /proc/[0-9]*/environ; } | cut -d/ -f3 | sort -u |
+	{ grep -lsE "/cowrun-$1(/| |\$)" /proc/[0-9]*/cgroup; grep -lszxF "CRASH=$SCRATCH" /proc/[0-9]*/environ; } | cut -d/ -f3 | sort -u |
 		while read -r file; do ! alive "$file" || echo "$file"; done
+}
+
+# await_end ID: fails when none is left; one that has left its group may be some instants from being a zombie
+await_end() {
+	local left
+	local tries=50
+	while left=$(processes "$1"); [ -n "$left" ]; do
+		[ $((tries -= 1)) -gt 0 ] || { echo "${left//$'\n'/ }"; return; }
+		sleep 0.02
+	done
+	return 1
 }
 
 # leaks ID: a line for each thing that is left of it
 leaks() {
-	local mounts
+	local room living
 	[ ! -e "$STATE/$1" ] || echo "state: $(ls -A "$STATE/$1")"
 	[ ! -e "$CGROUP/cowrun-$1" ] || echo "cgroup"
-	processes "$1" | sed 's/^/process /'
+	! living=$(await_end "$1") || echo "processes: $living"
 	grep -F "$SCRATCH" /proc/self/mountinfo || true
 	for room in containers tmp trash; do
 		[ ! -d "$STORE/$room" ] || find "$STORE/$room" -mindepth 1 -maxdepth 1 -printf 'store: %P\n'
@@ -164,3 +176,18 @@ sweep() {
 @test "cow run --detach, killed at any system call" { sweep 1 cow-detach; }
 @test "who launches for cow run --detach, and its monitor, killed at any system call" { sweep 3 cow-launch -f; }
 @test "cow rm, killed at any system call" { sweep 2 cow-rm; }
+
+# --- what is another's --------------------------------------------------------------------------------------------------
+# In the group of somebody else's container nothing is killed, whoever failed to get it or died before he knew.
+@test "who does not get its cgroup leaves alone who has it" {
+	local path=/cowrun-$ID-shared
+	bundle "$(args sleep 1000) | .linux.cgroupsPath = \"$path\""
+	cowrun run -d -b "$BUNDLE" "$ID-a" >/dev/null 2>&1
+	fails "cgroup '$path' is not empty" cowrun run -b "$BUNDLE" "$ID-b"
+	assert_gone "$ID-b"
+	status_is "$ID-a" running
+	bundle "$(args sleep 1000)"
+	cowrun run -d -b "$BUNDLE" "$ID-c" >/dev/null 2>&1
+	fails "cgroup '/cowrun-$ID-c' is not empty" "$COWRUN" --root "$SCRATCH/elsewhere" run -b "$BUNDLE" "$ID-c"
+	status_is "$ID-c" running
+}
