@@ -191,3 +191,106 @@ sweep() {
 	fails "cgroup '/cowrun-$ID-c' is not empty" "$COWRUN" --root "$SCRATCH/elsewhere" run -b "$BUNDLE" "$ID-c"
 	status_is "$ID-c" running
 }
+
+@test "delete --force kills nobody in a cgroup that a killed creator did not get" {
+	need_injection
+	bundle "$(args sleep 1000) | .linux.cgroupsPath = \"/cowrun-$ID-shared\""
+	cowrun run -d -b "$BUNDLE" "$ID-a" >/dev/null 2>&1
+	# the first mkdirat() makes the record's directory, the second one the group
+	run ! killed mkdirat 2 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID-b" </dev/null
+	grep -q '^cgroup ' "$STATE/$ID-b/record"
+	run --separate-stderr cowrun delete --force "$ID-b"
+	assert_status 0
+	assert_one_line "cgroup '/cowrun-$ID-shared' stays: processes live in it that container '$ID-b' did not start"
+	assert_gone "$ID-b"
+	status_is "$ID-a" running
+}
+
+# --- damaged records ----------------------------------------------------------------------------------------------------
+# damage KIND DIR: what is done to the record in it
+damage() {
+	local record=$2/record
+	case $1 in
+	empty) : >"$record" ;;
+	missing) rm "$record" ;;
+	garbage) head -c 4000 /dev/urandom >"$record" ;;
+	zeros) truncate -s 0 "$record" && truncate -s 4096 "$record" ;;
+	huge) truncate -s 100M "$record" ;;
+	directory) rm "$record" && mkdir "$record" && echo x >"$record/file" ;;
+	"cut in "*) sed -zi "s/\(\n\?${1##* } .\).*/\1/" "$record" ;;
+	esac
+}
+
+# Each with a neighbour that stays as it was. A record that lost lines at its end may still be whole for `state`.
+damaged() {
+	local kind=$1 shown
+	sleeper '.process.env += ["CRASH=\($ENV.SCRATCH)"]'
+	damage "$kind" "$STATE/$ID"
+	shown=$(cowrun list -q) || { say "list fails"; return 1; }
+	[ "$shown" = "$ID"$'\n'"$ID-neighbour" ] || { say "list shows: $shown"; return 1; }
+	if [[ $kind != cut* || $kind == "cut in id" ]]; then
+		fails "^cowrun: state: the record of container '$ID' is damaged: .*\(hint: delete --force\)" cowrun state "$ID" || return 1
+	fi
+	alive "$PID" || { say "its process is gone too early"; return 1; }
+	run --separate-stderr cowrun delete --force "$ID"
+	assert_status 0 || return 1
+	[ -z "$(leaks "$ID")" ] || { leaks "$ID" >&2; return 1; }
+	cowrun run -b "$SCRATCH/brief" "$ID"
+}
+
+@test "of a damaged record delete --force finds all by the name" {
+	local kind
+	cowrun run -d -b "$SCRATCH/other" "$ID-neighbour" >/dev/null 2>&1
+	for kind in empty missing garbage zeros huge directory "cut in id" "cut in bundle" "cut in created" \
+		"cut in cgroup" "cut in init"; do
+		damaged "$kind" || { say "record $kind"; return 1; }
+	done
+	status_is "$ID-neighbour" running
+}
+
+@test "of a damaged record delete --force finds a cgroup that config.json names" {
+	sleeper ".linux.cgroupsPath = \"/cowrun-$ID-named/inner\""
+	: >"$STATE/$ID/record"
+	cowrun delete --force "$ID"
+	await ended "$PID"
+	[ ! -e "$CGROUP/cowrun-$ID-named/inner" ]
+	rmdir "$CGROUP/cowrun-$ID-named"
+}
+
+@test "of a damaged record cow rm --force removes the files too" {
+	cow run -d --name "$ID" image sleep 1000 >/dev/null
+	: >"$STATE/$ID/record"
+	run cow ps -a
+	assert_status 0
+	cow rm -f "$ID" >/dev/null
+	run leaks "$ID"
+	assert_output ""
+}
+
+@test "a container whose config.json is gone is deleted as any" {
+	sleeper
+	rm "$STATE/$ID/config.json"
+	run cowrun list -q
+	assert_output "$ID"
+	status_is "$ID" running
+	cowrun delete --force "$ID"
+	ended "$PID"
+	assert_gone "$ID"
+}
+
+@test "what else lies in the state root is left alone" {
+	mkdir -p "$STATE"
+	echo stray >"$STATE/file"
+	ln -s "$SCRATCH" "$STATE/link"
+	mkdir "$STATE/not an id"
+	run cowrun list -q
+	assert_output ''
+	cowrun delete --force file
+	cowrun delete --force link
+	fails "id 'not an id'" cowrun delete --force "not an id"
+	fails "exist" cowrun create -b "$SCRATCH/brief" file
+	[ "$(cat "$STATE/file")" = stray ]
+	[ -d "$STATE/link/state" ]
+	rmdir "$STATE/not an id"
+	rm "$STATE/file" "$STATE/link"
+}
