@@ -239,6 +239,6 @@ int launch_ended(const struct home *h, const char *id, int status, char ret_why[
 	own_close(&dir); /* the lock: delete takes it again */
 	dir = -1;
 	if (r == 0 && record.remove_at_exit)
-		r = container_delete(h, id, true, e);
+		r = container_delete(h, id, true, NULL, e);
 	return r;
 }
