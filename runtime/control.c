@@ -14,6 +14,7 @@
 #include "runtime/hooks.h"
 #include "runtime/status.h"
 #include "spec/base/fd.h"
+#include "spec/base/log.h"
 
 #define KILL_TIMEOUT_MS 10000
 #define FREEZE_TIMEOUT_MS 10000
