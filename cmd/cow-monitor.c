@@ -69,7 +69,7 @@ static char *add_date(char *at, long long days)
 
 static char *add_time(char *at)
 {
-	struct timespec now;
+	struct timespec now = { 0 };
 
 	sys(clock_gettime, CLOCK_REALTIME, &now);
 	unsigned long long of_day = (unsigned long long)(now.tv_sec % 86400);
@@ -164,7 +164,7 @@ static int wait_for_end(void)
 
 static void write_end(int status)
 {
-	struct timespec now;
+	struct timespec now = { 0 };
 	char line[64];
 	char *at = add_number(add(line, "exit "), (unsigned)status, 3);
 

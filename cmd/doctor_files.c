@@ -15,35 +15,30 @@
 
 #define LITTLE_SPACE ((uint64_t)64 << 20)
 
-/* The directory itself or, while it is not there, the one above it that it would be made in. */
+/* The directory or, while it is not there, the one above it that it would be made in; absolute. */
 static char *nearest(const char *path)
 {
-	char *at = strdup(path);
-	struct stat st;
+	char *at = realpath(path, NULL);
+	char *above = at ? NULL : strdup(path);
 
-	while (at && *at && stat(at, &st) < 0) {
-		char *slash = strrchr(at, '/');
-		if (!slash)
-			strcpy(at, "."); /* a relative name: at least one character */
-		else if (slash == at)
-			at[1] = '\0';
-		else
-			*slash = '\0';
+	for (char *slash; above && !at && *above && (slash = strrchr(above, '/'));) {
+		*slash = '\0';
+		at = realpath(*above ? above : "/", NULL);
 	}
-	return at;
+	free(above);
+	return at ? at : realpath(".", NULL);
 }
 
 /* "ext4, 12 GiB free" of the file system there. */
 static void describe(const char *path, struct str *out, uint64_t *ret_free)
 {
 	automatic(mountinfo) struct mountinfo mounts = { 0 };
-	autofree char *real = realpath(path, NULL);
 	struct statvfs fs;
 	char size[16];
 	struct err e;
 
 	const struct mountinfo_row *row =
-		real && mountinfo_read(&mounts, &e) == 0 ? mountinfo_of(&mounts, real) : NULL;
+		mountinfo_read(&mounts, &e) == 0 ? mountinfo_of(&mounts, path) : NULL;
 	str_add(out, row ? row->type : "unknown file system");
 	*ret_free = UINT64_MAX;
 	if (statvfs(path, &fs) < 0)

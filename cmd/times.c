@@ -29,7 +29,7 @@ const char *time_ago_text(const char *rfc3339, char out[32])
 	struct timespec then = { 0 };
 
 	if (!rfc3339 || !strptime(rfc3339, "%Y-%m-%dT%H:%M:%S", &utc))
-		return strcpy(out, "-");
+		return memcpy(out, "-", 2);
 	then.tv_sec = timegm(&utc);
 	time_since(&then, out);
 	size_t n = strlen(out);

@@ -313,7 +313,8 @@ int container_clear(struct container *c, struct err *e)
 	int r = record_relock(c->dir, c->id, &removed, e);
 	if (r < 0 || removed)
 		return r;
-	r = c->cgroup_path && c->root >= 0
+	/* A group that it did not get is another's, with all that lives in it. */
+	r = c->cgroup.fd >= 0
 		    ? cgroup_remove(c->root, c->cgroup_path, c->cgroup.made ? c->cgroup.made : 1, e)
 		    : 0;
 	if (h && h->n_poststop && c->bundle) {

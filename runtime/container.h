@@ -78,8 +78,10 @@ enum state_status container_status(const struct home *h, const struct record *r)
 int container_start(const struct home *h, const char *id, struct err *e);
 /* `all`: every process of its group. */
 int container_kill(const struct home *h, const char *id, int signal, bool all, struct err *e);
-/* `force`: kills it first; then neither a missing container nor a damaged record is an error. */
-int container_delete(const struct home *h, const char *id, bool force, struct err *e);
+/* `force`: kills it first; then neither a missing container nor a damaged record is an error.
+ * `store`: where its files may be if the record does not tell any more, NULL: nowhere. */
+int container_delete(
+	const struct home *h, const char *id, bool force, const char *store, struct err *e);
 int container_freeze(const struct home *h, const char *id, bool frozen, struct err *e);
 
 /* The pids in it. The caller frees. */

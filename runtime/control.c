@@ -9,13 +9,16 @@
 #include <sys/un.h>
 
 #include "cgroup/hierarchy.h"
+#include "cgroup/watch.h"
 #include "overlay/stack.h"
 #include "runtime/hooks.h"
 #include "runtime/status.h"
 #include "spec/base/fd.h"
+#include "spec/base/log.h"
 
 #define KILL_TIMEOUT_MS 10000
 #define FREEZE_TIMEOUT_MS 10000
+#define SETTLE_TIMEOUT_MS 2000
 
 static const char *status_name(enum state_status s)
 {
@@ -220,20 +223,60 @@ static int kill_and_wait(const struct record *record, struct err *e)
 	return 0;
 }
 
-/* Where the record is damaged the group is found by the name that we give. */
-static int remove_cgroup(const struct record *record, const char *id, struct err *e)
+/* Where the record does not tell: as config.json has it, or by the name that we give. */
+static char *cgroup_path(const struct home *h, const struct record *record, const char *id)
+{
+	automatic(spec) struct spec spec = { 0 };
+	struct err ignored;
+
+	if (record->cgroup)
+		return strdup(record->cgroup);
+	int r = container_spec(h, id, &spec, &ignored);
+	const char *given = r < 0 ? NULL : spec.linux_.cgroups_path;
+	return given && *given ? str_format("%s%s", *given == '/' ? "" : "/", given)
+			       : str_format("/cowrun-%s", id);
+}
+
+/* Waits until nobody lives in the group; false when somebody stays. */
+static bool becomes_empty(int root, const char *path)
+{
+	struct cgroup group = CGROUP_NONE;
+	struct err ignored;
+	autofd int events = -1;
+
+	if (cgroup_open(root, path, &group, &ignored) < 0)
+		return true;
+	int r = watch_open(group.fd, "cgroup.events", &events, &ignored);
+	if (r == 0)
+		r = watch_until(events, "populated", 0, SETTLE_TIMEOUT_MS);
+	cgroup_done(&group);
+	return r != -ETIMEDOUT;
+}
+
+/*
+ * A whole record without a first process is of a maker who was killed before he could write it
+ * down. What he may have cloned waits for him to speak, and ends as he is gone; who lives on in a
+ * group of that name is another's, since the maker need not have got it, and is not killed. Where
+ * the record is damaged its name says whose the group is.
+ */
+static int remove_cgroup(const struct home *h, const struct record *record, const char *id,
+	bool damaged, struct err *e)
 {
 	autofd int root = -1;
-	autofree char *usual = str_format("/cowrun-%s", id);
+	autofree char *path = cgroup_path(h, record, id);
 	struct err ignored;
-	bool named = record->cgroup;
 
-	if (!named && record->created.tv_sec)
+	if (!damaged && record->init.pid && !record->cgroup)
+		return 0; /* it was to have none */
+	if (hierarchy_open(&root, &ignored) < 0 || !path)
 		return 0;
-	if (hierarchy_open(&root, &ignored) < 0 || !usual)
+	if (!damaged && !record->init.pid && !becomes_empty(root, path)) {
+		log_warn(
+			"cgroup '%s' stays: processes live in it that container '%s' did not start",
+			path, id);
 		return 0;
-	return cgroup_remove(root, named ? record->cgroup : usual,
-		record->cgroup_made ? record->cgroup_made : 1, e);
+	}
+	return cgroup_remove(root, path, record->cgroup_made ? record->cgroup_made : 1, e);
 }
 
 int container_remove_files(const char *path, const char *id, struct err *e)
@@ -246,14 +289,17 @@ int container_remove_files(const char *path, const char *id, struct err *e)
 	return r < 0 ? r : stack_remove(&store, id, e);
 }
 
-static int remove_resources(const struct record *record, const char *id, struct err *e)
+static int remove_resources(const struct home *h, const struct record *record, const char *id,
+	const char *store, bool damaged, struct err *e)
 {
 	int r = kill_and_wait(record, e);
 
 	if (r == 0)
-		r = remove_cgroup(record, id, e);
-	if (r == 0 && record->store)
-		r = container_remove_files(record->store, id, e);
+		r = remove_cgroup(h, record, id, damaged, e);
+	if (record->store || !damaged)
+		store = record->store;
+	if (r == 0 && store)
+		r = container_remove_files(store, id, e);
 	return r;
 }
 
@@ -268,7 +314,8 @@ static int refuse_delete(
 		record->id, status_name(status));
 }
 
-int container_delete(const struct home *h, const char *id, bool force, struct err *e)
+int container_delete(
+	const struct home *h, const char *id, bool force, const char *store, struct err *e)
 {
 	automatic(record) struct record record = { 0 };
 	automatic(spec) struct spec spec = { 0 };
@@ -280,9 +327,10 @@ int container_delete(const struct home *h, const char *id, bool force, struct er
 		return force ? 0 : r;
 	if (r < 0 && !(force && r == -ERR_DAMAGED))
 		return r;
+	bool damaged = r < 0 || record.cut;
 	r = refuse_delete(h, &record, force, e);
 	if (r == 0)
-		r = remove_resources(&record, id, e);
+		r = remove_resources(h, &record, id, store, damaged, e);
 	if (r < 0)
 		return r;
 	if (record.bundle && container_spec(h, id, &spec, &ignored) == 0)

@@ -167,10 +167,14 @@ int launch(
 		r = image_find(&store, o->image, &image, e);
 	if (r == 0)
 		r = reserve(h, o, &l.container, e);
+	/* It is found again from any directory. */
 	if (r == 0)
-		r = record_add(l.container.journal, "store", "%s", e, store.path);
-	if (r == 0 && !(l.container.store = strdup(store.path)))
-		r = err_set(e, ENOMEM, "launch '%s'", o->image);
+		l.container.store =
+			*store.path == '/' ? strdup(store.path) : realpath(store.path, NULL);
+	if (r == 0 && !l.container.store)
+		r = err_set(e, errno, "find store '%s'", store.path);
+	if (r == 0)
+		r = record_add(l.container.journal, "store", "%s", e, l.container.store);
 	if (r == 0)
 		r = stack_make(&store, &image, l.container.id, false, &stack, e);
 	if (r == 0)
@@ -235,6 +239,6 @@ int launch_ended(const struct home *h, const char *id, int status, char ret_why[
 	own_close(&dir); /* the lock: delete takes it again */
 	dir = -1;
 	if (r == 0 && record.remove_at_exit)
-		r = container_delete(h, id, true, e);
+		r = container_delete(h, id, true, NULL, e);
 	return r;
 }

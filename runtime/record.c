@@ -167,12 +167,14 @@ static int read_line(char *line, struct record *r)
 static int parse(char *text, const char *id, struct record *r)
 {
 	/* What has no newline behind it was never written whole. */
-	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+	char *line = text;
+	for (char *end; (end = strchr(line, '\n')); line = end + 1) {
 		*end = '\0';
 		int bad = read_line(line, r);
 		if (bad < 0)
 			return bad;
 	}
+	r->cut = *line;
 	return r->id && strcmp(r->id, id) == 0 ? 0 : -EPROTO;
 }
 
@@ -196,8 +198,8 @@ int record_read(const struct home *h, const char *id, struct record *ret, struct
 	if (dir < 0)
 		return no_container(h, id, e);
 	bad = fd_read_file(dir, RECORD_FILE, RECORD_BYTES_MAX, &text, &len, e);
-	if (bad == 0 && strlen(text) == len)
-		bad = parse(text, id, &r);
+	if (bad == 0)
+		bad = strlen(text) == len ? parse(text, id, &r) : -EPROTO;
 	if (bad == 0) {
 		*ret = r;
 		r = (struct record){ 0 };

@@ -55,5 +55,5 @@ int container_state(const struct home *h, const char *id, struct state_doc *ret,
 	};
 	add_config(h, id, &doc);
 	*ret = doc;
-	return 0;
+	return r;
 }

@@ -11,7 +11,7 @@ void state_text(const struct spec *spec, const char *id, const char *bundle,
 
 /*
  * The state of a container by its id, for `state` and `list`; the caller ends it with
- * state_done(). One whose record is damaged is told as stopped.
+ * state_done(). One whose record is damaged is told as stopped, with -ERR_DAMAGED.
  */
 int container_state(const struct home *h, const char *id, struct state_doc *ret, struct err *e);
 

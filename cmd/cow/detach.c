@@ -56,9 +56,10 @@ static int make_streams(struct pipes *p, struct err *e)
 	return 0;
 }
 
-static int open_log(const struct launched *l, const char *store, struct err *e)
+static int open_log(const struct launched *l, struct err *e)
 {
-	autofree char *path = str_format("%s/containers/%s/log", store, l->container.id);
+	autofree char *path =
+		str_format("%s/containers/%s/log", l->container.store, l->container.id);
 	int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)
 		      : -1;
 
@@ -92,13 +93,19 @@ static void say(int to, const struct err *e, const char *id)
 	fd_write_all(to, &report, sizeof(report));
 }
 
+/* A path that is the same from every directory, the caller's. */
+static char *absolute(const char *path)
+{
+	return *path == '/' ? strdup(path) : realpath(path, NULL);
+}
+
 /* In the forked process. Returns only in failure, before anything was said. */
 static int become_monitor(
 	struct context *c, const struct launch_options *o, int tell, struct err *e)
 {
 	automatic(launched) struct launched l = LAUNCHED_NONE;
 	char monitor[4096], cow[4096];
-	struct pipes p;
+	struct pipes p = { .null = -1 };
 	sigset_t none;
 
 	int r = libexec_find(MONITOR_PROGRAM, monitor, e);
@@ -110,7 +117,7 @@ static int become_monitor(
 		r = make_streams(&p, e);
 	if (r == 0)
 		r = launch(&c->home, o, &l, e);
-	int log = r == 0 ? open_log(&l, o->store, e) : r;
+	int log = r == 0 ? open_log(&l, e) : r;
 	if (log < 0) {
 		l.container.complete = false; /* without a log nobody would wait for it */
 		l.container.birth.over = false;
@@ -128,8 +135,11 @@ static int become_monitor(
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(p.null, 1) < 0 || dup2(p.null, 2) < 0 || place_fds(fds, e) < 0)
 		_exit(1);
-	execv(monitor, (char *[]){ (char *)MONITOR_PROGRAM, cow, (char *)c->root, (char *)c->store,
-			       l.container.id, NULL });
+	char *root = absolute(c->root);
+	/* Whatever is mounted here need not stay mounted for the monitor. */
+	if (root && chdir("/") == 0)
+		execv(monitor, (char *[]){ (char *)MONITOR_PROGRAM, cow, root, l.container.store,
+				       l.container.id, NULL });
 	_exit(1);
 }
 
@@ -154,7 +164,8 @@ int detach_run(struct context *c, const struct launch_options *o, struct err *e)
 	close(theirs);
 	theirs = -1;
 	if (fd_read_full(ours, &report, sizeof(report)) != sizeof(report))
-		return err_say(e, EPROTO, "the monitor died before its container ran");
+		return err_say(e, EPROTO,
+			"the monitor died before its container ran (hint: rm --force what ps --all shows of it)");
 	if (report.e.code) {
 		*e = report.e;
 		waitpid(pid, NULL, 0);

@@ -149,9 +149,11 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		mem_print_legend(stdout);
 		return 0;
 	}
-	int r = command_open_home(c, false, e);
-	/* Groups alone were asked for: then the containers were not. */
-	if (r == 0 && (argc || !w->cgroups.n))
+	/* Groups alone were asked for: then the containers were not, and their records are root's.
+	 */
+	bool containers = argc || !w->cgroups.n;
+	int r = containers ? command_open_home(c, false, e) : 0;
+	if (r == 0 && containers)
 		r = listing_read(&c->home, argv, (size_t)argc, &l, e);
 	if (r == 0)
 		r = collect(&l, &w->cgroups, &m, e);

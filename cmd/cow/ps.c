@@ -103,7 +103,7 @@ static int print_table(const struct listing *l, const struct ps_words *w, struct
 		table_add(&t, r->id);
 		table_add(&t, r->image);
 		table_add(&t, r->command);
-		if (l->v[i].status == STATE_STOPPED)
+		if (l->v[i].status == STATE_STOPPED || !r->init.pid)
 			table_add(&t, NULL);
 		else
 			table_addf(&t, "%d", (int)r->init.pid);

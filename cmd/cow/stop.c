@@ -148,7 +148,7 @@ static int rm_run(struct context *c, void *data, int argc, char **argv, struct e
 	int r = command_open_home(c, false, e);
 
 	for (int i = 0; r == 0 && i < argc; i++) {
-		r = container_delete(&c->home, argv[i], w->force, e);
+		r = container_delete(&c->home, argv[i], w->force, c->store, e);
 		if (r == -ERR_NOT_RUNNING)
 			return err_say(e, ERR_NOT_RUNNING,
 				"container '%s' has not ended (hint: stop it, or rm --force)",

@@ -22,7 +22,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	if (words < 0)
 		return words;
 	int r = command_open_home(c, false, e);
-	return r < 0 ? r : container_delete(&c->home, argv[0], w->force, e);
+	return r < 0 ? r : container_delete(&c->home, argv[0], w->force, c->store, e);
 }
 
 const struct command delete_command = {

@@ -43,7 +43,8 @@ static int read_all(const struct home *h, struct states *ret, struct err *e)
 	ret->v = calloc(n + 1, sizeof(*ret->v));
 	for (size_t i = 0; ret->v && i < n; i++) {
 		struct err ignored;
-		if (container_state(h, ids[i], &ret->v[ret->n], &ignored) == 0)
+		int seen = container_state(h, ids[i], &ret->v[ret->n], &ignored);
+		if (seen == 0 || seen == -ERR_DAMAGED)
 			ret->n++;
 	}
 	for (size_t i = 0; i < n; i++)

@@ -1,0 +1,106 @@
+# cow doctor: what the host can and cannot do; 0 when containers run.
+load helpers
+load cow
+
+# state CHECK: of cow doctor --json in $output
+state() { jq -r --arg name "$1" '.checks[] | select(.name == $name).state' <<<"$output"; }
+# all that runs containers works here, as all other tests show
+assert_runs() { [ "$(jq .runs <<<"$output")" = "$1" ]; }
+
+@test "this host runs containers, and a line says of each thing whether it can" {
+	run cow doctor
+	assert_status 0
+	[[ ${lines[0]} =~ ^CHECK\ +STATE\ +DETAIL$ ]]
+	[[ ${lines[-1]} =~ ^'Containers can run here' ]]
+	local word
+	for word in root kernel PAGEMAP_SCAN cow-monitor cow-import 'program in memory' 'cgroup v2' groups 'limit of memory' \
+		'limit of cpus' 'limit of processes' 'state root' store overlay 'user namespaces' 'exact memory' \
+		'merging of pages' swap seccomp 'security modules'; do
+		assert_output_matches $'\n'"$word +(ok|lacks) +[^ ]"
+	done
+	assert_output_matches "cgroup v2 +ok +mounted at $CGROUP"
+	[ ! -e "$STATE" ] && [ ! -e "$STORE" ]
+	[ -z "$(ls -A "$SCRATCH")" ]
+}
+
+@test "for programs" {
+	run cow doctor --json
+	assert_status 0
+	assert_runs true
+	[ "$(jq '.checks | length' <<<"$output")" -gt 15 ]
+	[ "$(jq -c '[.checks[] | select(.state != "ok" and .remedy == null)]' <<<"$output")" = '[]' ]
+}
+
+@test "a limit that a container can have is ok, and one that it cannot have is not" {
+	run cow doctor --json
+	local name
+	for name in memory:memory cpus:cpu processes:pids; do
+		if grep -qw "${name#*:}" "$CGROUP/cgroup.controllers"; then
+			[ "$(state "limit of ${name%:*}")" = ok ]
+		else
+			[ "$(state "limit of ${name%:*}")" = lacks ]
+		fi
+	done
+}
+
+@test "not root: broken, in words" {
+	need_program setpriv
+	run setpriv --reuid 65534 --clear-groups "$COW" --root "$STATE" --store "$STORE" doctor --json
+	assert_status 1
+	assert_runs false
+	[ "$(state root)" = broken ]
+	[ "$(state 'exact memory')" = lacks ]
+	run setpriv --reuid 65534 --clear-groups "$COW" --root "$STATE" --store "$STORE" doctor
+	assert_status 1
+	[[ ${lines[-1]} =~ ^'Containers cannot run here' ]]
+}
+
+@test "a capability that is missing is named, with what fails without it" {
+	need_program setpriv
+	run setpriv --bounding-set -sys_resource --inh-caps -sys_resource "$COW" --root "$STATE" --store "$STORE" doctor --json
+	assert_status 0
+	[ "$(state CAP_SYS_RESOURCE)" = lacks ]
+	run setpriv --bounding-set -mknod --inh-caps -mknod "$COW" --root "$STATE" --store "$STORE" doctor --json
+	assert_status 1
+	[ "$(state CAP_MKNOD)" = broken ]
+}
+
+@test "no cgroup v2" {
+	run unshare -m --propagation private bash -c 'umount -l "$CGROUP" && "$COW" --root "$STATE" --store "$STORE" doctor --json'
+	assert_status 1
+	[ "$(state 'cgroup v2')" = broken ]
+	[ "$(jq -r '.checks[] | select(.name == "cgroup v2").remedy' <<<"$output")" = 'mount -t cgroup2 cgroup2 /sys/fs/cgroup' ]
+}
+
+@test "no executable memfd, no overlay, no user namespaces" {
+	need_program strace
+	need_static "sanitizers do not like to be traced"
+	traced() { strace -f -qqo /dev/null -e "$1" "$COW" --root "$STATE" --store "$STORE" doctor --json; }
+	run traced inject=memfd_create:error=EACCES
+	assert_status 1
+	[ "$(state 'program in memory')" = broken ]
+	run traced inject=fsopen:error=ENODEV
+	assert_status 1
+	[ "$(state overlay)" = broken ]
+	run traced inject=unshare:error=ENOSPC
+	assert_status 0
+	[ "$(state 'user namespaces')" = lacks ]
+	run traced inject=clone3:error=EOPNOTSUPP
+	assert_status 1
+	[ "$(state groups)" = broken ]
+}
+
+@test "a store and a state root that will not do" {
+	mkdir -p "$SCRATCH/bad"
+	touch "$SCRATCH/bad/file"
+	chmod 777 "$SCRATCH/bad"
+	run "$COW" --root "$STATE" --store "$SCRATCH/bad" doctor --json
+	assert_status 1
+	[ "$(state store)" = broken ]
+	run "$COW" --root "$SCRATCH/bad" --store "$STORE" doctor --json
+	assert_status 1
+	[ "$(state 'state root')" = broken ]
+	run unshare -m --propagation private bash -c 'mkdir -p "$SCRATCH/small" &&
+		mount -t tmpfs -o size=1m,mode=700 tmpfs "$SCRATCH/small" && "$COW" --store "$SCRATCH/small" doctor --json'
+	[ "$(state store)" = broken ] || [ "$(state store)" = lacks ]
+}

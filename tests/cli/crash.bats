@@ -1,0 +1,296 @@
+# Whatever moment a program of ours dies at, and whatever becomes of a record: one delete --force (for `cow`: rm -f)
+# leaves nothing, everybody else's containers are listed, and the id serves again.
+#
+# A sweep takes a baseline by strace, of which every system call is a point "name k" (its k-th use); at a point the
+# command is run anew and killed as it enters that call. `make test` tries a few points of each sweep, `make test-all`
+# (COWRUN_ALL) every one. SEED repeats a choice; a test that fails names it.
+# shellcheck disable=SC2016 # $ENV is for jq
+load helpers
+load containers
+
+setup_file() {
+	scratch_make
+	SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
+	export SEED
+	# the mark by which what is left of a container is found, besides its cgroup
+	local mark='.process.env += ["CRASH=\($ENV.SCRATCH)"] | '
+	make_bundle "$SCRATCH/brief" "$mark$(args true)"
+	make_bundle "$SCRATCH/long" "$mark$(args sleep 1000)"
+	make_bundle "$SCRATCH/other" "$(args sleep 1000)"
+	if [ -x "$COW" ]; then
+		tar -C "$SCRATCH/rootfs" -cf - . | cow import --env "CRASH=$SCRATCH" --env PATH=/bin - image >/dev/null
+	fi
+}
+
+# --- points -------------------------------------------------------------------------------------------------------------
+need_injection() {
+	need_program strace
+	strace -qq -o /dev/null -e trace=getpid -e inject=getpid:signal=KILL true 2>/dev/null ||
+		need_host "strace does not work here: $(strace -qq -o /dev/null true 2>&1 | head -n 1)"
+}
+
+# calls FILE: the points of a baseline in their order, as "pid name k"; pid is 0 where strace did not follow forks.
+# The first execve is strace's own.
+calls() {
+	awk '
+		!/^[0-9]+ / { $0 = "0 " $0 }
+		match($2, /^[a-z][a-z0-9_]*\(/) {
+			name = substr($2, 1, RLENGTH - 1)
+			if (++n[$1, name] > 1 || name != "execve" || ran++) print $1, name, n[$1, name]
+		}' "$1"
+}
+
+# choose N: so many of the lines of the input, by SEED, in their order; all of them under COWRUN_ALL
+choose() {
+	[ -z "${COWRUN_ALL:-}" ] || { cat; return; }
+	awk -v n="$1" -v seed="$SEED" '
+		BEGIN { srand(seed) }
+		{ line[NR] = $0 }
+		END { for (i = 1; i <= NR; i++) if (rand() * (NR - i + 1) < n) { print line[i]; n-- } }'
+}
+
+# killed NAME K COMMAND...: the command, killed as it uses that system call for the k-th time. Its status is strace's.
+killed() {
+	local name=$1 k=$2
+	shift 2
+	# the inner shell would say "Killed", to its own standard error
+	(strace "${FOLLOW[@]}" -qq -o /dev/null -e "trace=$name" -e "inject=$name:signal=KILL:when=$k" "$@" 2>&4; exit $?) \
+		3>&- 4>&2 2>/dev/null
+}
+
+# --- what is left -------------------------------------------------------------------------------------------------------
+# processes ID: the pids of that container's group, and those with the mark; a zombie is none
+processes() {
+	local file
+	{ grep -lsE "/cowrun-$1(/| |\$)" /proc/[0-9]*/cgroup; grep -lszxF "CRASH=$SCRATCH" /proc/[0-9]*/environ; } | cut -d/ -f3 | sort -u |
+		while read -r file; do ! alive "$file" || echo "$file"; done
+}
+
+# await_end ID: fails when none is left; one that has left its group may be some instants from being a zombie
+await_end() {
+	local left
+	local tries=50
+	while left=$(processes "$1"); [ -n "$left" ]; do
+		[ $((tries -= 1)) -gt 0 ] || { echo "${left//$'\n'/ }"; return; }
+		sleep 0.02
+	done
+	return 1
+}
+
+# leaks ID: a line for each thing that is left of it
+leaks() {
+	local room living
+	[ ! -e "$STATE/$1" ] || echo "state: $(ls -A "$STATE/$1")"
+	[ ! -e "$CGROUP/cowrun-$1" ] || echo "cgroup"
+	! living=$(await_end "$1") || echo "processes: $living"
+	grep -F "$SCRATCH" /proc/self/mountinfo || true
+	for room in containers tmp trash; do
+		[ ! -d "$STORE/$room" ] || find "$STORE/$room" -mindepth 1 -maxdepth 1 -printf 'store: %P\n'
+	done
+}
+
+# So that the points behind one that leaks can be judged.
+mop() {
+	local pid
+	for pid in $(processes "$1"); do kill -KILL "$pid"; done
+	[ ! -e "$CGROUP/cowrun-$1" ] || until rmdir "$CGROUP/cowrun-$1"; do sleep 0.01; done
+	rm -rf "${STATE:?}/$1" "${STORE:?}"/{containers,tmp,trash}/*
+}
+
+# --- sweeps -------------------------------------------------------------------------------------------------------------
+# What is swept: prepare WHAT ID makes what the command needs, and gives it in $CALL.
+prepare() {
+	local run=("$COWRUN" --root "$STATE") cow=("$COW" --root "$STATE" --store "$STORE")
+	case $1 in
+	start) cowrun create -b "$SCRATCH/long" "$2" ;;
+	exec | pause | delete) cowrun run -d -b "$SCRATCH/long" "$2" ;;
+	cow-rm) cow run -d --name "$2" image sleep 1000 ;;
+	esac >/dev/null 2>&1
+	case $1 in
+	run) CALL=("${run[@]}" run -b "$SCRATCH/brief" "$2") ;;
+	detach) CALL=("${run[@]}" run -d -b "$SCRATCH/long" "$2") ;;
+	create) CALL=("${run[@]}" create -b "$SCRATCH/long" "$2") ;;
+	delete) CALL=("${run[@]}" delete --force "$2") ;;
+	exec) CALL=("${run[@]}" exec "$2" true) ;;
+	start | pause) CALL=("${run[@]}" "$1" "$2") ;;
+	cow-run) CALL=("${cow[@]}" run --name "$2" image true) ;;
+	cow-detach) CALL=("${cow[@]}" run -d --name "$2" image sleep 1000) ;;
+	cow-launch) CALL=("${cow[@]}" run -d --name "$2" image true) ;;
+	cow-rm) CALL=("${cow[@]}" rm -f "$2") ;;
+	esac
+}
+
+# remove WHAT ID, and again WHAT ID: the same id serves once more
+remove() { case $1 in cow-*) cow rm -f "$2" ;; *) cowrun delete --force "$2" ;; esac; }
+again() { case $1 in cow-*) cow run --rm --name "$2" image true ;; *) cowrun run -b "$SCRATCH/brief" "$2" ;; esac; }
+
+listed() { [ "$(cowrun list -q)" = "$1" ]; }
+
+# after WHAT ID: what is wrong after one of them died, a line each
+after() {
+	local said
+	cowrun list >/dev/null || echo "list fails"
+	cowrun list -q | grep -qxF "$ID-neighbour" || echo "list hides the others"
+	said=$(remove "$1" "$2" 2>&1 >/dev/null) || echo "delete --force: status $?"
+	[ -z "$said" ] || echo "delete --force says: $said"
+	leaks "$2"
+	listed "$ID-neighbour" || echo "list shows: $(cowrun list -q)"
+	said=$(again "$1" "$2" 2>&1) || echo "the id does not serve again: $said"
+	leaks "$2" | sed 's/^/at the second use: /'
+}
+
+# sweep N WHAT [STRACE OPTION]: at N points
+sweep() {
+	local n=$1 what=$2 id=$ID-x name k wrong bad=0 tried=0 missed=0
+	FOLLOW=("${@:3}")
+	need_injection
+	cowrun run -d -b "$SCRATCH/other" "$ID-neighbour" >/dev/null 2>&1
+	prepare "$what" "$id"
+	strace "${FOLLOW[@]}" -qq -o "$SCRATCH/baseline" "${CALL[@]}" </dev/null >/dev/null 2>&1 3>&-
+	remove "$what" "$id" >/dev/null
+	# one process after the other where forks are followed: each counts for itself
+	calls "$SCRATCH/baseline" | awk '!seen[$2, $3]++ { print $2, $3 }' >"$SCRATCH/points"
+	while read -r name k <&5; do
+		prepare "$what" "$id"
+		killed "$name" "$k" "${CALL[@]}" </dev/null >/dev/null 2>"$SCRATCH/said" && missed=$((missed + 1))
+		tried=$((tried + 1))
+		wrong=$(after "$what" "$id")
+		[ -n "$wrong" ] || continue
+		bad=$((bad + 1))
+		say "$what killed at $name $k (SEED=$SEED):" $'\n'"$wrong"
+		mop "$id" 2>/dev/null
+	done 5< <(choose "$n" <"$SCRATCH/points")
+	[ -z "${COWRUN_ALL:-}" ] || echo "# $what: $tried points, $missed not reached, $bad leak" >&3
+	alive "$(state "$ID-neighbour" pid)"
+	[ "$tried" -gt 0 ] && [ "$bad" = 0 ]
+}
+
+@test "run, killed at any system call" { sweep 6 run; }
+@test "run --detach, killed at any system call" { sweep 3 detach; }
+@test "create, killed at any system call" { sweep 5 create; }
+@test "start, killed at any system call" { sweep 2 start; }
+@test "exec, killed at any system call" { sweep 2 exec; }
+@test "pause, killed at any system call" { sweep 1 pause; }
+@test "delete, killed at any system call" { sweep 2 delete; }
+@test "cow run, killed at any system call" { sweep 3 cow-run; }
+@test "cow run --detach, killed at any system call" { sweep 1 cow-detach; }
+@test "who launches for cow run --detach, and its monitor, killed at any system call" { sweep 3 cow-launch -f; }
+@test "cow rm, killed at any system call" { sweep 2 cow-rm; }
+
+# --- what is another's --------------------------------------------------------------------------------------------------
+# In the group of somebody else's container nothing is killed, whoever failed to get it or died before he knew.
+@test "who does not get its cgroup leaves alone who has it" {
+	local path=/cowrun-$ID-shared
+	bundle "$(args sleep 1000) | .linux.cgroupsPath = \"$path\""
+	cowrun run -d -b "$BUNDLE" "$ID-a" >/dev/null 2>&1
+	fails "cgroup '$path' is not empty" cowrun run -b "$BUNDLE" "$ID-b"
+	assert_gone "$ID-b"
+	status_is "$ID-a" running
+	bundle "$(args sleep 1000)"
+	cowrun run -d -b "$BUNDLE" "$ID-c" >/dev/null 2>&1
+	fails "cgroup '/cowrun-$ID-c' is not empty" "$COWRUN" --root "$SCRATCH/elsewhere" run -b "$BUNDLE" "$ID-c"
+	status_is "$ID-c" running
+}
+
+@test "delete --force kills nobody in a cgroup that a killed creator did not get" {
+	need_injection
+	bundle "$(args sleep 1000) | .linux.cgroupsPath = \"/cowrun-$ID-shared\""
+	cowrun run -d -b "$BUNDLE" "$ID-a" >/dev/null 2>&1
+	# the first mkdirat() makes the record's directory, the second one the group
+	run ! killed mkdirat 2 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID-b" </dev/null
+	grep -q '^cgroup ' "$STATE/$ID-b/record"
+	run --separate-stderr cowrun delete --force "$ID-b"
+	assert_status 0
+	assert_one_line "cgroup '/cowrun-$ID-shared' stays: processes live in it that container '$ID-b' did not start"
+	assert_gone "$ID-b"
+	status_is "$ID-a" running
+}
+
+# --- damaged records ----------------------------------------------------------------------------------------------------
+# damage KIND DIR: what is done to the record in it
+damage() {
+	local record=$2/record
+	case $1 in
+	empty) : >"$record" ;;
+	missing) rm "$record" ;;
+	garbage) head -c 4000 /dev/urandom >"$record" ;;
+	zeros) truncate -s 0 "$record" && truncate -s 4096 "$record" ;;
+	huge) truncate -s 100M "$record" ;;
+	directory) rm "$record" && mkdir "$record" && echo x >"$record/file" ;;
+	"cut in "*) sed -zi "s/\(\n\?${1##* } .\).*/\1/" "$record" ;;
+	esac
+}
+
+# Each with a neighbour that stays as it was. A record that lost lines at its end may still be whole for `state`.
+damaged() {
+	local kind=$1 shown
+	sleeper '.process.env += ["CRASH=\($ENV.SCRATCH)"]'
+	damage "$kind" "$STATE/$ID"
+	shown=$(cowrun list -q) || { say "list fails"; return 1; }
+	[ "$shown" = "$ID"$'\n'"$ID-neighbour" ] || { say "list shows: $shown"; return 1; }
+	if [[ $kind != cut* || $kind == "cut in id" ]]; then
+		fails "^cowrun: state: the record of container '$ID' is damaged: .*\(hint: delete --force\)" cowrun state "$ID" || return 1
+	fi
+	alive "$PID" || { say "its process is gone too early"; return 1; }
+	run --separate-stderr cowrun delete --force "$ID"
+	assert_status 0 || return 1
+	[ -z "$(leaks "$ID")" ] || { leaks "$ID" >&2; return 1; }
+	cowrun run -b "$SCRATCH/brief" "$ID"
+}
+
+@test "of a damaged record delete --force finds all by the name" {
+	local kind
+	cowrun run -d -b "$SCRATCH/other" "$ID-neighbour" >/dev/null 2>&1
+	for kind in empty missing garbage zeros huge directory "cut in id" "cut in bundle" "cut in created" \
+		"cut in cgroup" "cut in init"; do
+		damaged "$kind" || { say "record $kind"; return 1; }
+	done
+	status_is "$ID-neighbour" running
+}
+
+@test "of a damaged record delete --force finds a cgroup that config.json names" {
+	sleeper ".linux.cgroupsPath = \"/cowrun-$ID-named/inner\""
+	: >"$STATE/$ID/record"
+	cowrun delete --force "$ID"
+	await ended "$PID"
+	[ ! -e "$CGROUP/cowrun-$ID-named/inner" ]
+	rmdir "$CGROUP/cowrun-$ID-named"
+}
+
+@test "of a damaged record cow rm --force removes the files too" {
+	cow run -d --name "$ID" image sleep 1000 >/dev/null
+	: >"$STATE/$ID/record"
+	run cow ps -a
+	assert_status 0
+	cow rm -f "$ID" >/dev/null
+	run leaks "$ID"
+	assert_output ""
+}
+
+@test "a container whose config.json is gone is deleted as any" {
+	sleeper
+	rm "$STATE/$ID/config.json"
+	run cowrun list -q
+	assert_output "$ID"
+	status_is "$ID" running
+	cowrun delete --force "$ID"
+	ended "$PID"
+	assert_gone "$ID"
+}
+
+@test "what else lies in the state root is left alone" {
+	mkdir -p "$STATE"
+	echo stray >"$STATE/file"
+	ln -s "$SCRATCH" "$STATE/link"
+	mkdir "$STATE/not an id"
+	run cowrun list -q
+	assert_output ''
+	cowrun delete --force file
+	cowrun delete --force link
+	fails "id 'not an id'" cowrun delete --force "not an id"
+	fails "exist" cowrun create -b "$SCRATCH/brief" file
+	[ "$(cat "$STATE/file")" = stray ]
+	[ -d "$STATE/link/state" ]
+	rmdir "$STATE/not an id"
+	rm "$STATE/file" "$STATE/link"
+}
