@@ -148,15 +148,17 @@ static void try_programs(void)
 static void try_trace(pid_t pid)
 {
 	char target[200], path[64];
+	int status;
 
 	if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0)
 		return;
+	ptrace(PTRACE_INTERRUPT, pid, 0, 0);
+	if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status))
+		return; /* it ended */
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	ssize_t n = readlink(path, target, sizeof(target) - 1);
 	target[n > 0 ? n : 0] = '\0';
 	say("traced", target);
-	ptrace(PTRACE_INTERRUPT, pid, 0, 0);
-	waitpid(pid, NULL, __WALL);
 	ptrace(PTRACE_DETACH, pid, 0, 0);
 }
 
