@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "cmd/cow/monitor.h"
+#include "cmd/cow/stamp.h"
 #include "runtime/init/sys.h"
 #include "runtime/init/text.h"
 
@@ -35,58 +36,15 @@ struct stream {
 		did_;                                                                              \
 	})
 
-static char *add(char *at, const char *text)
-{
-	while (*text)
-		*at++ = *text++;
-	return at;
-}
-
-static char *add_number(char *at, unsigned long long n, int width)
-{
-	char *end = at + width;
-
-	for (char *digit = end; digit-- > at; n /= 10)
-		*digit = (char)('0' + n % 10);
-	return end;
-}
-
-/* Days since 1970 as year, month, day (the usual calendar algorithm of Howard Hinnant's paper). */
-static char *add_date(char *at, long long days)
-{
-	days += 719468;
-	long long era = days / 146097, of_era = days % 146097;
-	long long year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	long long of_year = of_era - (365 * year + year / 4 - year / 100);
-	long long shifted = (5 * of_year + 2) / 153,
-		  month = shifted < 10 ? shifted + 3 : shifted - 9;
-
-	at = add_number(at, (unsigned long long)(year + era * 400 + (month <= 2)), 4);
-	at = add_number(add(at, "-"), (unsigned long long)month, 2);
-	return add_number(
-		add(at, "-"), (unsigned long long)(of_year - (153 * shifted + 2) / 5 + 1), 2);
-}
-
-static char *add_time(char *at)
-{
-	struct timespec now = { 0 };
-
-	sys(clock_gettime, CLOCK_REALTIME, &now);
-	unsigned long long of_day = (unsigned long long)(now.tv_sec % 86400);
-	at = add(add_date(at, now.tv_sec / 86400), "T");
-	at = add(add_number(at, of_day / 3600, 2), ":");
-	at = add(add_number(at, of_day / 60 % 60, 2), ":");
-	at = add(add_number(at, of_day % 60, 2), ".");
-	return add(add_number(at, (unsigned long long)now.tv_nsec, 9), "Z");
-}
-
 /* One write() each: a line is in the log whole or not at all. */
 static void log_line(const struct stream *s, const char *text, size_t n, bool whole)
 {
 	char line[LINE_BYTES + 64];
-	char *at = add(add_time(line), " ");
+	struct timespec now = { 0 };
 
-	at = add(add(at, s->name), whole ? " F " : " P ");
+	sys(clock_gettime, CLOCK_REALTIME, &now);
+	char *at = stamp_text(stamp_time(line, &now), " ");
+	at = stamp_text(stamp_text(at, s->name), whole ? " F " : " P ");
 	memcpy(at, text, n);
 	at += n;
 	*at++ = '\n';
@@ -166,11 +124,12 @@ static void write_end(int status)
 {
 	struct timespec now = { 0 };
 	char line[64];
-	char *at = add_number(add(line, "exit "), (unsigned)status, 3);
+	char *at = stamp_number(stamp_text(line, "exit "), (unsigned)status, 3);
 
 	sys(clock_gettime, CLOCK_REALTIME, &now);
-	at = add_number(add(at, " "), (unsigned long long)now.tv_sec, 12);
-	at = add(add_number(add(at, "."), (unsigned long long)now.tv_nsec, 9), "\n");
+	at = stamp_number(stamp_text(at, " "), (unsigned long long)now.tv_sec, 12);
+	at = stamp_number(stamp_text(at, "."), (unsigned long long)now.tv_nsec, 9);
+	at = stamp_text(at, "\n");
 	SYS_RETRY(write, MONITOR_JOURNAL, line, at - line);
 }
 
@@ -187,7 +146,7 @@ _Noreturn void monitor_main(char *const *words)
 	if ((long)words[0] == 5) {
 		watch(streams);
 		int status = wait_for_end();
-		*add_number(number, (unsigned)status, 3) = '\0';
+		*stamp_number(number, (unsigned)status, 3) = '\0';
 		const char *ended[] = { argv[1], "--root", argv[2], "--store", argv[3], "ended",
 			argv[4], number, NULL };
 		const char *no_environment[] = { NULL };

@@ -36,6 +36,8 @@ up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 }
 
 @test "the log: each stream to its own, partial and long lines whole" {
+	local before
+	before=$(date +%s)
 	up_sh 'echo one; echo two >&2; head -c 5000 /dev/zero | tr "\0" x; echo; printf "no end"'
 	cow wait "$NAME"
 	run --separate-stderr cow logs "$NAME"
@@ -45,6 +47,7 @@ up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 	[ "${lines[2]}" = "no end" ]
 	[ "$stderr" = two ]
 	run cow logs -t "$NAME"
+	[ "$(date -d "${lines[0]%% *}" +%s)" -ge "$before" ] && [ "$(date -d "${lines[0]%% *}" +%s)" -le "$(date +%s)" ]
 	assert_output_matches '^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{9}Z (one|two)'
 }
 
