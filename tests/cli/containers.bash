@@ -79,3 +79,10 @@ assert_gone() {
 
 # Which namespace: of a process, by its pid.
 namespace_of() { readlink "/proc/$1/ns/$2"; }
+
+# created [FILTER ...]: a container that waits to be started; its pid in $PID, its output in $SCRATCH/out
+created() {
+	bundle "$@"
+	cowrun create -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID" >"$SCRATCH/out" 2>&1
+	PID=$(<"$SCRATCH/pid")
+}

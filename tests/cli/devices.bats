@@ -1,4 +1,4 @@
-# /dev of a container: the default nodes and links, those that are asked for, and what is found there.
+# The /dev of a container: the default nodes and links, those that are asked for, and what is found there.
 load helpers
 load containers
 

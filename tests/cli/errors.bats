@@ -297,6 +297,7 @@ text() {
 	bundle '.process.capabilities.bounding += ["CAP_NO_SUCH"] | .process.args = ["/nope"]'
 	# the warning, and then the error, go to a pipe that nobody reads
 	mkfifo "$SCRATCH/pipe"
+	# shellcheck disable=SC2217 # it is there to hold the pipe open and not to read it
 	sleep 1000 <"$SCRATCH/pipe" 3>&- &
 	local reader=$!
 	exec 8>"$SCRATCH/pipe"

@@ -49,7 +49,7 @@ event() { awk -v key="$2" '$1 == key { print $2 }' "$G/$1"; }
 	group
 	echo 2 >"$G/pids.max"
 	# the shell and one more are two; a third is refused, and the shell gives up (bash would try again)
-	into busybox sh -c 'sleep 1000 & sleep 0' >/dev/null 2>&1 3>&- || true
+	into sh -c '/bin/sleep 1000 & /bin/sleep 0; true' >/dev/null 2>&1 3>&- || true
 	[ "$(event pids.events max)" -ge 1 ]
 }
 

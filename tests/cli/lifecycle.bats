@@ -4,13 +4,6 @@ load containers
 
 NO_PIDNS='del(.linux.namespaces[] | select(.type == "pid"))'
 
-# created [FILTER ...]: a container that waits to be started; its pid in $PID, its output in $SCRATCH/out
-created() {
-	bundle "$@"
-	cowrun create -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID" >"$SCRATCH/out" 2>&1
-	PID=$(<"$SCRATCH/pid")
-}
-
 # --- run ----------------------------------------------------------------------------------------------------------
 @test "run ends with the program's status, and nothing is left" {
 	local wanted
@@ -38,8 +31,8 @@ created() {
 		"$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID" 3>&- &
 		runner=$!
 		await test -e "$BUNDLE/rootfs/ready"
-		kill -$signal $runner
-		ends_with $wanted $runner
+		kill -"$signal" "$runner"
+		ends_with "$wanted" "$runner"
 		assert_gone "$ID"
 	done
 }
@@ -457,70 +450,6 @@ created() {
 	status_is "$ID" running
 }
 
-# --- exec -----------------------------------------------------------------------------------------------------------------
-@test "exec runs a further process, and ends with its status" {
-	sleeper
-	run cowrun exec "$ID" sh -c 'exit 42'
-	assert_status 42
-	run cowrun exec "$ID" sh -c 'kill -KILL $$'
-	assert_status 137
-	run cowrun exec "$ID" sh -c 'hostname; cat' <<<word
-	assert_output $'test\nword'
-	status_is "$ID" running
-}
-
-@test "exec fails with 255" {
-	sleeper
-	run cowrun exec "$ID" /nope
-	assert_status 255
-	run cowrun exec "$ID-none" true
-	assert_status 255
-}
-
-@test "exec takes what the process shall be from its options" {
-	sleeper
-	run cowrun exec --user 1000:1001 --cwd /tmp -e A=1 --env=B=2 -g 5 --additional-gids=7 "$ID" \
-		sh -c 'echo "$(id -u) $(id -g) $(id -G) $(pwd) $A $B"'
-	assert_output "1000 1001 1001 5 7 /tmp 1 2"
-	run cowrun exec -c CAP_SYS_ADMIN "$ID" grep CapEff /proc/self/status
-	[ $((0x${output##*[[:space:]]} >> 21 & 1)) = 1 ]
-	run cowrun exec "$ID" grep CapEff /proc/self/status
-	[ $((0x${output##*[[:space:]]} >> 21 & 1)) = 0 ]
-}
-
-@test "exec takes what the process shall be from a file, and nothing else" {
-	sleeper '.process.env += ["OF=container"]'
-	jq -n '{args: ["sh", "-c", "echo $(id -u) $(pwd) $OF $OWN"], cwd: "/tmp", env: ["PATH=/bin", "OWN=1"], user: {uid: 7, gid: 8}}' \
-		>"$SCRATCH/process.json"
-	run cowrun exec --process "$SCRATCH/process.json" "$ID"
-	assert_output "7 /tmp 1"
-	echo '{"args": ["true"]' >"$SCRATCH/broken.json"
-	fails "^cowrun: exec: .*broken.json:[0-9]+:[0-9]+: " cowrun exec -p "$SCRATCH/broken.json" "$ID"
-	echo '{"args": "true", "cwd": "/"}' >"$SCRATCH/broken.json"
-	fails "^cowrun: exec: .*args: expected" cowrun exec -p "$SCRATCH/broken.json" "$ID"
-	fails "^cowrun: exec: open '/nope'" cowrun exec -p /nope "$ID"
-}
-
-@test "exec --detach returns while the process runs, and leaves it to the caller" {
-	sleeper
-	cowrun exec -d --pid-file "$SCRATCH/exec" "$ID" sleep 1001 >/dev/null 2>&1
-	local pid
-	pid=$(<"$SCRATCH/exec")
-	alive "$pid"
-	[ "$(namespace_of "$pid" mnt)" = "$(namespace_of "$PID" mnt)" ]
-	grep -q "sleep" "/proc/$pid/comm"
-	[ "$(cowrun ps --format json "$ID" | jq "index($pid) != null")" = true ]
-}
-
-@test "exec works in what is created, and not in what has stopped" {
-	created
-	run cowrun exec "$ID" hostname
-	assert_output test
-	cowrun start "$ID"
-	await status_is "$ID" stopped
-	fails "^cowrun: exec: cannot exec in container '$ID': container not running: stopped" cowrun exec "$ID" true
-}
-
 @test "a container without a cgroup of its own lives and ends all the same" {
 	bundle "$(args sh -c 'cat /proc/self/cgroup; exit 6')"
 	run cowrun --cgroup-manager disabled run -b "$BUNDLE" "$ID"
@@ -535,55 +464,4 @@ created() {
 	cowrun exec "$ID" true
 	cowrun delete --force "$ID"
 	ended "$PID"
-}
-
-# --- the command line -----------------------------------------------------------------------------------------------------
-@test "options are taken in all spellings" {
-	bundle "$(args sh -c 'exit 3')"
-	local root="$STATE" spelling
-	for spelling in "--bundle $BUNDLE" "--bundle=$BUNDLE" "-b $BUNDLE" "-b$BUNDLE" "-bundle $BUNDLE" "-bundle=$BUNDLE" "-b=$BUNDLE"; do
-		# shellcheck disable=SC2086 # words
-		run "$COWRUN" --root="$root" --rootless=true --systemd-cgroup=false run $spelling --no-pivot -no-subreaper "$ID"
-		assert_status 3
-	done
-	run "$COWRUN" -root "$root" run --detach=false -b "$BUNDLE" -- "$ID"
-	assert_status 3
-}
-
-@test "--help says what there is, of every command, and succeeds" {
-	local verb
-	run cowrun --help
-	assert_status 0
-	for verb in create start run state kill delete exec list ps pause resume spec; do
-		assert_output_matches $'\n'" +$verb +[A-Z]"
-		run cowrun $verb --help
-		assert_status 0
-		assert_output_matches "^usage: cowrun $verb "
-		run cowrun $verb -h
-		assert_status 0
-		run cowrun --help
-	done
-	run cowrun
-	assert_status 1
-	assert_output_matches '^usage: cowrun '
-}
-
-@test "--version says cowrun's and the specification's" {
-	run cowrun --version
-	assert_status 0
-	assert_output_matches $'^cowrun version [0-9.]+\n.*spec: 1\.'
-	run cowrun -v
-	assert_output_matches '^cowrun version'
-}
-
-@test "spec writes a config.json that runs" {
-	bundle
-	mkdir "$SCRATCH/new"
-	cowrun spec -b "$SCRATCH/new"
-	fails "make '$SCRATCH/new/config.json': file exists" cowrun spec -b "$SCRATCH/new"
-	cp -a "$BUNDLE/rootfs" "$SCRATCH/new"
-	jq "$(args sh -c 'exit 2')" "$SCRATCH/new/config.json" >"$SCRATCH/new/c"
-	mv "$SCRATCH/new/c" "$SCRATCH/new/config.json"
-	run cowrun run -b "$SCRATCH/new" "$ID"
-	assert_status 2
 }

@@ -138,7 +138,7 @@ FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self
 	rm -rf "$SCRATCH/bundle/rootfs/tmp/x"
 	gives mounted "$script" "$(bind /mnt rbind) | $may"
 	nothing_mounted_here
-	! host test -e "$SOURCE/dir/hidden"
+	run ! host test -e "$SOURCE/dir/hidden"
 	local kind
 	for kind in private rslave slave; do
 		rm -rf "$SCRATCH/bundle/rootfs/tmp/x"
@@ -156,7 +156,7 @@ FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self
 	run cowrun exec "$ID" stat -fc %T /mnt/sub
 	assert_output tmpfs
 	cowrun exec "$ID" sh -c 'mkdir /mnt/own && mount -t tmpfs own /mnt/own'
-	! grep -q "$SOURCE/dir/own" "/proc/$HOLDER/mountinfo"
+	run ! grep -q "$SOURCE/dir/own" "/proc/$HOLDER/mountinfo"
 }
 
 @test "a propagation option is the mount's" {
@@ -201,7 +201,6 @@ FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self
 }
 
 @test "nothing but the usual files is mounted below /proc" {
-	local at
 	refuses "^cowrun: run: mounts\[6\].destination: '/proc/self' is inside /proc" "$(bind /proc/self bind)"
 	refuses "'//proc/./sys/../sys/kernel' is inside /proc" "$(bind //proc/./sys/../sys/kernel bind)"
 	refuses "^cowrun: run: mounts\[6\].destination: '/proc' takes nothing but proc" "$(bind /proc bind)"
