@@ -13,6 +13,7 @@
 #include "spec/id.h"
 
 #define RECORD_BYTES_MAX (1u << 20)
+#define END_OF_9999 253402300799 /* as a time: years of four digits are all that we write */
 
 enum key_kind { KEY_TEXT, KEY_UNSIGNED, KEY_FLAG, KEY_PROCESS, KEY_TIME, KEY_EXIT };
 
@@ -86,42 +87,58 @@ void home_done(struct home *h)
 	h->fd = -1;
 }
 
-static int read_process(const char *value, struct process_mark *into)
+/*
+ * Numbers are read strictly: what is not as we wrote it is damage, and no number of somebody else's
+ * process. The parts of a value are cut apart in place.
+ */
+static int read_process(char *value, struct process_mark *into)
 {
-	char *end;
-	long pid = strtol(value, &end, 10);
+	char *space = strchr(value, ' ');
+	uint64_t pid, start;
 
-	if (end == value || *end != ' ' || pid <= 0)
+	if (!space)
 		return -EPROTO;
-	*into = (struct process_mark){ .pid = (pid_t)pid, .start = strtoull(end + 1, NULL, 10) };
+	*space = '\0';
+	if (!str_to_u64(value, INT32_MAX, &pid) || !pid ||
+		!str_to_u64(space + 1, UINT64_MAX, &start))
+		return -EPROTO;
+	*into = (struct process_mark){ .pid = (pid_t)pid, .start = start };
 	return 0;
 }
 
-/* Seconds and nanoseconds since 1970: told in people's terms when somebody asks. */
-static int read_time(const char *value, struct timespec *into)
+/* Seconds and nanoseconds since 1970 (nine digits): told in people's terms when somebody asks. */
+static int read_time(char *value, struct timespec *into)
 {
-	char *end;
-	long long seconds = strtoll(value, &end, 10);
+	char *dot = strchr(value, '.');
+	uint64_t seconds;
 
-	if (end == value || *end != '.')
+	if (!dot || strspn(dot + 1, "0123456789") != 9 || dot[10])
 		return -EPROTO;
-	*into = (struct timespec){ .tv_sec = seconds, .tv_nsec = strtol(end + 1, NULL, 10) };
+	*dot = '\0';
+	if (!str_to_u64(value, END_OF_9999, &seconds))
+		return -EPROTO;
+	*into = (struct timespec){ .tv_sec = (time_t)seconds,
+		.tv_nsec = strtol(dot + 1, NULL, 10) };
 	return 0;
 }
 
 /* "<status> <when>" */
-static int read_exit(const char *value, struct record *r)
+static int read_exit(char *value, struct record *r)
 {
-	char *end;
+	char *space = strchr(value, ' ');
+	uint64_t status;
 
-	r->exit_status = (int)strtol(value, &end, 10);
-	if (end == value || *end != ' ' || read_time(end + 1, &r->ended_at) < 0)
+	if (!space)
 		return -EPROTO;
+	*space = '\0';
+	if (!str_to_u64(value, INT32_MAX, &status) || read_time(space + 1, &r->ended_at) < 0)
+		return -EPROTO;
+	r->exit_status = (int)status;
 	r->ended = true;
 	return 0;
 }
 
-static int read_value(const struct record_key *key, const char *value, struct record *r)
+static int read_value(const struct record_key *key, char *value, struct record *r)
 {
 	void *at = (char *)r + key->offset;
 	uint64_t n;
@@ -151,8 +168,7 @@ static int read_value(const struct record_key *key, const char *value, struct re
 
 static int read_line(char *line, struct record *r)
 {
-	char *space = strchr(line, ' ');
-	const char *value = "";
+	char *space = strchr(line, ' '), *value = line + strlen(line);
 
 	if (space) {
 		*space = '\0';
