@@ -45,16 +45,11 @@ int command_open_home(struct context *c, bool create, struct err *e)
 	return home_open(c->root, create, &c->home, e);
 }
 
-static int run(const struct program *p, struct context *context, const struct command *c, int argc,
-	char **argv, struct err *e)
+static int run_parsed(const struct program *p, struct context *context, const struct command *c,
+	void *options, int argc, char **argv, struct err *e)
 {
-	autofree void *options = calloc(1, c->options_size + 1);
 	bool help;
 
-	if (!options)
-		return err_set(e, ENOMEM, "read the command line");
-	if (c->program)
-		return libexec_run(context, c, argc, argv, e);
 	int words = options_parse(c->options, argc, argv, options, &help, e);
 	if (words < 0)
 		return words;
@@ -67,6 +62,19 @@ static int run(const struct program *p, struct context *context, const struct co
 	if (argc < c->min_words || (c->max_words >= 0 && argc > c->max_words))
 		return err_say(e, ERR_USAGE, "usage: %s %s %s", p->name, c->name, c->arguments);
 	return c->run(context, options, argc, argv, e);
+}
+
+static int run(const struct program *p, struct context *context, const struct command *c, int argc,
+	char **argv, struct err *e)
+{
+	if (c->program)
+		return libexec_run(context, c, argc, argv, e);
+	autofree void *options = calloc(1, c->options_size + 1);
+	if (!options)
+		return err_set(e, ENOMEM, "read the command line");
+	int r = run_parsed(p, context, c, options, argc, argv, e);
+	options_done(c->options, options);
+	return r;
 }
 
 static int open_log(struct context *c, struct err *e)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "spec/base/opt.h"
+#include "spec/base/own.h"
 #include "spec/base/str.h"
 
 static bool takes_value(const struct option_row *row)
@@ -159,6 +160,13 @@ int options_parse(const struct option_row *rows, int argc, char **argv, void *in
 		i += words;
 	}
 	return i;
+}
+
+void options_done(const struct option_row *rows, void *into)
+{
+	for (; rows && rows->kind; rows++)
+		if (rows->kind == OPTION_LIST)
+			free(take(((struct option_list *)((char *)into + rows->offset))->v));
 }
 
 void options_print(FILE *to, const struct option_row *rows)

@@ -47,6 +47,9 @@ struct option_row {
 int options_parse(const struct option_row *rows, int argc, char **argv, void *into, bool *ret_help,
 	struct err *e);
 
+/* Frees the lists; of options that were parsed, wholly or not. */
+void options_done(const struct option_row *rows, void *into);
+
 void options_print(FILE *to, const struct option_row *rows);
 
 #endif

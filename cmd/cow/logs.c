@@ -21,8 +21,11 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
-/* "TIME STREAM F|P TEXT": each line to the stream that it came from (see cmd/cow/monitor.h). */
-static void print_line(const char *line, const struct logs_words *w)
+/*
+ * "TIME STREAM F|P TEXT": each line to the stream that it came from (see cmd/cow/monitor.h). `end`
+ * is where its newline was: a text may have zeros in it.
+ */
+static void print_line(const char *line, const char *end, const struct logs_words *w)
 {
 	const char *stream = strchr(line, ' ');
 	const char *flag = stream ? strchr(stream + 1, ' ') : NULL;
@@ -30,9 +33,12 @@ static void print_line(const char *line, const struct logs_words *w)
 	if (!flag || !flag[1] || flag[2] != ' ')
 		return;
 	FILE *to = str_starts(stream + 1, "stderr") ? stderr : stdout;
+	/* Both may be the same place: there they are in the order in which they came. */
+	if (to == stderr)
+		fflush(stdout);
 	if (w->timestamps)
 		fprintf(to, "%.*s ", (int)(stream - line), line);
-	fputs(flag + 3, to);
+	fwrite(flag + 3, 1, (size_t)(end - flag - 3), to);
 	if (flag[1] == 'F')
 		fputc('\n', to);
 }
@@ -53,7 +59,7 @@ static void print_new(FILE *log, const struct logs_words *w)
 			break;
 		}
 		line[n - 1] = '\0';
-		print_line(line, w);
+		print_line(line, line + n - 1, w);
 	}
 	fflush(stdout);
 }

@@ -107,6 +107,18 @@ setup() {
 	assert_nothing_left
 }
 
+@test "a cow that is no longer there: the monitor writes down the end itself" {
+	mkdir -p "$SCRATCH/installed"
+	cp "$COW" "$OUT/cow-monitor" "$SCRATCH/installed/"
+	"$SCRATCH/installed/cow" --root "$STATE" --store "$STORE" run -d --name "$NAME" "$IMAGE" sleep 1000 >/dev/null
+	rm "$SCRATCH/installed/cow"
+	cowrun kill "$NAME" KILL
+	run cow wait "$NAME"
+	assert_output 137
+	run cow ps -a
+	assert_output_matches "$NAME .*exited \(137\) [0-9]+ seconds? ago"
+}
+
 @test "a cow run that was killed: the container goes on" {
 	cow run --name "$NAME" "$IMAGE" sleep 1000 3>&- &
 	local pid=$!

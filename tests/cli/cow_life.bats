@@ -55,6 +55,21 @@ up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 	up "$IMAGE" seq 1 20000
 	cow wait "$NAME"
 	cow logs "$NAME" | cmp - <(seq 1 20000)
+	cow rm "$NAME"
+	head -c 100000 /dev/urandom >"$SCRATCH/noise"
+	up -v "$SCRATCH/noise:/noise" "$IMAGE" cat /noise
+	cow wait "$NAME"
+	cow logs "$NAME" | head -c 100000 | cmp - "$SCRATCH/noise"
+}
+
+@test "the log keeps the order of both streams" {
+	up_sh 'wait_for() { until [ -e "$1" ]; do sleep 0.01; done; }; echo 1; wait_for /2; echo 2 >&2; wait_for /3; echo 3'
+	eventually has_line "$NAME" 1
+	cow exec "$NAME" touch /2
+	eventually has_line "$NAME" 2
+	cow exec "$NAME" touch /3
+	cow wait "$NAME"
+	[ "$(cow logs "$NAME" 2>&1)" = $'1\n2\n3' ]
 }
 
 @test "state root and store may be relative: they are found from anywhere" {
