@@ -42,7 +42,7 @@ DEFINE_AUTO(home, home_done)
 
 struct record {
 	char *id, *bundle;
-	bool cut; /* its last line has no end: it, and others, may be missing */
+	bool cut;		  /* its last line has no end: it, and others, may be missing */
 	struct timespec created;  /* 0: its maker did not get that far */
 	char *cgroup;		  /* path of its group in the v2 hierarchy; NULL: none */
 	unsigned cgroup_made;	  /* how many levels of that path we made */

@@ -1,4 +1,5 @@
-# /dev of a container: the default nodes and links, those that are asked for, and what is found there.
+# The /dev of a container: the default nodes and links, those that are asked for, and what is found there.
+# shellcheck disable=SC2030,SC2031 # bats runs each test in a shell of its own
 load helpers
 load containers
 

@@ -1,4 +1,5 @@
 # Hooks of all six kinds: when they run, where, with what, and what their failure means.
+# shellcheck disable=SC2030,SC2031 # bats runs each test in a shell of its own
 load helpers
 load containers
 
@@ -111,18 +112,18 @@ pid_of() { jq .pid "$LOG.$1.state"; }
 	bundle "$(args true) | $(all) | $env | .process.env += [\"IN=process\"]"
 	OUTSIDE=1 cowrun run -b "$BUNDLE" "$ID"
 	grep -qx ONLY=this "$LOG.prestart.env"
-	! grep -q OUTSIDE "$LOG.prestart.env"
+	not grep -q OUTSIDE "$LOG.prestart.env"
 	grep -qx OUTSIDE=1 "$LOG.createRuntime.env"
 	grep -qx ONLY=that "$LOG.createContainer.env"
-	! grep -q OUTSIDE "$LOG.createContainer.env"
+	not grep -q OUTSIDE "$LOG.createContainer.env"
 	grep -qx IN=process "$BUNDLE/rootfs/log.startContainer.env"
-	! grep -q OUTSIDE "$BUNDLE/rootfs/log.startContainer.env"
+	not grep -q OUTSIDE "$BUNDLE/rootfs/log.startContainer.env"
 }
 
 @test "what an image has in its environment does not reach hooks of the runtime" {
 	bundle "$(args true) | $(all) | .process.env += [\"LD_PRELOAD=/evil.so\", \"LD_LIBRARY_PATH=/evil\"]"
 	cowrun run -b "$BUNDLE" "$ID" 2>/dev/null || true
-	! grep -l LD_ "$LOG".*.env
+	not grep -l LD_ "$LOG".*.env
 }
 
 @test "hooks of the runtime run in the bundle, without files of the caller" {

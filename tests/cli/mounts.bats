@@ -1,4 +1,5 @@
 # What is mounted in a container, how, and that nothing of it is ever seen on the host.
+# shellcheck disable=SC2030,SC2031 # bats runs each test in a shell of its own
 load helpers
 load containers
 
@@ -138,7 +139,7 @@ FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self
 	rm -rf "$SCRATCH/bundle/rootfs/tmp/x"
 	gives mounted "$script" "$(bind /mnt rbind) | $may"
 	nothing_mounted_here
-	! host test -e "$SOURCE/dir/hidden"
+	not host test -e "$SOURCE/dir/hidden"
 	local kind
 	for kind in private rslave slave; do
 		rm -rf "$SCRATCH/bundle/rootfs/tmp/x"
@@ -156,7 +157,7 @@ FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self
 	run cowrun exec "$ID" stat -fc %T /mnt/sub
 	assert_output tmpfs
 	cowrun exec "$ID" sh -c 'mkdir /mnt/own && mount -t tmpfs own /mnt/own'
-	! grep -q "$SOURCE/dir/own" "/proc/$HOLDER/mountinfo"
+	not grep -q "$SOURCE/dir/own" "/proc/$HOLDER/mountinfo"
 }
 
 @test "a propagation option is the mount's" {
@@ -201,7 +202,6 @@ FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self
 }
 
 @test "nothing but the usual files is mounted below /proc" {
-	local at
 	refuses "^cowrun: run: mounts\[6\].destination: '/proc/self' is inside /proc" "$(bind /proc/self bind)"
 	refuses "'//proc/./sys/../sys/kernel' is inside /proc" "$(bind //proc/./sys/../sys/kernel bind)"
 	refuses "^cowrun: run: mounts\[6\].destination: '/proc' takes nothing but proc" "$(bind /proc bind)"

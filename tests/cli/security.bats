@@ -1,6 +1,7 @@
 # Attacks on the runtime as they have been made on others, against a canary on the host: a file and a directory that no
 # container may touch. Each attack is also made on somebody without protection, to see that it would have been noticed.
 # COWRUN_ALL=1 makes the races and the matrix of /dev longer.
+# shellcheck disable=SC2030,SC2031 # bats runs each test in a shell of its own
 load helpers
 load containers
 
@@ -192,7 +193,7 @@ swapping() {
 		[ "$status" -eq 0 ] || { [ "$status" -eq 1 ] && assert_one_line "^cowrun: run: mounts\[7\].*'/v/d/sub/deep'"; } || { say "start $i: status $status"; return 1; }
 	done
 	assert_canary_unchanged
-	! grep -q "$CANARY" /proc/self/mountinfo
+	not grep -q "$CANARY" /proc/self/mountinfo
 }
 
 @test "(they would not have, by their path)" {
@@ -264,12 +265,12 @@ plant() {
 
 @test "whatever an image has in place of what is made in /dev, nothing outside is made, changed or waited for" {
 	local names=(null zero full random urandom tty fd stdin stdout stderr core ptmx pts shm mqueue console) kinds=(symlink secret fifo dir file device)
-	local cases=() mounted readonly user name kind nth
+	local cases=() mounted ro user name kind nth
 	for mounted in . "$NO_DEV"; do
-		for readonly in false true; do
+		for ro in false true; do
 			for user in '' yes; do
 				for name in "${names[@]}"; do
-					for kind in "${kinds[@]}"; do cases+=("$mounted:$readonly:$user:$name:$kind"); done
+					for kind in "${kinds[@]}"; do cases+=("$mounted:$ro:$user:$name:$kind"); done
 				done
 			done
 		done
@@ -278,8 +279,8 @@ plant() {
 	local n=$((COWRUN_ALL ? ${#cases[@]} : 40))
 	for nth in $(seq 0 $((n - 1))); do
 		[ -n "${COWRUN_ALL:-}" ] || nth=$(((RANDOM * 32768 + RANDOM) % ${#cases[@]}))
-		IFS=: read -r mounted readonly user name kind <<<"${cases[nth]}"
-		local filter="$mounted | .root.readonly = $readonly"
+		IFS=: read -r mounted ro user name kind <<<"${cases[nth]}"
+		local filter="$mounted | .root.readonly = $ro"
 		rm -rf "$BUNDLE/rootfs/dev"
 		mkdir "$BUNDLE/rootfs/dev"
 		plant "$kind" "$BUNDLE/rootfs/dev/$name"
@@ -287,7 +288,7 @@ plant() {
 			chown -h 100000:100000 "$BUNDLE/rootfs" "$BUNDLE/rootfs/dev" "$BUNDLE/rootfs"/{proc,sys}
 			filter+=' | .linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings'
 		fi
-		attempt "$filter" || { say "with $name as $kind, read-only: $readonly, user namespace: ${user:-no}, mounts: $mounted; status $status"; return 1; }
+		attempt "$filter" || { say "with $name as $kind, read-only: $ro, user namespace: ${user:-no}, mounts: $mounted; status $status"; return 1; }
 		chown -h 0:0 "$BUNDLE/rootfs" "$BUNDLE/rootfs"/{proc,sys}
 	done
 }
@@ -386,7 +387,8 @@ plant() {
 }
 
 @test "what a container leaves where its mount points were is not followed at its end" {
-	local script="rm -rf /mnt/point && ln -s $(outside) /mnt/point; rm -rf /etc/hosts && ln -s $(outside secret) /etc/hosts; true"
+	local script
+	script="rm -rf /mnt/point && ln -s $(outside) /mnt/point; rm -rf /etc/hosts && ln -s $(outside secret) /etc/hosts; true"
 	rm -rf "$SCRATCH/volume"
 	mkdir -p "$SCRATCH/volume"
 	attempt "$(args sh -c "$script")"' | .mounts += [{destination: "/mnt", type: "none", source: $volume, options: ["bind"]}]' --arg volume "$SCRATCH/volume"

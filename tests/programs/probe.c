@@ -55,7 +55,7 @@ static void say(const char *what, const char *detail)
 		if (strcmp(said[i], line) == 0)
 			return;
 	if (n < 256)
-		strcpy(said[n++], line);
+		memcpy(said[n++], line, sizeof(line));
 	printf("%s\n", line);
 	fflush(stdout);
 }
