@@ -44,6 +44,9 @@ sleeper() {
 	PID=$(<"$SCRATCH/pid")
 }
 
+# not COMMAND...: it fails. (After a bare "!" the shell goes on whatever it was.)
+not() { ! "$@"; }
+
 # await COMMAND...: until it succeeds, for as long as a slow machine may need.
 await() {
 	local end=$((SECONDS + 30))

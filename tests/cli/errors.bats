@@ -1,4 +1,5 @@
 # Bad input: one line on stderr that names the object, what was tried and why it failed; and nothing is left behind.
+# shellcheck disable=SC2030,SC2031 # bats runs each test in a shell of its own
 load helpers
 load containers
 

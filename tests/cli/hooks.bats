@@ -1,4 +1,5 @@
 # Hooks of all six kinds: when they run, where, with what, and what their failure means.
+# shellcheck disable=SC2030,SC2031 # bats runs each test in a shell of its own
 load helpers
 load containers
 

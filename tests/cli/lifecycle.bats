@@ -1,4 +1,5 @@
 # A container's life by the command line of runc: from create to delete, and what is said of it meanwhile.
+# shellcheck disable=SC2030,SC2031 # bats runs each test in a shell of its own
 load helpers
 load containers
 

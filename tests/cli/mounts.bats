@@ -1,4 +1,5 @@
 # What is mounted in a container, how, and that nothing of it is ever seen on the host.
+# shellcheck disable=SC2030,SC2031 # bats runs each test in a shell of its own
 load helpers
 load containers
 

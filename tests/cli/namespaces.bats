@@ -1,4 +1,5 @@
 # The namespaces of a container: new, the caller's, or joined by a path; and what belongs to each.
+# shellcheck disable=SC2030,SC2031 # bats runs each test in a shell of its own
 load helpers
 load containers
 

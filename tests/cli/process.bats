@@ -1,4 +1,5 @@
 # The process of a container: who it is, what it may do, where it is, and what it has with it.
+# shellcheck disable=SC2030,SC2031 # bats runs each test in a shell of its own
 load helpers
 load containers
 
@@ -269,12 +270,14 @@ bits() {
 		cowrun exec -d --pid-file "$SCRATCH/exec" "$ID" sleep 1000 >/dev/null 2>&1
 		for pid in "$PID" "$(<"$SCRATCH/exec")"; do
 			of=$SCRATCH/confinement.$pid
-			grep -E '^(Umask|Uid|Gid|Groups|NStgid|Cap|NoNew|Seccomp|Sig(Blk|Ign|Cgt))' "/proc/$pid/status" | grep -v NStgid >"$of"
-			cat "/proc/$pid"/{limits,cgroup,mountinfo,oom_score_adj} >>"$of"
-			for ns in cgroup ipc mnt net pid user uts; do namespace_of "$pid" $ns; done >>"$of"
-			readlink "/proc/$pid"/{root,cwd} >>"$of"
-			tr '\0' '\n' <"/proc/$pid/environ" | sort >>"$of"
-			awk '{ print $6 == $1 }' "/proc/$pid/stat" >>"$of" # the leader of its session
+			{
+				grep -E '^(Umask|Uid|Gid|Groups|Cap|NoNew|Seccomp|Sig(Blk|Ign|Cgt))' "/proc/$pid/status"
+				cat "/proc/$pid"/{limits,cgroup,mountinfo,oom_score_adj}
+				for ns in cgroup ipc mnt net pid user uts; do namespace_of "$pid" $ns; done
+				readlink "/proc/$pid"/{root,cwd}
+				tr '\0' '\n' <"/proc/$pid/environ" | sort
+				awk '{ print $6 == $1 }' "/proc/$pid/stat" # the leader of its session
+			} >"$of"
 		done
 		diff "$SCRATCH/confinement.$PID" "$SCRATCH/confinement.$(<"$SCRATCH/exec")" >&2
 		cowrun delete --force "$ID"

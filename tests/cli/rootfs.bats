@@ -1,4 +1,5 @@
 # The root file system: where it comes from, read-only, and which of its paths are masked or protected.
+# shellcheck disable=SC2030,SC2031 # bats runs each test in a shell of its own
 load helpers
 load containers
 

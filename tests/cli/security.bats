@@ -1,6 +1,7 @@
 # Attacks on the runtime as they have been made on others, against a canary on the host: a file and a directory that no
 # container may touch. Each attack is also made on somebody without protection, to see that it would have been noticed.
 # COWRUN_ALL=1 makes the races and the matrix of /dev longer.
+# shellcheck disable=SC2030,SC2031 # bats runs each test in a shell of its own
 load helpers
 load containers
 

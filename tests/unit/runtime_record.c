@@ -26,10 +26,11 @@ static void begin(void)
 
 static void end(void)
 {
-	struct err ignored;
+	int memory = open("/dev/shm", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	home_done(&home);
-	fd_remove_tree(AT_FDCWD, root, &ignored);
+	ck_assert_msg(fd_remove_tree(memory, strrchr(root, '/') + 1, &e) == 0, "%s", e.text);
+	close(memory);
 }
 
 /* ROOT/c with this text as its record. */
@@ -213,17 +214,24 @@ START_TEST(a_nul_is_damage)
 }
 END_TEST
 
+/* Always the same numbers (a linear congruential generator): what fails, fails again. */
+static unsigned next(uint32_t *seed)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return *seed >> 16;
+}
+
 /* Whatever the bytes are: an answer, and no more. */
 START_TEST(garbage_is_survived)
 {
+	uint32_t seed = 2026;
 	char text[512];
 	struct record r;
 
-	srand(2026);
 	for (int turn = 0; turn < 200; turn++) {
-		size_t n = (size_t)rand() % sizeof(text);
+		size_t n = next(&seed) % sizeof(text);
 		for (size_t i = 0; i < n; i++)
-			text[i] = (char)rand();
+			text[i] = (char)next(&seed);
 		put(text, n);
 		ck_assert_int_eq(get(&r), -ERR_DAMAGED);
 		record_done(&r);
