@@ -112,9 +112,9 @@ struct outcome {
 };
 
 /*
- * Waits for the process of a birth; the signals that we get meanwhile are passed on to it.
- * `cgroup`: where to look for an OOM kill, -1 for nowhere. Call foreground_prepare() before the
- * birth, so that no signal is lost.
+ * Waits for the process of a birth (-ECHILD: it was killed before it executed its program); the
+ * signals that we get meanwhile are passed on to it. `cgroup`: where to look for an OOM kill, -1
+ * for nowhere. Call foreground_prepare() before the birth, so that no signal is lost.
  */
 void foreground_prepare(void);
 int foreground_wait(const struct birth *b, int cgroup, struct outcome *ret, struct err *e);

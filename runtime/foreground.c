@@ -90,9 +90,12 @@ int foreground_wait(const struct birth *b, int cgroup, struct outcome *ret, stru
 			pass_on(signals, b->pidfd);
 		fds[0].revents = fds[1].revents = 0;
 	}
-	while (waitid(P_PIDFD, (id_t)b->pidfd, &info, WEXITED) < 0)
+	while (waitid(P_PIDFD, (id_t)b->pidfd, &info, WEXITED | WNOWAIT) < 0)
 		if (errno != EINTR)
 			return err_set(e, errno, "wait for process %d", (int)b->pid);
-	tell(&info, cgroup, ret);
-	return 0;
+	int r = info.si_code == CLD_EXITED || birth_was_over(b) ? 0 : birth_died(b, cgroup, e);
+	waitid(P_PIDFD, (id_t)b->pidfd, &info, WEXITED);
+	if (r == 0)
+		tell(&info, cgroup, ret);
+	return r;
 }

@@ -1,5 +1,6 @@
 /* cowrun run: create and start, and, unless detached, wait and remove. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cmd/oci/commands.h"
 #include "cmd/oci/create.h"
@@ -36,8 +37,12 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	if (r < 0 || w->detach)
 		return r;
 	r = foreground_wait(&container.birth, container.cgroup.fd, &outcome, e);
-	if (r < 0)
+	if (r < 0) {
+		container.complete = false; /* its program never ran: nothing is kept */
+		if (w->pid_file)
+			unlink(w->pid_file);
 		return r;
+	}
 	if (outcome.oom)
 		log_error(outcome.why);
 	if (!w->keep)
