@@ -24,6 +24,7 @@ setup_file() {
 
 # --- points -------------------------------------------------------------------------------------------------------------
 need_injection() {
+	need_static "a leak sanitizer does not work under strace"
 	need_program strace
 	strace -qq -o /dev/null -e trace=getpid -e inject=getpid:signal=KILL true 2>/dev/null ||
 		need_host "strace does not work here: $(strace -qq -o /dev/null true 2>&1 | head -n 1)"
