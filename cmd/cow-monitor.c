@@ -120,14 +120,24 @@ static int wait_for_end(void)
 	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
+/* A number as the record has it: without zeros before it. */
+static char *add_number(char *at, unsigned long long n)
+{
+	int width = 1;
+
+	for (unsigned long long rest = n / 10; rest; rest /= 10)
+		width++;
+	return stamp_number(at, n, width);
+}
+
 static void write_end(int status)
 {
 	struct timespec now = { 0 };
 	char line[64];
-	char *at = stamp_number(stamp_text(line, "exit "), (unsigned)status, 3);
+	char *at = add_number(stamp_text(line, "exit "), (unsigned)status);
 
 	sys(clock_gettime, CLOCK_REALTIME, &now);
-	at = stamp_number(stamp_text(at, " "), (unsigned long long)now.tv_sec, 12);
+	at = add_number(stamp_text(at, " "), (unsigned long long)now.tv_sec);
 	at = stamp_number(stamp_text(at, "."), (unsigned long long)now.tv_nsec, 9);
 	at = stamp_text(at, "\n");
 	SYS_RETRY(write, MONITOR_JOURNAL, line, at - line);

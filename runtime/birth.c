@@ -2,15 +2,18 @@
 #include "runtime/birth.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "cgroup/stat.h"
 #include "runtime/init_image.h"
 #include "spec/base/fd.h"
 #include "spec/base/sys.h"
@@ -50,11 +53,12 @@ static int seal_image(struct err *e)
 /* Runs in the cloned process, on a stack of its own, in the parent's memory. */
 static int take_first_steps(void *data)
 {
-	static char name[] = "cowrun-init";
+	static char name[] = INIT_NAME;
 	static char *const argv[] = { name, NULL };
 	static char *const envp[] = { NULL };
 	struct first_steps *f = data;
 
+	prctl(PR_SET_NAME, name);
 	if (dup3(f->channel, CHANNEL_FD, 0) == CHANNEL_FD &&
 		close_range(CHANNEL_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
 		execveat(f->image, "", argv, envp, AT_EMPTY_PATH);
@@ -220,6 +224,7 @@ int birth_begin(const struct draft *d, uint64_t flags, int cgroup, struct birth 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return err_set(e, errno, "make the channel");
 	b.channel = ends[0];
+	b.forks = d->plan.flags & PLAN_FORK;
 	autofd int theirs = ends[1];
 	int r = raise_fd(&image) < 0 || raise_fd(&theirs) < 0 ? -errno : 0;
 	if (r < 0)
@@ -276,6 +281,7 @@ static int take_over(struct birth *b, struct err *e)
 	close(b->pidfd);
 	b->pidfd = pidfd;
 	b->pid = (pid_t)pid;
+	b->forks = false;
 	return 0;
 }
 
@@ -290,9 +296,40 @@ static int hear_failure(int fd, struct err *e)
 	return f.reasoned ? err_say(e, f.code, "%s", f.text) : err_set(e, f.code, "%s", f.text);
 }
 
+int birth_died(const struct birth *b, int cgroup, struct err *e)
+{
+	char oom[CGROUP_OOM_TEXT] = "";
+	siginfo_t info = { 0 };
+
+	waitid(P_PIDFD, (id_t)b->pidfd, &info, WEXITED | WNOWAIT);
+	if (cgroup >= 0)
+		cgroup_oom_text(cgroup, oom);
+	return err_say(e, ECHILD, "the container's process died while it was set up (%s %d)%s%s",
+		info.si_code == CLD_EXITED ? "exit status" : "signal", info.si_status,
+		*oom ? ": " : "", oom);
+}
+
+/*
+ * Killed between its fork and its word of it, it leaves a successor that waits for us to speak and
+ * holds the channel open: we would wait for each other. What it said before its end is in the
+ * channel when its end is seen.
+ */
+static bool died_unheard(const struct birth *b)
+{
+	struct pollfd fds[] = { { .fd = b->channel, .events = POLLIN },
+		{ .fd = b->pidfd, .events = POLLIN } };
+
+	while (poll(fds, 2, -1) < 0 && errno == EINTR)
+		;
+	return !fds[0].revents && fds[1].revents;
+}
+
 int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 {
 	struct channel_header header;
+
+	if (b->forks && died_unheard(b))
+		return birth_died(b, -1, e);
 	ssize_t n = fd_read_full(b->channel, &header, sizeof(header));
 
 	if (n == 0 || n == -ECONNRESET) {
@@ -306,6 +343,16 @@ int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 		return hear_failure(b->channel, e);
 	*ret = header.type;
 	return header.type == CHANNEL_FORKED ? take_over(b, e) : 0;
+}
+
+bool birth_was_over(const struct birth *b)
+{
+	char path[32], name[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)b->pid);
+	autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 || fd_read_full(fd, name, sizeof(name) - 1) <= 0 ||
+	       strcmp(name, INIT_NAME "\n") != 0;
 }
 
 int birth_hear_start(int fd, struct err *e)

@@ -18,6 +18,7 @@
 struct birth {
 	pid_t pid;
 	int pidfd, channel;
+	bool forks;   /* it will tell FORKED, and has not yet */
 	bool over;    /* the process is somebody's: birth_done() leaves it alone */
 	bool unheard; /* all is said to it, and whether its program runs was not waited for */
 };
@@ -44,6 +45,14 @@ int birth_go(struct birth *b, struct err *e);
  * returned as an error.
  */
 int birth_next(struct birth *b, enum channel_type *ret, struct err *e);
+
+/*
+ * Of a process that has ended and is not yet waited for. Whether it got to its program: only the
+ * init has its name, and the channel's end looks the same for both. And the error of one that did
+ * not; `cgroup` -1: none to ask whether memory was short.
+ */
+bool birth_was_over(const struct birth *b);
+int birth_died(const struct birth *b, int cgroup, struct err *e);
 
 /* The same conversation over another connection (`start`): 0 at its end, else the failure. */
 int birth_hear_start(int fd, struct err *e);

@@ -143,21 +143,6 @@ static int record_init(struct container *c, const struct create_options *o, stru
 	return r < 0 ? err_while(e, "pid file") : 0;
 }
 
-/* It said nothing and is gone, or never got to say READY. */
-static int tell_death(const struct container *c, struct err *e)
-{
-	char oom[CGROUP_OOM_TEXT] = "";
-	siginfo_t info = { 0 };
-
-	waitid(P_PIDFD, (id_t)c->birth.pidfd, &info, WEXITED | WNOWAIT);
-	if (c->cgroup.fd >= 0)
-		cgroup_oom_text(c->cgroup.fd, oom);
-	return err_say(e, ECHILD,
-		"the container's first process died while it was set up (%s %d)%s%s",
-		info.si_code == CLD_EXITED ? "exit status" : "signal", info.si_status,
-		*oom ? ": " : "", oom);
-}
-
 static int runtime_hooks(struct container *c, struct err *e)
 {
 	const struct hooks *h = &c->spec->hooks;
@@ -197,7 +182,7 @@ static int accompany(
 			goes = 2;
 			told = true;
 		} else
-			return o->waits ? tell_death(c, e) : 0;
+			return o->waits ? birth_died(&c->birth, c->cgroup.fd, e) : 0;
 		for (; r == 0 && goes; goes--)
 			r = birth_go(&c->birth, e);
 	}

@@ -114,7 +114,8 @@ struct outcome {
 };
 
 /*
- * Waits for the process of a birth; an error tells why its program did not start (attached). The
+ * Waits for the process of a birth. An error tells why its program did not start (attached), or that
+ * it was killed before it executed its program (-ECHILD): nothing shall be kept of it then. The
  * signals that we get meanwhile are passed on to it. `cgroup`: where to look for an OOM kill, -1
  * for nowhere. Call foreground_prepare() before the birth, so that no signal is lost.
  */

@@ -91,13 +91,16 @@ int foreground_wait(struct birth *b, int cgroup, struct outcome *ret, struct err
 			pass_on(signals, b->pidfd);
 		fds[0].revents = fds[1].revents = 0;
 	}
-	while (waitid(P_PIDFD, (id_t)b->pidfd, &info, WEXITED) < 0)
+	while (waitid(P_PIDFD, (id_t)b->pidfd, &info, WEXITED | WNOWAIT) < 0)
 		if (errno != EINTR)
 			return err_set(e, errno, "wait for process %d", (int)b->pid);
-	b->over = true;
 	/* It is gone: what it said last is there, if it said something. */
 	enum channel_type ignored;
 	int r = b->unheard ? birth_next(b, &ignored, e) : 0;
+	if (r == 0 && info.si_code != CLD_EXITED && !birth_was_over(b))
+		r = birth_died(b, cgroup, e);
+	waitid(P_PIDFD, (id_t)b->pidfd, &info, WEXITED);
+	b->over = true;
 	if (r == 0)
 		tell(&info, cgroup, ret);
 	return r;

@@ -172,6 +172,7 @@ static int attend(struct context *c, const struct launch_options *o, bool with_i
 	if (r < 0)
 		return r;
 	r = foreground_wait(&l.container.birth, l.container.cgroup.fd, &outcome, e);
+	l.container.complete = r == 0; /* what never ran is not kept */
 	if (r < 0)
 		return r;
 	/* The record's lock goes first: what follows takes it as anybody would. */

@@ -38,6 +38,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		return r;
 	r = foreground_wait(&container.birth, container.cgroup.fd, &outcome, e);
 	if (r < 0) {
+		container.complete = false; /* its program never ran: nothing is kept */
 		if (w->pid_file)
 			unlink(w->pid_file);
 		return r;

@@ -53,6 +53,7 @@ _Noreturn void init_main(void)
 {
 	static const uint64_t no_signals;
 
+	sys(prctl, PR_SET_NAME, INIT_NAME, 0, 0, 0);
 	sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 	/* The parent blocks signals to read them as a file; the program shall not inherit that. */
 	sys(rt_sigprocmask, 2 /* SIG_SETMASK */, &no_signals, 0, sizeof(no_signals));

@@ -45,12 +45,18 @@ assert_runs() { [ "$(jq .runs <<<"$output")" = "$1" ]; }
 
 @test "not root: broken, in words" {
 	need_program setpriv
-	run setpriv --reuid 65534 --clear-groups "$COW" --root "$STATE" --store "$STORE" doctor --json
+	# copies, as nobody may not reach a checkout below /root
+	chmod 711 "$SCRATCH"
+	install -D -m 755 -t "$SCRATCH/bin" "$COW" "$OUT/cow-doctor"
+	run setpriv --reuid 65534 --clear-groups "$SCRATCH/bin/cow" --root "$STATE" --store "$STORE" doctor --json
 	assert_status 1
 	assert_runs false
 	[ "$(state root)" = broken ]
 	[ "$(state 'exact memory')" = lacks ]
-	run setpriv --reuid 65534 --clear-groups "$COW" --root "$STATE" --store "$STORE" doctor
+	# copies, as nobody may not reach a checkout below /root
+	chmod 711 "$SCRATCH"
+	install -D -m 755 -t "$SCRATCH/bin" "$COW" "$OUT/cow-doctor"
+	run setpriv --reuid 65534 --clear-groups "$SCRATCH/bin/cow" --root "$STATE" --store "$STORE" doctor
 	assert_status 1
 	[[ ${lines[-1]} =~ ^'Containers cannot run here' ]]
 }

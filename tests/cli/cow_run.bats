@@ -65,6 +65,7 @@ sh_of() { image "$IMAGE" /bin/sh -c "$1"; }
 @test "signals are passed on" {
 	local signal pid
 	for signal in TERM INT HUP USR1; do
+		rm -f "$SCRATCH/out" # what the one before said
 		cow run --rm --name "$NAME" "$IMAGE" /bin/sh -c \
 			"trap 'echo got $signal; exit 5' $signal; echo ready; while :; do sleep 0.01; done" >"$SCRATCH/out" 3>&- &
 		pid=$!

@@ -24,6 +24,7 @@ setup_file() {
 
 # --- points -------------------------------------------------------------------------------------------------------------
 need_injection() {
+	need_static "a leak sanitizer does not work under strace"
 	need_program strace
 	strace -qq -o /dev/null -e trace=getpid -e inject=getpid:signal=KILL true 2>/dev/null ||
 		need_host "strace does not work here: $(strace -qq -o /dev/null true 2>&1 | head -n 1)"
@@ -176,6 +177,57 @@ sweep() {
 @test "cow run --detach, killed at any system call" { sweep 1 cow-detach; }
 @test "who launches for cow run --detach, and its monitor, killed at any system call" { sweep 3 cow-launch -f; }
 @test "cow rm, killed at any system call" { sweep 2 cow-rm; }
+
+# --- the container's first process --------------------------------------------------------------------------------------
+# Killed while it sets up, at each call that none but it makes, up to the execve() of its program (or
+# until it is ready to be started): the runtime says so
+# in one line, and leaves nothing without being asked to.
+first_process() {
+	local n=$1 what=$2 id=$ID-x name k rc bad=0 tried=0 wrong
+	FOLLOW=(-f)
+	need_injection
+	cowrun run -d -b "$SCRATCH/other" "$ID-neighbour" >/dev/null 2>&1
+	prepare "$what" "$id"
+	# what is created is deleted from behind, as strace waits for it
+	strace -f -qq -o "$SCRATCH/baseline" "${CALL[@]}" </dev/null >/dev/null 2>&1 3>&- &
+	[ "$what" != create ] || { await status_is "$id" created; cowrun delete --force "$id"; }
+	wait
+	cowrun delete --force "$id"
+	calls "$SCRATCH/baseline" | awk '
+		NR == 1 { runtime = $1 }
+		$1 == runtime { not_alone[$2] }
+		{ line[NR] = $0 }
+		END {
+			for (i = 1; i <= NR; i++) {
+				split(line[i], f)
+				if (f[2] == "execve" || f[2] == "accept4") at_work[f[1]]
+				if (f[1] != runtime && !(f[1] in at_work) && !(f[2] in not_alone)) print f[2], f[3]
+			}
+		}' | sort -u >"$SCRATCH/points"
+	while read -r name k <&5; do
+		prepare "$what" "$id"
+		rc=0
+		killed "$name" "$k" "${CALL[@]}" </dev/null >/dev/null 2>"$SCRATCH/said" || rc=$?
+		tried=$((tried + 1))
+		[ "$what" != exec ] || { status_is "$id" running && cowrun delete --force "$id"; } || say "exec: the container went too"
+		wrong=$(
+			[ "$rc" -ge 1 ] && [ "$rc" != 137 ] || echo "status $rc"
+			[ "$(wc -l <"$SCRATCH/said")" = 1 ] && grep -q '^cowrun: ' "$SCRATCH/said" || echo "says: $(cat "$SCRATCH/said")"
+			leaks "$id"
+			listed "$ID-neighbour" || echo "list shows: $(cowrun list -q)"
+		)
+		[ -n "$wrong" ] || continue
+		bad=$((bad + 1))
+		say "first process of $what killed at $name $k (SEED=$SEED):" $'\n'"$wrong"
+		mop "$id" 2>/dev/null
+	done 5< <(choose "$n" <"$SCRATCH/points")
+	[ -z "${COWRUN_ALL:-}" ] || echo "# first process of $what: $tried points, $bad wrong" >&3
+	[ "$tried" -gt 0 ] && [ "$bad" = 0 ]
+}
+
+@test "run, its container's first process killed before the program" { first_process 2 run; }
+@test "create, its container's first process killed" { first_process 2 create; }
+@test "exec, its process killed before the program" { first_process 1 exec; }
 
 # --- what is another's --------------------------------------------------------------------------------------------------
 # In the group of somebody else's container nothing is killed, whoever failed to get it or died before he knew.
