@@ -33,7 +33,7 @@
 
 #include <stdint.h>
 
-#define INIT_NAME "cowrun-init" /* of the process, until it executes its program */
+#define INIT_NAME "cowrun-init"	    /* of the process, until it executes its program */
 #define CHANNEL_FD 3		    /* where the child finds it */
 #define CHANNEL_FDS_PER_MESSAGE 250 /* SCM_MAX_FD is 253 */
 
