@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "cgroup/hierarchy.h"
 #include "runtime/container.h"
 #include "runtime/plan.h"
 #include "spec/base/fd.h"
@@ -66,6 +67,49 @@ static int accompany(struct birth *b, const struct exec_options *o, struct err *
 	}
 }
 
+/*
+ * The group below the container's that its first process is in now. One that has made groups of its
+ * own and enabled controllers for them can have no process beside them ("no internal processes",
+ * cgroups(7)): there, the kernel says EBUSY.
+ */
+static int open_inner_group(const struct record *record, struct cgroup *ret)
+{
+	autofree char *text = NULL;
+	autofd int root = -1;
+	size_t len, n = strlen(record->cgroup);
+	struct err ignored;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)record->init.pid);
+	int r = fd_read_file(AT_FDCWD, path, 1u << 20, &text, &len, &ignored);
+	char *at = r < 0 ? NULL : strstr(text, "0::");
+	if (!at || !mark_is_alive(&record->init))
+		return -ENOENT;
+	at += 3;
+	at[strcspn(at, "\n")] = '\0';
+	if (strncmp(at, record->cgroup, n) != 0 || at[n] != '/')
+		return -ENOENT;
+	r = hierarchy_open(&root, &ignored);
+	return r < 0 ? r : cgroup_open(root, at, ret, &ignored);
+}
+
+static int bear(
+	const struct record *record, const struct draft *d, struct birth *ret, struct err *e)
+{
+	struct cgroup group = CGROUP_NONE, inner = CGROUP_NONE;
+
+	if (record->cgroup && container_cgroup(record, &group) < 0)
+		return err_say(e, ERR_NOT_RUNNING,
+			"cannot exec in container '%s': its cgroup '%s' is gone", record->id,
+			record->cgroup);
+	int r = birth_begin(d, 0, group.fd, ret, e);
+	if (r == -EBUSY && record->cgroup && open_inner_group(record, &inner) == 0)
+		r = birth_begin(d, 0, inner.fd, ret, e);
+	cgroup_done(&group);
+	cgroup_done(&inner);
+	return r;
+}
+
 int container_exec(const struct home *h, const char *id, const struct exec_options *o,
 	struct birth *ret, struct err *e)
 {
@@ -73,7 +117,6 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 	automatic(spec) struct spec spec = { 0 };
 	automatic(draft) struct draft d;
 	automatic(birth) struct birth b = BIRTH_NONE;
-	struct cgroup group = CGROUP_NONE;
 
 	draft_begin(&d);
 	int r = record_read(h, id, &record, e);
@@ -95,13 +138,8 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 		return err_say(e, ERR_NOT_RUNNING,
 			"cannot exec in container '%s': container not running", id);
 	r = plan_exec(&in, &d, e);
-	if (r == 0 && record.cgroup && container_cgroup(&record, &group) < 0)
-		r = err_say(e, ERR_NOT_RUNNING,
-			"cannot exec in container '%s': its cgroup '%s' is gone", id,
-			record.cgroup);
 	if (r == 0)
-		r = birth_begin(&d, 0, group.fd, &b, e);
-	cgroup_done(&group);
+		r = bear(&record, &d, &b, e);
 	if (r == 0)
 		r = accompany(&b, o, e);
 	if (r < 0) {
