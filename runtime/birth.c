@@ -300,9 +300,11 @@ int birth_died(const struct birth *b, int cgroup, struct err *e)
 {
 	char oom[CGROUP_OOM_TEXT] = "";
 	siginfo_t info = { 0 };
+	uint64_t kills = 0;
 
 	waitid(P_PIDFD, (id_t)b->pidfd, &info, WEXITED | WNOWAIT);
-	if (cgroup >= 0)
+	/* Whoever kills uses the same signal: only the group's count tells that it was the kernel. */
+	if (cgroup >= 0 && cgroup_oom_kills(cgroup, &kills) == 0 && kills)
 		cgroup_oom_text(cgroup, oom);
 	return err_say(e, ECHILD, "the container's process died while it was set up (%s %d)%s%s",
 		info.si_code == CLD_EXITED ? "exit status" : "signal", info.si_status,

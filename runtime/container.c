@@ -181,8 +181,8 @@ static int accompany(
 			r = runtime_hooks(c, e);
 			goes = 2;
 			told = true;
-		} else
-			return o->waits ? birth_died(&c->birth, c->cgroup.fd, e) : 0;
+		} else /* its end, or, once it was told to go on, an execve() */
+			return o->waits || !told ? birth_died(&c->birth, c->cgroup.fd, e) : 0;
 		for (; r == 0 && goes; goes--)
 			r = birth_go(&c->birth, e);
 	}

@@ -152,6 +152,17 @@ pid_of() { jq .pid "$LOG.$1.state"; }
 	refuses "hooks.prestart\[0\].path: 'hook' is not an absolute path" "$(one prestart hook)"
 }
 
+@test "a first process that dies while it is set up ends run and create, and nothing is left" {
+	local kind
+	for kind in prestart createRuntime; do
+		bundle "$(one $kind /bin/sh -c 'kill -KILL $(sed "s/.*\"pid\":\([0-9]*\).*/\1/")')"
+		fails "^cowrun: create: the container's process died while it was set up \(signal 9\)$" cowrun create -b "$BUNDLE" "$ID"
+		assert_gone "$ID"
+		fails "^cowrun: run: the container's process died while it was set up \(signal 9\)$" cowrun run -b "$BUNDLE" "$ID"
+		assert_gone "$ID"
+	done
+}
+
 @test "a poststart or startContainer hook that fails makes start fail, and the container stop" {
 	local kind
 	for kind in poststart startContainer; do
