@@ -258,6 +258,7 @@ text() {
 
 @test "with few file descriptors a container starts, or it is said that they are too few" {
 	need_program prlimit
+	need_static "a program's libraries take file descriptors"
 	bundle "$(args true)"
 	local n
 	for n in 4 6 8 10 12 14 16 18 20; do

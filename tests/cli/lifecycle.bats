@@ -174,6 +174,13 @@ NO_PIDNS='del(.linux.namespaces[] | select(.type == "pid"))'
 	[ "$(state "$ID" bundle)" = "$BUNDLE" ]
 }
 
+@test "neither what is created nor what runs holds the lock of its record" {
+	created "$(args sleep 1000)"
+	flock --nonblock "$STATE/$ID" true
+	cowrun start "$ID"
+	flock --nonblock "$STATE/$ID" true
+}
+
 # --- the pid file -----------------------------------------------------------------------------------------------------
 @test "the pid file holds digits and no newline" {
 	created

@@ -205,6 +205,12 @@ cowrun_inner() {
 	run --separate-stderr cowrun run -b "$BUNDLE" "$ID-b"
 	assert_status 0
 	assert_output "0 0 100000 65536"
+	# and by a process of exec
+	jq '.process.args = ["sleep", "1000"]' "$BUNDLE/config.json" >"$SCRATCH/config.json"
+	cp "$SCRATCH/config.json" "$BUNDLE/config.json"
+	cowrun run -d -b "$BUNDLE" "$ID-b" >/dev/null 2>&1
+	run cowrun exec -u 7 "$ID-b" sh -c 'echo $(id -u) $(cat /proc/self/uid_map)'
+	assert_output "7 0 100000 65536"
 }
 
 @test "a user namespace that denies setgroups is joined without groups" {

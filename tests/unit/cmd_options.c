@@ -103,7 +103,8 @@ START_TEST(values_of_each_kind)
 	ck_assert_str_eq(seen.env.v[0], "A=1");
 	ck_assert_str_eq(seen.env.v[1], "B=2");
 	ck_assert_str_eq(seen.env.v[2], "C=3");
-	free(seen.env.v);
+	options_done(rows, &seen);
+	ck_assert_ptr_null(seen.env.v);
 	ck_assert_int_eq(parse("--memory -1"), 2);
 	ck_assert_int_eq(seen.memory.value, -1);
 	ck_assert_int_eq(parse("--bundle -f"), 2); /* whatever it looks like, it is the value */
