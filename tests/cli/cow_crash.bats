@@ -92,7 +92,10 @@ setup() {
 @test "a monitor that was killed: the container goes on, and its end is not known" {
 	cow run -d --name "$NAME" "$IMAGE" sh -c 'echo before; while :; do sleep 0.01; done' >/dev/null
 	eventually has_line "$NAME" before
-	kill -KILL "$(monitor_of "$NAME")"
+	local monitor
+	monitor=$(monitor_of "$NAME")
+	kill -KILL "$monitor"
+	eventually is_gone "$monitor" # a signal is sent, not yet died of
 	run cow ps
 	assert_output_matches "$NAME .*up [0-9]+ seconds?, monitor gone"
 	run cow logs -f "$NAME"
