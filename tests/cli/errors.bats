@@ -281,7 +281,8 @@ text() {
 	fails "^cowrun: run: usage: cowrun run \[options\] ID" cowrun run "$ID" x
 	fails "^cowrun: exec: neither a command nor --process is given" cowrun exec "$ID"
 	fails "^cowrun: option --log-format: 'xml' is neither text nor json" cowrun --log-format xml list
-	fails "^cowrun: run: option --cgroup-manager: 'x' is none of" cowrun --cgroup-manager x run -b "$SCRATCH/bundle" "$ID"
+	bundle "$(args true)" # the bundle is read first
+	fails "^cowrun: run: option --cgroup-manager: 'x' is none of" cowrun --cgroup-manager x run -b "$BUNDLE" "$ID"
 }
 
 @test "output that cannot be written is an error" {
