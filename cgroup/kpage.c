@@ -45,25 +45,28 @@ static uint64_t own_frame(int pagemap, const void *page)
 }
 
 /*
- * What this kernel says of two pages of ours: one that was only read is the zero page, whose flag
- * is missing in User-Mode Linux; one that was written is anonymous, and surely not of KSM.
+ * What this kernel says of three pages of ours. Two that were only read are one and the same, the
+ * zero page, whose flag is missing in User-Mode Linux; a kernel that has none (seen on a 6.18 made
+ * for small virtual machines) gives each a frame of its own, which will be somebody else's. One
+ * that was written is anonymous, and surely not of KSM.
  */
 static void probe(struct kpage *k, int proc)
 {
 	autofd int pagemap = openat(proc, "self/pagemap", O_RDONLY | O_CLOEXEC);
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	volatile char *memory =
-		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t word = 0;
 
 	if (memory == MAP_FAILED)
 		return;
-	memory[page] = memory[0];
-	k->zero = own_frame(pagemap, (const void *)memory);
+	memory[page] = (char)(memory[0] + memory[2 * page]);
+	uint64_t zero = own_frame(pagemap, (const void *)memory);
+	k->zero = zero == own_frame(pagemap, (const void *)(memory + 2 * page)) ? zero : 0;
 	uint64_t written = own_frame(pagemap, (const void *)(memory + page));
 	if (written && k->flags >= 0 && read_words(k->flags, written, 1, 0, &word) == 0)
 		k->claims_ksm = word & FLAG(KPF_KSM);
-	munmap((void *)memory, 2 * page);
+	munmap((void *)memory, 3 * page);
 }
 
 void kpage_init(struct kpage *k, int proc)
