@@ -256,6 +256,7 @@ static int fill_value(
 		return 0;
 	case FIELD_MAP:
 	case FIELD_KEYS:
+	case FIELD_OBJECT_MAP:
 	case FIELD_END:
 		break;
 	}
@@ -319,6 +320,8 @@ static int fill_map(
 			return out_of_memory(r);
 		if (f->kind == FIELD_MAP)
 			result = fill_string(r, &here, json_object_iter_value(pair), key + 1);
+		if (f->kind == FIELD_OBJECT_MAP)
+			result = fill(r, f->inside, json_object_iter_value(pair), key, &here);
 		pair = json_object_iter_next(object, pair);
 	}
 	return result;
@@ -333,7 +336,7 @@ static int fill_field(
 
 	if (!value || json_is_null(value))
 		return f->must ? refuse(r, &at, "missing") : 0;
-	if (f->kind == FIELD_MAP || f->kind == FIELD_KEYS)
+	if (field_is_map(f))
 		return fill_map(r, f, &at, value, into);
 	if (f->list)
 		return fill_list(r, f, &at, value, into);

@@ -38,9 +38,11 @@ enum field_kind {
 	FIELD_OPT_U64,	/* struct opt_u64 */
 	FIELD_OBJECT,	/* an embedded struct, described by .inside */
 	FIELD_OBJECT_PTR, /* a pointer to one of .size bytes; NULL: absent */
-	FIELD_MAP,     /* struct string_pair *, with a count: {"key": "string"} in document order */
-	FIELD_KEYS,    /* char **, with a count: the keys of an object; what they hold is not looked
+	FIELD_MAP,  /* struct string_pair *, with a count: {"key": "string"} in document order */
+	FIELD_KEYS, /* char **, with a count: the keys of an object; what they hold is not looked
 			  at, and is written as {} */
+	FIELD_OBJECT_MAP, /* structs of .size bytes, with a count: {"key": {...}}; each begins with
+			     a char * that takes the key, .inside describes the rest */
 	FIELD_PRESENT, /* bool: the key asks for something: it holds no null and no empty object or
 			  list. What it holds is not looked at, and not written */
 };
@@ -119,6 +121,9 @@ void json_free(const struct field *table, void *of);
 
 /* The bytes that one value (one element, in a list) takes in the struct. */
 size_t field_size(const struct field *f);
+
+/* Whether it is an object with keys of the document's choosing: several values, with a count. */
+bool field_is_map(const struct field *f);
 
 /* The name of an enum's value, NULL when it has none; and back, 0 when unknown. */
 const char *enum_name_of(const struct enum_name *names, int value);

@@ -45,6 +45,7 @@ size_t field_size(const struct field *f)
 		return sizeof(struct opt_u64);
 	case FIELD_OBJECT:
 	case FIELD_OBJECT_PTR:
+	case FIELD_OBJECT_MAP:
 		return f->size;
 	case FIELD_MAP:
 		return sizeof(struct string_pair);
@@ -58,9 +59,9 @@ static void free_element(const struct field *f, void *at)
 {
 	struct string_pair *pair = at;
 
-	if (f->kind == FIELD_OBJECT)
+	if (f->kind == FIELD_OBJECT || f->kind == FIELD_OBJECT_MAP)
 		json_free(f->inside, at);
-	if (f->kind == FIELD_STRING || f->kind == FIELD_KEYS)
+	if (f->kind == FIELD_STRING || f->kind == FIELD_KEYS || f->kind == FIELD_OBJECT_MAP)
 		free(*(char **)at);
 	if (f->kind == FIELD_MAP) {
 		free(pair->key);
@@ -68,9 +69,9 @@ static void free_element(const struct field *f, void *at)
 	}
 }
 
-static bool is_plural(const struct field *f)
+bool field_is_map(const struct field *f)
 {
-	return f->list || f->kind == FIELD_MAP || f->kind == FIELD_KEYS;
+	return f->kind == FIELD_MAP || f->kind == FIELD_KEYS || f->kind == FIELD_OBJECT_MAP;
 }
 
 /* Owners of nothing are left as they are: whoever frees a struct does not read it again, but one
@@ -79,7 +80,7 @@ static void free_field(const struct field *f, char *of)
 {
 	char **v = (char **)(of + f->offset);
 
-	if (is_plural(f)) {
+	if (f->list || field_is_map(f)) {
 		size_t *n = (size_t *)(of + f->count_offset);
 		for (size_t i = 0; *v && i < *n; i++)
 			free_element(f, *v + i * field_size(f));

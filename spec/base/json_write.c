@@ -176,6 +176,7 @@ static void write_value(struct writer *w, const struct field *f, const void *at)
 		break;
 	case FIELD_MAP:
 	case FIELD_KEYS:
+	case FIELD_OBJECT_MAP:
 	case FIELD_END:
 		break;
 	}
@@ -196,16 +197,18 @@ static void write_list(struct writer *w, const struct field *f, const char *v, s
 
 static void write_map(struct writer *w, const struct field *f, const char *v, size_t n)
 {
-	const struct string_pair *pairs = (const struct string_pair *)v;
-	char *const *keys = (char *const *)v;
 	bool first = true;
 
 	open_list(w, "{");
 	for (size_t i = 0; i < n; i++) {
+		/* Of each kind, the key is what the element begins with. */
+		const char *element = v + i * field_size(f);
 		next(w, &first);
-		add_key(w, f->kind == FIELD_MAP ? pairs[i].key : keys[i]);
+		add_key(w, *(char *const *)element);
 		if (f->kind == FIELD_MAP)
-			json_write_string(pairs[i].value, w->out);
+			json_write_string(((const struct string_pair *)element)->value, w->out);
+		else if (f->kind == FIELD_OBJECT_MAP)
+			write_object(w, f->inside, element);
 		else
 			str_add(w->out, "{}");
 	}
@@ -217,7 +220,7 @@ static bool is_absent(const struct field *f, const char *of)
 {
 	const char *at = of + f->offset;
 
-	if (f->list || f->kind == FIELD_MAP || f->kind == FIELD_KEYS)
+	if (f->list || field_is_map(f))
 		return *(const size_t *)(of + f->count_offset) == 0 && !f->always;
 	switch (f->kind) {
 	case FIELD_STRING:
@@ -241,6 +244,7 @@ static bool is_absent(const struct field *f, const char *of)
 	case FIELD_PRESENT: /* what it held is not known */
 	case FIELD_MAP:
 	case FIELD_KEYS:
+	case FIELD_OBJECT_MAP:
 	case FIELD_END:
 		break;
 	}
@@ -255,7 +259,7 @@ static void write_field(struct writer *w, const struct field *f, const char *of,
 
 	next(w, first);
 	add_key(w, f->name);
-	if (f->kind == FIELD_MAP || f->kind == FIELD_KEYS) {
+	if (field_is_map(f)) {
 		write_map(w, f, *(char *const *)(of + f->offset),
 			*(const size_t *)(of + f->count_offset));
 	} else if (f->list) {

@@ -12,6 +12,10 @@ struct inner {
 	uint32_t n;
 };
 
+struct keyed {
+	char *key, *word;
+};
+
 struct thing {
 	char *text;
 	bool flag, seen;
@@ -27,7 +31,8 @@ struct thing {
 	uint64_t *numbers;
 	int *colors;
 	struct string_pair *map;
-	size_t n_list, n_words, n_keys, n_numbers, n_colors, n_map;
+	struct keyed *named;
+	size_t n_named, n_list, n_words, n_keys, n_numbers, n_colors, n_map;
 };
 
 static const struct enum_name colors[] = { { "red", 1 }, { "green", 2 }, { 0 } };
@@ -35,6 +40,11 @@ static const struct enum_name colors[] = { { "red", 1 }, { "green", 2 }, { 0 } }
 static const struct field inner_fields[] = {
 	FIELD(struct inner, "name", FIELD_STRING, name, .must = true),
 	FIELD(struct inner, "n", FIELD_U32, n),
+	{ 0 },
+};
+
+static const struct field keyed_fields[] = {
+	FIELD(struct keyed, "words", FIELD_STRING, word),
 	{ 0 },
 };
 
@@ -61,6 +71,8 @@ static const struct field fields[] = {
 	FIELD_LIST(struct thing, "colors", FIELD_ENUM, colors, n_colors, .names = colors),
 	FIELD_LIST(struct thing, "map", FIELD_MAP, map, n_map),
 	FIELD_LIST(struct thing, "keys", FIELD_KEYS, keys, n_keys),
+	FIELD_LIST(struct thing, "named", FIELD_OBJECT_MAP, named, n_named, .inside = keyed_fields,
+		.size = sizeof(struct keyed)),
 	FIELD(struct thing, "seen", FIELD_PRESENT, seen),
 	{ 0 },
 };
@@ -101,7 +113,8 @@ static const char all[] =
 	"\"optU64\":0,\"in\":{\"name\":\"x\",\"n\":1},\"pointer\":{\"name\":\"y\"},"
 	"\"list\":[{\"name\":\"b\"},{\"name\":\"c\",\"n\":2}],\"words\":[\"\",\"w\"],"
 	"\"numbers\":[0,9223372036854775807,9223372036854775808],\"colors\":[\"red\",\"red\"],"
-	"\"map\":{\"z\":\"1\",\"a\":\"2\"},\"keys\":{\"80/tcp\":{},\"a\":{}}}";
+	"\"map\":{\"z\":\"1\",\"a\":\"2\"},\"keys\":{\"80/tcp\":{},\"a\":{}},"
+	"\"named\":{\"b\":{\"words\":\"x\"},\"a\":{}}}";
 
 START_TEST(reads_every_kind)
 {
@@ -131,6 +144,11 @@ START_TEST(reads_every_kind)
 	ck_assert_str_eq(t.map[1].value, "2");
 	ck_assert_str_eq(t.keys[0], "80/tcp");
 	ck_assert_ptr_null(t.keys[2]);
+	ck_assert_uint_eq(t.n_named, 2);
+	ck_assert_str_eq(t.named[0].key, "b");
+	ck_assert_str_eq(t.named[0].word, "x");
+	ck_assert_str_eq(t.named[1].key, "a");
+	ck_assert_ptr_null(t.named[1].word);
 }
 END_TEST
 
@@ -249,6 +267,9 @@ static const struct {
 		"numbers[2]: -3 is out of range (0 to 18446744073709551615)" },
 	{ "{\"map\": {\"a\": \"b\", \"c.d\": []}}", "map['c.d']: expected a string, found a list" },
 	{ "{\"keys\": [\"a\"]}", "keys: expected an object, found a list" },
+	{ "{\"named\": [\"a\"]}", "named: expected an object, found a list" },
+	{ "{\"named\": {\"a\": 1}}", "named['a']: expected an object, found 1" },
+	{ "{\"named\": {\"a\": {\"words\": 1}}}", "named['a'].words: expected a string, found 1" },
 	{ "{\"text\": \"a\", \"words\": [\"b\", \"c\", true]}",
 		"words[2]: expected a string, found true" },
 	{ "{\"text\": [1, 2}", "doc:1:15: ']' expected near '}'" },
