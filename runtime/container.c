@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "cgroup/devices.h"
 #include "cgroup/hierarchy.h"
 #include "cgroup/limits.h"
 #include "cgroup/stat.h"
@@ -84,6 +85,8 @@ static int make_cgroup(struct container *c, const struct create_options *o, stru
 		r = cgroup_make(c->root, c->cgroup_path, &l->resources, &c->cgroup, e);
 	if (r == 0)
 		r = limits_apply(c->cgroup.fd, &l->resources, e);
+	if (r == 0)
+		r = devices_apply(c->cgroup.fd, &l->resources, c->cgroup.made, e);
 	if (r == 0 && o->die_together)
 		r = limits_die_together(c->cgroup.fd, e);
 	return r;

@@ -209,8 +209,16 @@ static int add_volumes(const struct derive_options *o, struct spec *s)
 }
 
 /* Absent wishes stay absent: no limit, no controller needed. */
-static void fill_resources(const struct derive_options *o, struct resources *r)
+static int fill_resources(const struct derive_options *o, struct resources *r)
 {
+	/* Nothing beyond what every container gets (cgroup/devices.h). */
+	r->devices = calloc(1, sizeof(*r->devices));
+	if (!r->devices)
+		return -ENOMEM;
+	r->n_devices = 1;
+	r->devices[0].access = strdup("rwm");
+	if (!r->devices[0].access)
+		return -ENOMEM;
 	r->memory.limit = o->memory;
 	r->memory.swap = o->memory_swap.set ? o->memory_swap : o->memory;
 	if (o->cpus.set) {
@@ -221,6 +229,7 @@ static void fill_resources(const struct derive_options *o, struct resources *r)
 	r->pids.limit = o->pids;
 	if (!o->pids.set && o->has_pids_controller)
 		r->pids.limit = (struct opt_i64){ true, DERIVE_PIDS_LIMIT };
+	return 0;
 }
 
 static int add_annotation(struct spec *s, const char *key, const char *value)
@@ -266,8 +275,9 @@ static int fill_rest(
 	const struct profile profile = { .host_network = o->network == DERIVE_NETWORK_HOST };
 
 	s->root->readonly = o->read_only;
-	fill_resources(o, &s->linux_.resources);
-	if (copy_text(SPEC_VERSION, &s->version) < 0 || copy_text(o->hostname, &s->hostname) < 0 ||
+	if (fill_resources(o, &s->linux_.resources) < 0 ||
+		copy_text(SPEC_VERSION, &s->version) < 0 ||
+		copy_text(o->hostname, &s->hostname) < 0 ||
 		copy_text(o->rootfs ? o->rootfs : "rootfs", &s->root->path) < 0 ||
 		copy_text(o->cgroups_path, &s->linux_.cgroups_path) < 0 ||
 		profile_fill(&profile, s) < 0 || add_volumes(o, s) < 0)

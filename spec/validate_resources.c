@@ -16,7 +16,6 @@ static int out_of_range(
 		e, EINVAL, "%s.%s: %" PRId64 " is out of range (%s)", path, key, value, range);
 }
 
-/* LIMIT: device rules are accepted; a BPF program that applies them comes with the OCI contract. */
 static int check_devices(const struct resources *r, const char *path, struct err *e)
 {
 	for (size_t i = 0; i < r->n_devices; i++) {
