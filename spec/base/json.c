@@ -23,7 +23,7 @@ struct place {
 };
 
 struct reader {
-	const char *what;
+	const char *what, *text;
 	const struct json_scan *scan;
 	struct err *e;
 };
@@ -128,6 +128,26 @@ static int fill_string(struct reader *r, const struct place *at, json_t *value, 
 	memcpy(copy, json_string_value(value), n + 1);
 	free(*ret);
 	*ret = copy;
+	return 0;
+}
+
+/* What the scan lifted out of the text is an empty object here. */
+static int fill_text(struct reader *r, const struct place *at, json_t *value, struct json_text *ret)
+{
+	size_t n = r->scan->lifted_len;
+
+	if (!json_is_object(value))
+		return expected(r, at, "an object", value);
+	if (json_object_size(value))
+		return refuse(r, at, "its key must be written without escapes");
+	if (!n)
+		return 0;
+	ret->text = malloc(n + 1);
+	if (!ret->text)
+		return out_of_memory(r);
+	memcpy(ret->text, r->text + r->scan->lifted, n);
+	ret->text[n] = '\0';
+	ret->len = n;
 	return 0;
 }
 
@@ -254,6 +274,8 @@ static int fill_value(
 		*(bool *)into = !(json_is_object(value) && json_object_size(value) == 0) &&
 				!(json_is_array(value) && json_array_size(value) == 0);
 		return 0;
+	case FIELD_TEXT:
+		return fill_text(r, at, value, into);
 	case FIELD_MAP:
 	case FIELD_KEYS:
 	case FIELD_OBJECT_MAP:
@@ -371,15 +393,16 @@ static size_t number_length(const char *text, size_t len)
  * jansson says what it expected, and where its reading stood: behind the token that it stumbled
  * over, and at what that token was. We say where the token begins.
  */
-static int syntax_error(
-	const char *what, const char *text, size_t len, const json_error_t *found, struct err *e)
+static int syntax_error(const struct reader *r, size_t len, const json_error_t *found)
 {
 	char reason[JSON_ERROR_TEXT_LENGTH];
+	const char *text = r->text;
 	size_t line, column, at = found->position < 0 ? 0 : (size_t)found->position;
 	enum json_error_code code = json_error_code(found);
 
 	if (code == json_error_out_of_memory)
-		return err_set(e, ENOMEM, "read '%s'", what);
+		return err_set(r->e, ENOMEM, "read '%s'", r->what);
+	at = json_scan_place(r->scan, at);
 	at = at < len ? at : len;
 	snprintf(reason, sizeof(reason), "%s", found->text);
 	char *near = strstr(reason, " near '");
@@ -398,7 +421,7 @@ static int syntax_error(
 	if (reason[0] >= 'A' && reason[0] <= 'Z')
 		reason[0] = (char)(reason[0] | 0x20);
 	json_place(text, at, &line, &column);
-	return err_say(e, EINVAL, "%s:%zu:%zu: %s", what, line, column, reason);
+	return err_say(r->e, EINVAL, "%s:%zu:%zu: %s", r->what, line, column, reason);
 }
 
 /* jansson would seed its hash tables from /dev/urandom: three system calls for what we hold. */
@@ -412,64 +435,41 @@ static void seed(void)
 	json_object_seed(value); /* 0: as it likes. Only the first call counts */
 }
 
-/* What would be a poor message from the parser, or cost too much before it comes. */
-static int check_text(const char *what, const char *text, size_t len,
-	const struct json_limits *limits, struct err *e)
-{
-	size_t blanks = 0;
-
-	if (len > limits->bytes)
-		return err_say(e, EFBIG, "%s: %zu bytes, more than the %zu allowed", what, len,
-			limits->bytes);
-	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-		return err_say(e, EINVAL,
-			"%s:1:1: begins with a byte order mark, which JSON must not have", what);
-	while (blanks < len && strchr(" \t\r\n", text[blanks]) && text[blanks])
-		blanks++;
-	return blanks == len ? err_say(e, EINVAL, "%s: empty document", what) : 0;
-}
-
-/* A reader's work on a parsed document. */
-typedef int (*take_root)(struct reader *r, const struct field *table, json_t *root, void *into);
-
-static int take_object(struct reader *r, const struct field *table, json_t *root, void *into)
-{
-	struct place top = { 0 };
-
-	return fill(r, table, root, into, &top);
-}
-
-static int take_list(struct reader *r, const struct field *list, json_t *root, void *into)
-{
-	struct place top = { 0 };
-
-	return fill_list(r, list, &top, root, into);
-}
-
-static int read_root(const char *what, const char *text, size_t len, take_root take_it,
-	const struct field *table, void *into, const struct json_limits *limits, struct err *e)
+/* `is_list`: the table is the row of a list, and the document is that list. */
+static int read_root(const char *what, const char *path, const char *text, size_t len,
+	const struct field *table, bool is_list, void *into, const struct json_limits *limits,
+	struct err *e)
 {
 	automatic(json_scan) struct json_scan scan = { 0 };
-	struct reader r = { .what = what, .scan = &scan, .e = e };
+	struct reader r = { .what = what, .text = text, .scan = &scan, .e = e };
+	struct place top = { .key = path };
 	json_error_t syntax;
 
-	int result = check_text(what, text, len, limits, e);
-	if (result == 0)
-		result = json_scan(what, text, len, limits, &scan, e);
+	int result = json_scan(what, text, len, table, limits, &scan, e);
 	if (result < 0)
 		return result;
 	seed();
-	json_auto_t *root =
-		json_loadb(scan.copy ? scan.copy : text, len, JSON_REJECT_DUPLICATES, &syntax);
+	json_auto_t *root = json_loadb(scan.copy ? scan.copy : text,
+		scan.copy ? scan.copy_len : len, JSON_REJECT_DUPLICATES, &syntax);
 	if (!root)
-		return syntax_error(what, text, len, &syntax, e);
-	return take_it(&r, table, root, into);
+		return syntax_error(&r, len, &syntax);
+	return is_list ? fill_list(&r, table, &top, root, into) : fill(&r, table, root, into, &top);
 }
 
 int json_read(const char *what, const char *text, size_t len, const struct field *table, void *into,
 	const struct json_limits *limits, struct err *e)
 {
-	int r = read_root(what, text, len, take_object, table, into, limits, e);
+	int r = read_root(what, NULL, text, len, table, false, into, limits, e);
+
+	if (r < 0)
+		json_free(table, into);
+	return r;
+}
+
+int json_read_text(const char *path, const struct json_text *from, const struct field *table,
+	void *into, const struct json_limits *limits, struct err *e)
+{
+	int r = read_root(path, path, from->text, from->len, table, false, into, limits, e);
 
 	if (r < 0)
 		json_free(table, into);
@@ -479,8 +479,8 @@ int json_read(const char *what, const char *text, size_t len, const struct field
 int json_read_list(const char *what, const char *text, size_t len, const struct field *list,
 	void *into, const struct json_limits *limits, struct err *e)
 {
-	int r = read_root(what, text, len, take_list, list, into, limits, e);
 	const struct field one[] = { *list, { 0 } };
+	int r = read_root(what, NULL, text, len, one, true, into, limits, e);
 
 	if (r < 0)
 		json_free(one, into);

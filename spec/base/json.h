@@ -45,6 +45,14 @@ enum field_kind {
 			     a char * that takes the key, .inside describes the rest */
 	FIELD_PRESENT, /* bool: the key asks for something: it holds no null and no empty object or
 			  list. What it holds is not looked at, and not written */
+	FIELD_TEXT,    /* struct json_text: an object that is kept as the text that it is, and not
+			  looked into before json_read_text(). One in a document; an empty object
+			  is as absent */
+};
+
+struct json_text {
+	char *text; /* NULL: absent */
+	size_t len;
 };
 
 struct enum_name {
@@ -101,6 +109,13 @@ int json_read(const char *what, const char *text, size_t len, const struct field
  * `into` that takes it; its name is not used.
  */
 int json_read_list(const char *what, const char *text, size_t len, const struct field *list,
+	void *into, const struct json_limits *limits, struct err *e);
+
+/*
+ * Reads what a FIELD_TEXT kept. Errors begin with `path` ("linux.seccomp.flags[0]: ..."); those of
+ * syntax, which the document's own reading did not see, have line and column in the kept text.
+ */
+int json_read_text(const char *path, const struct json_text *from, const struct field *table,
 	void *into, const struct json_limits *limits, struct err *e);
 
 enum json_style { JSON_COMPACT, JSON_INDENTED };

@@ -1,4 +1,4 @@
-/* One pass over a JSON text before it is parsed: limits, and integers that jansson refuses. */
+/* One pass over a JSON text before it is parsed: limits, integers that jansson refuses, a lift. */
 #include "spec/base/json_scan.h"
 
 #include <errno.h>
@@ -90,15 +90,31 @@ static void overwrite(char *at, size_t n, const char *as)
 	memcpy(at, as, strnlen(as, n));
 }
 
-/* The second pass, over the copy; documents without such integers never see it. */
-static int rewrite(const char *text, size_t len, size_t n_big, struct json_scan *scan)
+/* Without what is lifted out, which is "{}" there. */
+static int make_copy(const char *text, size_t len, struct json_scan *scan)
 {
-	scan->copy = malloc(len);
-	scan->big = malloc(n_big * sizeof(*scan->big));
-	if (!scan->copy || !scan->big)
+	size_t behind = scan->lifted + scan->lifted_len;
+
+	scan->copy = malloc(len + 1);
+	if (!scan->copy)
 		return -ENOMEM;
 	memcpy(scan->copy, text, len);
-	char *end = scan->copy + len;
+	scan->copy_len = len;
+	if (!scan->lifted_len)
+		return 0;
+	memcpy(scan->copy + scan->lifted, "{}", 2);
+	memcpy(scan->copy + scan->lifted + 2, text + behind, len - behind);
+	scan->copy_len = len - scan->lifted_len + 2;
+	return 0;
+}
+
+/* The second pass, over the copy; documents without such integers never see it. */
+static int rewrite(size_t n_big, struct json_scan *scan)
+{
+	scan->big = malloc(n_big * sizeof(*scan->big));
+	if (!scan->big)
+		return -ENOMEM;
+	char *end = scan->copy + scan->copy_len;
 	for (char *at = scan->copy; at < end;) {
 		char name[BIG_DIGITS + 1];
 		enum class class = classes[(unsigned char)*at];
@@ -131,9 +147,62 @@ static int refuse(const char *what, const char *text, const char *at, const char
 	return err_say(e, EFBIG, "%s:%zu:%zu: %s %zu", what, line, column, limit, n);
 }
 
+/* Where the pass is on its way to the object that is to be lifted out. */
+struct lift {
+	const char *keys[JSON_TEXT_DEPTH];
+	size_t n_keys, level; /* how many of the keys lead to where we are */
+	const char *object;   /* that follows: the value of the next key; NULL: no such */
+	size_t depth;	      /* of the object that is being lifted out; 0: not in it */
+};
+
+static const char *skip_blanks(const char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
+		at++;
+	return at;
+}
+
+/* A string of the object that we are in: is it the key that leads on, with an object behind it? */
+static void see_string(
+	struct lift *l, size_t depth, const char *at, const char *next, const char *end)
+{
+	if (l->depth || l->level == l->n_keys || depth != l->level + 1)
+		return;
+	size_t n = strlen(l->keys[l->level]);
+	if ((size_t)(next - at) != n + 2 || memcmp(at + 1, l->keys[l->level], n) != 0)
+		return;
+	next = skip_blanks(next, end);
+	if (next < end && *next == ':')
+		next = skip_blanks(next + 1, end);
+	l->object = next < end && *next == '{' ? next : NULL;
+}
+
+static void see_open(struct lift *l, size_t depth, const char *text, const char *at,
+	const char *end, struct json_scan *scan)
+{
+	if (at != l->object)
+		return;
+	l->object = NULL;
+	const char *inside = skip_blanks(at + 1, end);
+	if (++l->level < l->n_keys || scan->lifted_len || inside == end || *inside == '}')
+		return;
+	scan->lifted = (size_t)(at - text);
+	l->depth = depth;
+}
+
+static void see_close(
+	struct lift *l, size_t depth, const char *text, const char *at, struct json_scan *scan)
+{
+	if (l->depth && depth + 1 == l->depth) {
+		scan->lifted_len = (size_t)(at - text) + 1 - scan->lifted;
+		l->depth = 0;
+	}
+	l->level -= l->level && depth == l->level;
+}
+
 /* Counts a value for every comma and every bracket: never fewer than there are. */
 static int count(const char *what, const char *text, size_t len, const struct json_limits *limits,
-	size_t *ret_big, struct err *e)
+	struct lift *lift, size_t *ret_big, struct json_scan *scan, struct err *e)
 {
 	size_t depth = 0, values = 1, n_big = 0;
 	const char *end = text + len, *next;
@@ -144,19 +213,22 @@ static int count(const char *what, const char *text, size_t len, const struct js
 		switch ((enum class)classes[(unsigned char)*at]) {
 		case QUOTE:
 			next = string_end(at, end);
+			see_string(lift, depth, at, next, end);
 			break;
 		case NUMBER:
 			next = number_end(at, end);
-			n_big += is_big(at, (size_t)(next - at), &value);
+			n_big += !lift->depth && is_big(at, (size_t)(next - at), &value);
 			break;
 		case OPEN:
 			if (++depth > limits->depth)
 				return refuse(
 					what, text, at, "nested deeper than", limits->depth, e);
+			see_open(lift, depth, text, at, end, scan);
 			values++;
 			break;
 		case CLOSE:
 			depth -= depth > 0;
+			see_close(lift, depth, text, at, scan);
 			break;
 		case COMMA:
 			values++;
@@ -172,20 +244,47 @@ static int count(const char *what, const char *text, size_t len, const struct js
 	return 0;
 }
 
-int json_scan(const char *what, const char *text, size_t len, const struct json_limits *limits,
-	struct json_scan *ret, struct err *e)
+/* What would be a poor message from the parser, or cost too much before it comes. */
+static int check_text(const char *what, const char *text, size_t len,
+	const struct json_limits *limits, struct err *e)
+{
+	if (len > limits->bytes)
+		return err_say(e, EFBIG, "%s: %zu bytes, more than the %zu allowed", what, len,
+			limits->bytes);
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		return err_say(e, EINVAL,
+			"%s:1:1: begins with a byte order mark, which JSON must not have", what);
+	return skip_blanks(text, text + len) == text + len
+		       ? err_say(e, EINVAL, "%s: empty document", what)
+		       : 0;
+}
+
+int json_scan(const char *what, const char *text, size_t len, const struct field *table,
+	const struct json_limits *limits, struct json_scan *ret, struct err *e)
 {
 	automatic(json_scan) struct json_scan scan = { 0 };
+	struct lift lift = { 0 };
 	size_t n_big = 0;
 
-	int r = count(what, text, len, limits, &n_big, e);
+	lift.n_keys = json_text_path(table, lift.keys, JSON_TEXT_DEPTH);
+	int r = check_text(what, text, len, limits, e);
+	if (r == 0)
+		r = count(what, text, len, limits, &lift, &n_big, &scan, e);
 	if (r < 0)
 		return r;
-	if (n_big && rewrite(text, len, n_big, &scan) < 0)
+	if ((n_big || scan.lifted_len) && make_copy(text, len, &scan) < 0)
+		return err_set(e, ENOMEM, "read '%s'", what);
+	if (n_big && rewrite(n_big, &scan) < 0)
 		return err_set(e, ENOMEM, "read '%s'", what);
 	*ret = scan;
 	scan = (struct json_scan){ 0 };
 	return 0;
+}
+
+size_t json_scan_place(const struct json_scan *scan, size_t in_copy)
+{
+	return scan->lifted_len && in_copy > scan->lifted + 1 ? in_copy + scan->lifted_len - 2
+							      : in_copy;
 }
 
 int json_scan_integer(const struct json_scan *scan, double real, uint64_t *ret)

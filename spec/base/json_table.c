@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/base/json_scan.h"
 #include "spec/base/opt.h"
 
 const char *enum_name_of(const struct enum_name *names, int value)
@@ -49,6 +50,8 @@ size_t field_size(const struct field *f)
 		return f->size;
 	case FIELD_MAP:
 		return sizeof(struct string_pair);
+	case FIELD_TEXT:
+		return sizeof(struct json_text);
 	case FIELD_END:
 		break;
 	}
@@ -67,6 +70,22 @@ static void free_element(const struct field *f, void *at)
 		free(pair->key);
 		free(pair->value);
 	}
+}
+
+size_t json_text_path(const struct field *table, const char **ret_keys, size_t room)
+{
+	for (const struct field *f = table; room && f->name; f++) {
+		size_t n = 0;
+		if (f->kind == FIELD_TEXT)
+			n = 1;
+		else if (f->kind == FIELD_OBJECT && !f->list)
+			n = json_text_path(f->inside, ret_keys + 1, room - 1);
+		if (!n)
+			continue;
+		ret_keys[0] = f->name;
+		return n + (f->kind == FIELD_OBJECT);
+	}
+	return 0;
 }
 
 bool field_is_map(const struct field *f)
@@ -90,6 +109,10 @@ static void free_field(const struct field *f, char *of)
 	} else if (f->kind == FIELD_STRING) {
 		free(*v);
 		*v = NULL;
+	} else if (f->kind == FIELD_TEXT) {
+		struct json_text *text = (struct json_text *)v;
+		free(text->text);
+		*text = (struct json_text){ 0 };
 	} else if (f->kind == FIELD_OBJECT) {
 		json_free(f->inside, of + f->offset);
 	} else if (f->kind == FIELD_OBJECT_PTR) {

@@ -174,6 +174,10 @@ static void write_value(struct writer *w, const struct field *f, const void *at)
 	case FIELD_OBJECT_PTR:
 		write_object(w, f->inside, *(const char *const *)at);
 		break;
+	case FIELD_TEXT:
+		str_add_bytes(w->out, ((const struct json_text *)at)->text,
+			((const struct json_text *)at)->len);
+		break;
 	case FIELD_MAP:
 	case FIELD_KEYS:
 	case FIELD_OBJECT_MAP:
@@ -239,6 +243,8 @@ static bool is_absent(const struct field *f, const char *of)
 	case FIELD_OPT_U64:
 	case FIELD_OBJECT_PTR:
 		return !f->always && is_null(f, at);
+	case FIELD_TEXT:
+		return !((const struct json_text *)at)->text;
 	case FIELD_OBJECT:
 		return false;
 	case FIELD_PRESENT: /* what it held is not known */
