@@ -33,7 +33,7 @@ static const struct field linux_fields[] = {
 		struct linux_spec, "readonlyPaths", FIELD_STRING, readonly_paths, n_readonly_paths),
 	FIELD(struct linux_spec, "rootfsPropagation", FIELD_STRING, rootfs_propagation),
 	FIELD(struct linux_spec, "mountLabel", FIELD_STRING, mount_label),
-	FIELD(struct linux_spec, "seccomp", FIELD_PRESENT, has_seccomp),
+	FIELD(struct linux_spec, "seccomp", FIELD_TEXT, seccomp),
 	FIELD(struct linux_spec, "personality", FIELD_PRESENT, has_personality),
 	FIELD(struct linux_spec, "intelRdt", FIELD_PRESENT, has_intel_rdt),
 	FIELD(struct linux_spec, "memoryPolicy", FIELD_PRESENT, has_memory_policy),

@@ -117,9 +117,9 @@ struct linux_spec {
 	char *rootfs_propagation;
 	char *mount_label;
 	struct resources resources;
+	struct json_text seccomp; /* what is in it: spec/seccomp.h */
 	/* Known, and refused by validation until this version can do them. */
-	bool has_seccomp, has_personality, has_intel_rdt, has_memory_policy, has_net_devices,
-		has_time_offsets;
+	bool has_personality, has_intel_rdt, has_memory_policy, has_net_devices, has_time_offsets;
 };
 
 struct spec {
@@ -153,7 +153,8 @@ DEFINE_AUTO(mount_spec, mount_spec_done)
 /*
  * Whether this runtime can do exactly what the document says. Three grades (config.md): what is
  * wrong, and what is right but cannot be done here, is an error that names its path
- * ("linux.seccomp: not supported by this version"); what we go on without is log_warn()ed.
+ * ("linux.personality: not supported by this version"); what we go on without is log_warn()ed. What
+ * linux.seccomp holds is judged by seccomp_read(), when a filter is made of it.
  */
 int spec_validate(const struct spec *s, struct err *e);
 int process_validate(const struct process_spec *p, const char *path, struct err *e);

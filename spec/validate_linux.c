@@ -302,7 +302,6 @@ static int check_resources(const struct spec *s, struct err *e)
 static int check_features(const struct spec *s, struct err *e)
 {
 	static const struct unsupported rows[] = {
-		{ "linux.seccomp", offsetof(struct linux_spec, has_seccomp) },
 		{ "linux.personality", offsetof(struct linux_spec, has_personality) },
 		{ "linux.intelRdt", offsetof(struct linux_spec, has_intel_rdt) },
 		{ "linux.memoryPolicy", offsetof(struct linux_spec, has_memory_policy) },
@@ -311,6 +310,8 @@ static int check_features(const struct spec *s, struct err *e)
 		{ 0 },
 	};
 
+	if (s->linux_.seccomp.text)
+		return not_supported("linux.seccomp", e);
 	if (s->linux_.mount_label && *s->linux_.mount_label)
 		return not_supported("linux.mountLabel", e);
 	return check_unsupported(rows, &s->linux_, e);
