@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "spec/base/fd.h"
+#include "spec/base/log.h"
 #include "spec/base/own.h"
 #include "spec/base/str.h"
 
@@ -37,6 +38,7 @@ int knob_write(int dirfd, const char *name, const char *value)
 {
 	autofd int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC);
 
+	log_debug("cgroup: '%s' gets '%s'", name, value);
 	return fd < 0 ? -errno : fd_write_all(fd, value, strlen(value));
 }
 

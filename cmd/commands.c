@@ -79,13 +79,11 @@ static int run(const struct program *p, struct context *context, const struct co
 
 static int open_log(struct context *c, struct err *e)
 {
-	struct log_options log = { .name = c->program, .fd = -1, .debug = c->debug };
+	struct log_options log = { .name = c->program,
+		.fd = -1,
+		.json = c->log_format == LOG_FORMAT_JSON,
+		.level = c->debug ? LEVEL_DEBUG : (enum log_level)c->log_level };
 
-	if (c->log_format && strcmp(c->log_format, "json") == 0)
-		log.json = true;
-	else if (c->log_format && strcmp(c->log_format, "text") != 0)
-		return err_say(e, ERR_USAGE, "option --log-format: '%s' is neither text nor json",
-			c->log_format);
 	if (c->log && *c->log) {
 		log.fd = open(c->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 		if (log.fd < 0)
@@ -148,7 +146,7 @@ static int finish(const struct command *command, int status, struct err *e)
 
 int program_main(const struct program *p, struct context *c, int argc, char **argv)
 {
-	struct err e = { 0 };
+	struct err e = { 0 }, unopened;
 	bool help = false;
 
 	fill_standard_streams();
@@ -163,19 +161,24 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 		p->print_version();
 		return finish(NULL, 0, &e);
 	}
-	if (words < 0 || (words = open_log(c, &e) < 0 ? -e.code : words) < 0)
+	/* What is wrong with a later option is told to the log that an earlier one named. */
+	int opened = open_log(c, words < 0 ? &unopened : &e);
+	if (words < 0 || opened < 0)
 		return end(NULL, NULL, &e);
 	argc -= 1 + words;
 	argv += 1 + words;
 	if (help || argc == 0) {
-		print_program(help ? stdout : stderr, p);
-		return finish(NULL, help ? 0 : 1, &e);
+		print_program(stdout, p);
+		return finish(NULL, 0, &e);
 	}
 	const struct command *command = find(p, argv[0]);
 	if (!command) {
-		err_say(&e, ERR_USAGE, "unknown command '%s' ('%s --help' lists them)", argv[0],
-			p->name);
-		return end(NULL, NULL, &e);
+		/* In the words that runc has for it, and cowrun with its status too. */
+		err_say(&e, ERR_USAGE,
+			"unknown command: No help topic for '%s' (hint: '%s --help' lists them)",
+			argv[0], p->name);
+		end(NULL, NULL, &e);
+		return p->unknown_status;
 	}
 	int status = run(p, c, command, argc - 1, argv + 1, &e);
 	home_done(&c->home);

@@ -15,12 +15,16 @@
 #define STATUS_RUN_FAILED                                                                          \
 	125 /* as docker and podman end where they, and not the container, failed */
 
+enum log_format { LOG_FORMAT_TEXT = 1, LOG_FORMAT_JSON };
+enum cgroup_manager { CGROUP_MANAGER_CGROUPFS = 1, CGROUP_MANAGER_DISABLED };
+
 /* What was said before the command. */
 struct context {
 	const char *program;
-	const char *root, *store;
-	const char *log, *log_format;
-	const char *cgroup_manager, *rootless;
+	const char *root, *store, *log;
+	int log_format, log_level; /* enum log_format, log_level; 0: the usual */
+	int cgroup_manager;	   /* enum cgroup_manager; 0: cgroupfs */
+	int rootless;
 	bool debug, systemd_cgroup, version;
 	struct home home; /* command_open_home() */
 };
@@ -43,6 +47,7 @@ struct program {
 	const struct option_row *options;      /* those before the command, into struct context */
 	const struct command *const *commands; /* ends with NULL */
 	void (*print_version)(void);
+	int unknown_status; /* for an unknown command */
 };
 
 /* main() of both programs. */

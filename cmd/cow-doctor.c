@@ -172,7 +172,7 @@ static const struct option_row options[] = {
 int main(int argc, char **argv)
 {
 	static const struct program program = { "cow", "Looks at this host.", options, commands,
-		NULL };
+		NULL, .unknown_status = 1 };
 	struct context context = { .root = HOME_DEFAULT, .store = STORE_DEFAULT };
 
 	return program_main(&program, &context, argc, argv);

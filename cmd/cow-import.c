@@ -264,6 +264,7 @@ int main(int argc, char **argv)
 		options,
 		commands,
 		print_version,
+		.unknown_status = 1,
 	};
 	struct context context = { .store = STORE_DEFAULT };
 

@@ -72,6 +72,7 @@ int main(int argc, char **argv)
 		options,
 		commands,
 		print_version,
+		.unknown_status = 1,
 	};
 	struct context context = { .root = HOME_DEFAULT, .store = STORE_DEFAULT };
 

@@ -36,6 +36,23 @@ static int set_list(struct option_list *list, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_choice(const struct option_row *row, const char *value, int *into, struct err *e)
+{
+	const char *word = row->value;
+
+	for (int i = 1;; i++) {
+		size_t n = strcspn(word, "|");
+		if (strlen(value) == n && strncmp(word, value, n) == 0) {
+			*into = i;
+			return 0;
+		}
+		if (!word[n])
+			return err_say(e, ERR_USAGE, "option --%s: '%s' is none of %s", row->name,
+				value, row->value);
+		word += n + 1;
+	}
+}
+
 static int set(const struct option_row *row, const char *value, void *into, struct err *e)
 {
 	void *at = (char *)into + row->offset;
@@ -55,6 +72,8 @@ static int set(const struct option_row *row, const char *value, void *into, stru
 				value);
 		*(int *)at = (int)n;
 		return 0;
+	case OPTION_CHOICE:
+		return set_choice(row, value, at, e);
 	case OPTION_BYTES:
 		if (!str_to_bytes(value, &n) || (n > INT64_MAX && n != UINT64_MAX))
 			return err_say(e, ERR_USAGE,
@@ -178,6 +197,6 @@ void options_print(FILE *to, const struct option_row *rows)
 		snprintf(left, sizeof(left), "%c%c%s--%s%s%s", rows->letter ? '-' : ' ',
 			rows->letter ? rows->letter : ' ', rows->letter ? ", " : "  ", rows->name,
 			takes_value(rows) ? " " : "", takes_value(rows) ? rows->value : "");
-		fprintf(to, "  %-34s %s\n", left, rows->help);
+		fprintf(to, "  %-38s %s\n", left, rows->help);
 	}
 }

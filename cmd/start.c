@@ -7,7 +7,8 @@
  * measured 0.6 ms of the 2.7 ms that a whole `cowrun run` took. We move a few KiB: what glibc has
  * for every x86-64 processor (SSE2) serves as well. So this does what csu/libc-start.c does for a
  * static program, in its order, and leaves that one step out; and the loader's debugger hook, the
- * cancellation of the main thread and the destructors of fini_array, which nothing here has.
+ * cancellation of the main thread and the destructors of fini_array, which nothing here has; and
+ * GLIBC_TUNABLES, so that no caller's environment reaches into it (CVE-2023-4911).
  *
  * It is written against one version, and x86-64: with any other the program begins at glibc's
  * _start, as ever. (LIMIT: to be looked through when the build system gets another glibc.)
@@ -32,7 +33,6 @@ extern const constructor __preinit_array_start[], __preinit_array_end[];
 extern const constructor __init_array_start[], __init_array_end[];
 
 void _dl_aux_init(const Elf64_auxv_t *auxv);
-void __tunables_init(char **environment);
 void _dl_relocate_static_pie(void);
 void __libc_setup_tls(void);
 void __libc_early_init(_Bool single);
@@ -84,7 +84,6 @@ __attribute__((no_stack_protector)) _Noreturn void start_quickly(uintptr_t *stac
 	__environ = environment;
 	__libc_stack_end = stack;
 	_dl_aux_init((const Elf64_auxv_t *)(end + 1));
-	__tunables_init(environment);
 	/* The one figure without a default: 3/4 of the cache that the others assume. */
 	__x86_shared_non_temporal_threshold = 0xc0000;
 	_dl_relocate_static_pie();

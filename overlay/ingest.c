@@ -12,6 +12,7 @@
 #include "overlay/stream.h"
 #include "overlay/unpack.h"
 #include "overlay/work.h"
+#include "spec/base/date.h"
 #include "spec/base/fd.h"
 
 #define BYTES_MAX (64ull << 30)
@@ -20,11 +21,10 @@
 
 struct time_text time_write(time_t t)
 {
-	struct time_text out;
-	struct tm tm;
+	struct time_text out = { 0 };
+	struct timespec at = { .tv_sec = t };
 
-	gmtime_r(&t, &tm);
-	strftime(out.text, sizeof(out.text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	date_text(&at, false, out.text);
 	return out;
 }
 

@@ -14,6 +14,7 @@
 #include "overlay/input.h"
 #include "overlay/unpack.h"
 #include "overlay/work.h"
+#include "spec/base/date.h"
 
 struct ingested {
 	struct digest_text diff_id;
@@ -31,7 +32,7 @@ int ingest_seal(
 
 /* A time as RFC 3339 in UTC, to the second. */
 struct time_text {
-	char text[32];
+	char text[DATE_TEXT_MAX];
 };
 struct time_text time_write(time_t t);
 

@@ -16,6 +16,8 @@
 #include "cgroup/stat.h"
 #include "runtime/init_image.h"
 #include "spec/base/fd.h"
+#include "spec/base/json.h"
+#include "spec/base/log.h"
 #include "spec/base/sys.h"
 
 #ifndef CLOSE_RANGE_CLOEXEC
@@ -239,6 +241,8 @@ int birth_begin(const struct draft *d, uint64_t flags, int cgroup, struct birth 
 		r = send_plan(b.channel, d, e);
 	if (r < 0)
 		return r;
+	log_debug("first process: %d, with a plan of %zu bytes and %d files", (int)b.pid,
+		d->block.len, d->n_fds);
 	*ret = b;
 	b = (struct birth)BIRTH_NONE;
 	return 0;
@@ -326,6 +330,14 @@ static bool died_unheard(const struct birth *b)
 	return !fds[0].revents && fds[1].revents;
 }
 
+static const struct enum_name heard[] = {
+	{ "that it needs id maps", CHANNEL_NEED_MAPS },
+	{ "that it has forked", CHANNEL_FORKED },
+	{ "that its mounts are made", CHANNEL_MOUNTED },
+	{ "that it is ready", CHANNEL_READY },
+	{ 0 },
+};
+
 int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 {
 	struct channel_header header;
@@ -335,6 +347,7 @@ int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 	ssize_t n = fd_read_full(b->channel, &header, sizeof(header));
 
 	if (n == 0 || n == -ECONNRESET) {
+		log_debug("first process: has executed its program, or ended");
 		*ret = 0;
 		return 0;
 	}
@@ -343,6 +356,7 @@ int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 			e, n < 0 ? (int)-n : EPROTO, "hear from the container's first process");
 	if (header.type == CHANNEL_FAILED)
 		return hear_failure(b->channel, e);
+	log_debug("first process: says %s", enum_name_of(heard, (int)header.type));
 	*ret = header.type;
 	return header.type == CHANNEL_FORKED ? take_over(b, e) : 0;
 }

@@ -203,6 +203,7 @@ int container_kill(const struct home *h, const char *id, int signal, bool all, s
 	if (pidfd < 0)
 		return err_say(
 			e, ERR_NOT_RUNNING, "container not running: '%s': no such process", id);
+	log_debug("signal %d goes to process %d", signal, (int)record.init.pid);
 	if (pidfd_send_signal(pidfd, signal, NULL, 0) < 0)
 		return err_set(e, errno, "send signal %d to container '%s'", signal, id);
 	return 0;

@@ -85,6 +85,7 @@ static int run_one(const char *kind, size_t i, const struct hook *h, const char 
 
 	if (fd < 0)
 		return fd;
+	log_debug("hook: %s #%zu '%s' runs", kind, i, h->path);
 	int r = spawn(h, fd, bundle, &pid);
 	if (r < 0)
 		return err_set(e, -r, "error running %s hook #%zu: execute '%s'", kind, i, h->path);

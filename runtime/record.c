@@ -8,7 +8,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "spec/base/date.h"
 #include "spec/base/fd.h"
+#include "spec/base/log.h"
 #include "spec/base/str.h"
 #include "spec/id.h"
 
@@ -267,6 +269,7 @@ int record_add(int journal, const char *key, const char *format, struct err *e, 
 	for (char *c = value; c && *c; c++)
 		if (*c == '\n')
 			*c = ' ';
+	log_debug("record: %s %s", key, value ? value : "");
 	str_add(&line, value ? value : "");
 	str_add(&line, "\n");
 	int r = value && str_ok(&line) ? fd_write_all(journal, line.data, line.len) : -ENOMEM;
@@ -364,6 +367,7 @@ int record_remove(const struct home *h, const char *id, struct err *e)
 {
 	static const char *const files[] = { RECORD_CONFIG, RECORD_SOCKET, RECORD_FILE };
 
+	log_debug("record: '%s/%s' is removed", h->path, id);
 	/* The usual case without reading the directory. */
 	autofd int dir = openat(h->fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	for (size_t i = 0; dir >= 0 && i < sizeof(files) / sizeof(files[0]); i++)
@@ -375,13 +379,9 @@ int record_remove(const struct home *h, const char *id, struct err *e)
 
 char *record_time_text(const struct timespec *at)
 {
-	char text[40];
-	struct tm utc;
+	char text[DATE_TEXT_MAX];
 
-	gmtime_r(&at->tv_sec, &utc);
-	size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(text + n, sizeof(text) - n, ".%09ldZ", at->tv_nsec);
-	return strdup(text);
+	return strdup(date_text(at, true, text));
 }
 
 static int by_name(const void *a, const void *b)

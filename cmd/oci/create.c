@@ -11,17 +11,20 @@
 
 #define CONFIG_BYTES_MAX (4u << 20)
 
-int bundle_load(const char *path, struct bundle *ret, struct err *e)
+int bundle_load(const struct create_words *w, struct bundle *ret, struct err *e)
 {
 	automatic(bundle) struct bundle b = { 0 };
+	const char *path = w->bundle ? w->bundle : ".";
+	const char *config = w->config ? w->config : RECORD_CONFIG;
 	autofd int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)
 		return err_set(e, errno, "open the bundle '%s'", path);
-	int r = fd_read_file(dir, "config.json", CONFIG_BYTES_MAX, &b.config, &b.len, e);
+	int r = fd_read_file(
+		w->config ? AT_FDCWD : dir, config, CONFIG_BYTES_MAX, &b.config, &b.len, e);
 	if (r < 0)
 		return err_while(e, "bundle '%s'", path);
-	r = spec_parse("config.json", b.config, b.len, &b.spec, e);
+	r = spec_parse(config, b.config, b.len, &b.spec, e);
 	if (r == 0)
 		r = spec_validate(&b.spec, e);
 	if (r < 0)
@@ -40,14 +43,9 @@ void bundle_done(struct bundle *b)
 
 static int check_context(const struct context *c, const struct create_words *w, struct err *e)
 {
-	if (c->systemd_cgroup || (c->cgroup_manager && strcmp(c->cgroup_manager, "systemd") == 0))
-		return err_say(
-			e, ENOTSUP, "the systemd cgroup manager is not supported by this version");
-	if (c->cgroup_manager && strcmp(c->cgroup_manager, "cgroupfs") != 0 &&
-		strcmp(c->cgroup_manager, "disabled") != 0)
-		return err_say(e, ERR_USAGE,
-			"option --cgroup-manager: '%s' is none of cgroupfs, disabled",
-			c->cgroup_manager);
+	if (c->systemd_cgroup)
+		return err_say(e, ENOTSUP,
+			"option --systemd-cgroup: cgroups by systemd are not supported (hint: cgroupsPath is a path here)");
 	/* LIMIT: containers of other users are not made yet. */
 	if (geteuid() != 0)
 		return err_say(e, EPERM,
@@ -69,7 +67,7 @@ int create_from_bundle(struct context *c, const struct create_words *w, const ch
 		.waits = waits,
 		.attached = !waits && !w->detach,
 		.no_keyring = w->no_new_keyring,
-		.no_cgroup = c->cgroup_manager && strcmp(c->cgroup_manager, "disabled") == 0 };
+		.no_cgroup = c->cgroup_manager == CGROUP_MANAGER_DISABLED };
 	int r = check_context(c, w, e);
 
 	if (r == 0)
@@ -92,7 +90,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	(void)argc;
 	int r = id_check(argv[0], e);
 	if (r == 0)
-		r = bundle_load(w->bundle ? w->bundle : ".", &bundle, e);
+		r = bundle_load(w, &bundle, e);
 	return r < 0 ? r : create_from_bundle(c, w, argv[0], &bundle, true, &container, e);
 }
 

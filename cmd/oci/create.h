@@ -6,7 +6,7 @@
 #include "runtime/container.h"
 
 struct create_words {
-	const char *bundle, *pid_file, *console_socket;
+	const char *bundle, *config, *pid_file, *console_socket;
 	int n_preserve;
 	bool no_new_keyring, detach, keep;
 };
@@ -14,6 +14,8 @@ struct create_words {
 #define CREATE_ROWS(type)                                                                          \
 	{ "bundle", 'b', OPTION_TEXT, offsetof(type, bundle), "DIR",                               \
 		"directory that holds config.json (the current one)" },                            \
+		{ "config", 'f', OPTION_TEXT, offsetof(type, config), "FILE",                      \
+			"read FILE instead of its config.json" },                                  \
 		{ "pid-file", 0, OPTION_TEXT, offsetof(type, pid_file), "FILE",                    \
 			"write the pid of the container's first process to FILE" },                \
 		{ "preserve-fds", 0, OPTION_COUNT, offsetof(type, n_preserve), "N",                \
@@ -33,7 +35,7 @@ struct bundle {
 	struct spec spec;
 };
 
-int bundle_load(const char *path, struct bundle *ret, struct err *e);
+int bundle_load(const struct create_words *w, struct bundle *ret, struct err *e);
 void bundle_done(struct bundle *b);
 DEFINE_AUTO(bundle, bundle_done)
 

@@ -7,13 +7,13 @@
 
 struct list_words {
 	bool quiet;
-	const char *format;
+	int format;
 };
 
 static const struct option_row options[] = {
 	{ "quiet", 'q', OPTION_FLAG, offsetof(struct list_words, quiet), NULL, "ids alone" },
-	{ "format", 'f', OPTION_TEXT, offsetof(struct list_words, format), "FORMAT",
-		"table or json" },
+	{ "format", 'f', OPTION_CHOICE, offsetof(struct list_words, format), "table|json",
+		"how to print them (table)" },
 	{ 0 },
 };
 
@@ -86,17 +86,16 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	automatic(states) struct states s = { 0 };
 
 	(void)argc, (void)argv;
-	bool json = w->format && strcmp(w->format, "json") == 0;
-	if (w->format && !json && strcmp(w->format, "table") != 0)
-		return err_say(
-			e, ERR_USAGE, "option --format: '%s' is neither table nor json", w->format);
 	int r = command_open_home(c, false, e);
+	/* The default one is made by the first container; another was perhaps not meant. */
+	if (r == 0 && c->home.fd < 0 && strcmp(c->root, HOME_DEFAULT) != 0)
+		return err_set(e, ENOENT, "open the state root '%s'", c->root);
 	if (r == 0)
 		r = read_all(&c->home, &s, e);
 	if (r == 0 && w->quiet)
 		for (size_t i = 0; i < s.n; i++)
 			puts(s.v[i].id);
-	else if (r == 0 && json)
+	else if (r == 0 && w->format == LISTING_JSON)
 		r = print_json(&s, e);
 	else if (r == 0)
 		r = print_table(&s, e);

@@ -9,12 +9,12 @@
 #include "spec/base/str.h"
 
 struct ps_words {
-	const char *format;
+	int format;
 };
 
 static const struct option_row options[] = {
-	{ "format", 'f', OPTION_TEXT, offsetof(struct ps_words, format), "FORMAT",
-		"table or json" },
+	{ "format", 'f', OPTION_CHOICE, offsetof(struct ps_words, format), "table|json",
+		"how to print them (table)" },
 	{ 0 },
 };
 
@@ -93,16 +93,12 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	autofree pid_t *pids = NULL;
 	size_t n = 0;
 
-	bool json = w->format && strcmp(w->format, "json") == 0;
-	if (w->format && !json && strcmp(w->format, "table") != 0)
-		return err_say(
-			e, ERR_USAGE, "option --format: '%s' is neither table nor json", w->format);
 	int r = command_open_home(c, false, e);
 	if (r == 0)
 		r = container_processes(&c->home, argv[0], &pids, &n, e);
 	if (r < 0)
 		return r;
-	if (json)
+	if (w->format == LISTING_JSON)
 		print_json(pids, n);
 	else
 		r = print_table(pids, n, argc > 1 ? argv + 1 : usual, e);

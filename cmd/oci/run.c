@@ -28,7 +28,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	(void)argc;
 	int r = id_check(argv[0], e);
 	if (r == 0)
-		r = bundle_load(w->bundle ? w->bundle : ".", &bundle, e);
+		r = bundle_load(w, &bundle, e);
 	if (r < 0)
 		return r;
 	if (!w->detach)

@@ -1,10 +1,11 @@
 /*
- * Where warnings and debug lines go: the one global.
+ * Where errors, warnings and debug lines go: the one global.
  *
  * Libraries return errors and never print. They may log_debug() anywhere, and log_warn() only where
- * we go on although something was not as asked. By default nothing but warnings is shown, on
- * stderr, and nothing is written to a log file but what log_error() writes: engines parse that
- * file, and one line more than the error spoils it.
+ * we go on although something was not as asked. By default warnings and the error are on stderr,
+ * and a log file has but the error: engines parse that file, and one line more spoils it. Who asks
+ * for a level gets all records up to that one in the file; debug lines go there alone, or to
+ * stderr where there is no file.
  */
 #ifndef SPEC_BASE_LOG_H
 #define SPEC_BASE_LOG_H
@@ -13,11 +14,18 @@
 
 #include "spec/base/err.h"
 
+enum log_level {
+	LEVEL_USUAL = 0,
+	LEVEL_ERROR,
+	LEVEL_WARNING,
+	LEVEL_DEBUG,
+};
+
 struct log_options {
 	const char *name; /* what lines on stderr begin with */
 	int fd;	   /* the --log file, appended to; -1: none. Borrowed for the program's life */
-	bool json; /* records in that file: JSON, or text */
-	bool debug;
+	bool json; /* records: JSON, or text */
+	enum log_level level;
 };
 
 void log_open(const struct log_options *options);

@@ -5,9 +5,9 @@ load helpers
 TOP=$(readlink -f "$BATS_TEST_DIRNAME/../..")
 
 # --- manual pages -----------------------------------------------------------------------------------------------
-# Options as "-b, --bundle DIR", one a line: of what --help prints (its second column begins at the 37th character)
+# Options as "-b, --bundle DIR", one a line: of what --help prints (its second column begins at the 41st character)
 # and of a section of a manual page.
-options_of_help() { sed -n 's/^  \([- ][^ ]\?,\? *--.*\)$/\1/p' | cut -c 1-34 | sed 's/^ *//; s/ *$//'; }
+options_of_help() { sed -n 's/^  \([- ][^ ]\?,\? *--.*\)$/\1/p' | cut -c 1-38 | sed 's/^ *//; s/ *$//'; }
 options_of_page() {
 	awk -v section="$2" '/^\.S[hs] /{ on = $0 == ".Ss " section } on && /^\.It Fl/' "$1" |
 		sed 's/^\.It //; s/Fl /-/g; s/ , /, /; s/ Ar / /'

@@ -28,7 +28,7 @@ load containers
 		run cowrun --help
 	done
 	run cowrun
-	assert_status 1
+	assert_status 0
 	assert_output_matches '^usage: cowrun '
 }
 
