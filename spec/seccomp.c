@@ -9,7 +9,7 @@
 
 enum {
 	ARG_INDEX_MAX = 5,  /* a system call has six */
-	ERRNO_MAX = 4095,   /* the kernel's MAX_ERRNO */
+	ERRNO_MAX = 4094,   /* libseccomp's, one below the kernel's MAX_ERRNO */
 	TRACE_MAX = 0xffff, /* SECCOMP_RET_DATA, for the tracer to read */
 	PATH_BYTES = 107,   /* of a socket's name: sun_path, with its end */
 };

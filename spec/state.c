@@ -48,6 +48,33 @@ void state_write_head(const struct state_doc *state, struct str *out)
 	str_add(out, "\"pid\":");
 }
 
+struct process_state {
+	char *version;
+	char *const *fds;
+	size_t n_fds;
+	int32_t pid;
+	const char *metadata;
+	struct state_doc state;
+};
+
+void state_write_process(
+	const struct state_doc *state, int32_t pid, const char *metadata, struct str *out)
+{
+	static const struct field process_fields[] = {
+		FIELD(struct process_state, "ociVersion", FIELD_STRING, version),
+		FIELD_LIST(struct process_state, "fds", FIELD_STRING, fds, n_fds),
+		FIELD(struct process_state, "pid", FIELD_I32, pid, .always = true),
+		FIELD(struct process_state, "metadata", FIELD_STRING, metadata),
+		FIELD(struct process_state, "state", FIELD_OBJECT, state, .inside = state_fields),
+		{ 0 },
+	};
+	static char name[] = "seccompFd"; /* of the one fd beside it */
+	char *const names[] = { name };
+	const struct process_state all = { state->version, names, 1, pid, metadata, *state };
+
+	json_write(process_fields, &all, JSON_COMPACT, out);
+}
+
 struct state_list {
 	const struct state_doc *v;
 	size_t n;

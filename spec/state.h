@@ -38,6 +38,10 @@ struct state_doc {
 void state_write(const struct state_doc *state, enum json_style style, struct str *out);
 /* The same up to the digits of the pid, which stand last here: who knows them adds "1}". */
 void state_write_head(const struct state_doc *state, struct str *out);
+/* For a seccomp agent (config-linux.md#containerprocessstate): the container's state, and which
+ * process of it is meant. `metadata` may be NULL. */
+void state_write_process(
+	const struct state_doc *state, int32_t pid, const char *metadata, struct str *out);
 /* The array that `list --format json` prints; "[]" when there are none. */
 void state_list_write(
 	const struct state_doc *states, size_t n, enum json_style style, struct str *out);

@@ -310,8 +310,6 @@ static int check_features(const struct spec *s, struct err *e)
 		{ 0 },
 	};
 
-	if (s->linux_.seccomp.text)
-		return not_supported("linux.seccomp", e);
 	if (s->linux_.mount_label && *s->linux_.mount_label)
 		return not_supported("linux.mountLabel", e);
 	return check_unsupported(rows, &s->linux_, e);

@@ -69,7 +69,7 @@ static const struct {
 	{ "{\"syscalls\": []}", NULL },
 	{ "{\"architectures\": [\"SCMP_ARCH_X86\"]}", NULL },
 	{ "{\"defaultAction\": \"SCMP_ACT_TRACE\", \"defaultErrnoRet\": 65535}", NULL },
-	{ "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": 4095}", NULL },
+	{ "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": 4094}", NULL },
 	/* Ignored without a rule that needs it (config-linux.md). */
 	{ "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"listenerPath\": \"/x\","
 	  "\"listenerMetadata\": \"y\"}",
@@ -84,8 +84,8 @@ static const struct {
 		"linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as default action" },
 	{ "{\"defaultAction\": \"SCMP_ACT_KILL\", \"defaultErrnoRet\": 1}",
 		"linux.seccomp.defaultErrnoRet: set, but SCMP_ACT_KILL takes no number" },
-	{ "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": 4096}",
-		"linux.seccomp.defaultErrnoRet: 4096 is out of range (0 to 4095)" },
+	{ "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": 4095}",
+		"linux.seccomp.defaultErrnoRet: 4095 is out of range (0 to 4094)" },
 	{ "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"flags\": [\"SECCOMP_FILTER_FLAG_NEW\"]}",
 		"linux.seccomp.flags[0]: 'SECCOMP_FILTER_FLAG_NEW' is unknown (known: "
 		"SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_LOG, "
