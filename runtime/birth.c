@@ -258,6 +258,7 @@ void birth_done(struct birth *b)
 	}
 	own_close(&b->pidfd);
 	own_close(&b->channel);
+	own_close(&b->listener);
 	*b = (struct birth)BIRTH_NONE;
 }
 
@@ -287,6 +288,21 @@ static int take_over(struct birth *b, struct err *e)
 	b->pid = (pid_t)pid;
 	b->forks = false;
 	return 0;
+}
+
+/* Its seccomp filter is loaded, and it waits until we have the other end (pidfd_getfd, 5.6). */
+static int take_listener(struct birth *b, struct err *e)
+{
+	int32_t theirs;
+
+	if (fd_read_full(b->channel, &theirs, sizeof(theirs)) != sizeof(theirs))
+		return err_say(
+			e, EPROTO, "hear from the container's first process: it said half a word");
+	own_close(&b->listener);
+	b->listener = pidfd_getfd(b->pidfd, theirs, 0);
+	return b->listener < 0
+		       ? err_set(e, errno, "take over the seccomp agent's end of the filter")
+		       : 0;
 }
 
 static int hear_failure(int fd, struct err *e)
@@ -358,6 +374,8 @@ int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 		return hear_failure(b->channel, e);
 	log_debug("first process: says %s", enum_name_of(heard, (int)header.type));
 	*ret = header.type;
+	if (header.type == CHANNEL_LISTENER)
+		return take_listener(b, e);
 	return header.type == CHANNEL_FORKED ? take_over(b, e) : 0;
 }
 
@@ -371,15 +389,13 @@ bool birth_was_over(const struct birth *b)
 	       strcmp(name, INIT_NAME "\n") != 0;
 }
 
-int birth_hear_start(int fd, struct err *e)
+struct birth birth_of_start(pid_t pid, int pidfd, int channel)
 {
-	struct channel_header header;
-	int r = send_message(fd, CHANNEL_GO, NULL, 0, NULL, 0);
-	ssize_t n = r < 0 ? r : fd_read_full(fd, &header, sizeof(header));
+	struct birth b = BIRTH_NONE;
 
-	if (n == 0)
-		return 0;
-	if (n == sizeof(header) && header.type == CHANNEL_FAILED)
-		return hear_failure(fd, e);
-	return err_set(e, n < 0 ? (int)-n : EPROTO, "hear from the container's first process");
+	b.pid = pid;
+	b.pidfd = pidfd;
+	b.channel = channel;
+	b.over = true;
+	return b;
 }

@@ -18,6 +18,7 @@
 struct birth {
 	pid_t pid;
 	int pidfd, channel;
+	int listener; /* what CHANNEL_LISTENER came with: see notify.h */
 	bool forks;   /* it will tell FORKED, and has not yet */
 	bool over;    /* the process is somebody's: birth_done() leaves it alone */
 	bool unheard; /* all is said to it, and whether its program runs was not waited for */
@@ -25,7 +26,7 @@ struct birth {
 
 #define BIRTH_NONE                                                                                 \
 	{                                                                                          \
-		.pidfd = -1, .channel = -1                                                         \
+		.pidfd = -1, .channel = -1, .listener = -1                                         \
 	}
 
 /*
@@ -41,8 +42,8 @@ int birth_go(struct birth *b, struct err *e);
 
 /*
  * What the child says next: CHANNEL_NEED_MAPS, CHANNEL_FORKED (the birth is then that of the new
- * process), CHANNEL_MOUNTED, CHANNEL_READY; 0: it has executed its program, or died. A failure is
- * returned as an error.
+ * process), CHANNEL_MOUNTED, CHANNEL_READY, CHANNEL_LISTENER (with its fd, which is the birth's); 0:
+ * it has executed its program, or died. A failure is returned as an error.
  */
 int birth_next(struct birth *b, enum channel_type *ret, struct err *e);
 
@@ -54,7 +55,10 @@ int birth_next(struct birth *b, enum channel_type *ret, struct err *e);
 bool birth_was_over(const struct birth *b);
 int birth_died(const struct birth *b, int cgroup, struct err *e);
 
-/* The same conversation over another connection (`start`): 0 at its end, else the failure. */
-int birth_hear_start(int fd, struct err *e);
+/*
+ * The same conversation over another connection, with a process that waits for it (`start`). Takes
+ * both fds; the process is not ours.
+ */
+struct birth birth_of_start(pid_t pid, int pidfd, int channel);
 
 #endif

@@ -2,6 +2,7 @@
 #include "runtime/container.h"
 
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "cgroup/limits.h"
 #include "cgroup/stat.h"
 #include "runtime/hooks.h"
+#include "runtime/notify.h"
 #include "runtime/plan.h"
 #include "runtime/procfs.h"
 #include "runtime/status.h"
@@ -184,6 +186,10 @@ static int accompany(
 			r = runtime_hooks(c, e);
 			goes = 2;
 			told = true;
+		} else if (said == CHANNEL_LISTENER) {
+			r = notify_agent(&c->birth, c->spec, c->id, c->bundle, STATE_CREATING,
+				c->birth.pid, e);
+			goes = 0;
 		} else /* its end, or, once it was told to go on, an execve() */
 			return o->waits || !told ? birth_died(&c->birth, c->cgroup.fd, e) : 0;
 		for (; r == 0 && goes; goes--)
@@ -211,7 +217,8 @@ static int describe(struct container *c, const struct create_options *o, struct 
 	return r;
 }
 
-static int bear(struct container *c, const struct create_options *o, struct err *e)
+static int bear(struct container *c, const struct create_options *o, const struct filter *filter,
+	struct err *e)
 {
 	automatic(draft) struct draft d;
 	autofd int bundle = open(c->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -222,7 +229,8 @@ static int bear(struct container *c, const struct create_options *o, struct err 
 		.cgroup = c->cgroup.fd,
 		.start_socket = -1,
 		.n_preserve = o->n_preserve,
-		.keyring = !o->no_keyring };
+		.keyring = !o->no_keyring,
+		.filter = filter };
 	uint64_t flags = 0;
 
 	draft_begin(&d);
@@ -240,7 +248,8 @@ static int bear(struct container *c, const struct create_options *o, struct err 
 		return r;
 	bool forks = d.plan.flags & PLAN_FORK, synced = d.plan.flags & PLAN_SYNC_MOUNTED;
 	/* Who waits for the end need not be woken for the beginning as well. */
-	c->birth.unheard = o->attached && !c->spec->hooks.n_poststart;
+	c->birth.unheard = o->attached && !c->spec->hooks.n_poststart &&
+			   !(filter->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER);
 	/* A child that forks is not yet the one to record: it will tell who is. */
 	if (!forks)
 		r = record_init(c, o, e);
@@ -253,14 +262,18 @@ static int bear(struct container *c, const struct create_options *o, struct err 
 int container_create(struct container *c, const struct spec *spec, const char *config, size_t len,
 	const struct create_options *o, struct err *e)
 {
+	automatic(filter) struct filter filter = { 0 };
+
 	c->spec = spec;
-	int r = describe(c, o, e);
+	int r = filter_take(c->home, &spec->linux_.seccomp, &filter, e);
+	if (r == 0)
+		r = describe(c, o, e);
 	if (r == 0)
 		r = write_config(c, config, len, e);
 	if (r == 0)
 		r = make_cgroup(c, o, e);
 	if (r == 0)
-		r = bear(c, o, e);
+		r = bear(c, o, &filter, e);
 	if (r == 0 && !o->waits)
 		r = run_hooks(c, "poststart", spec->hooks.poststart, spec->hooks.n_poststart,
 			STATE_RUNNING, c->birth.pid, e);

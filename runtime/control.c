@@ -12,6 +12,7 @@
 #include "cgroup/watch.h"
 #include "overlay/stack.h"
 #include "runtime/hooks.h"
+#include "runtime/notify.h"
 #include "runtime/status.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
@@ -131,6 +132,23 @@ static int refuse_start(const char *id, enum state_status status, struct err *e)
 		status_name(status));
 }
 
+/* Its words until it executes its program; `dir` has the socket that it waits at. */
+static int hear_start(int dir, const struct record *record, const struct spec *spec, struct err *e)
+{
+	automatic(birth) struct birth b = BIRTH_NONE;
+	enum channel_type said = 0;
+
+	int start = connect_start(dir, 0);
+	if (start < 0)
+		return err_set(e, -start, "start container '%s'", record->id);
+	b = birth_of_start(record->init.pid, mark_open(&record->init), start);
+	int r = birth_go(&b, e);
+	while (r == 0 && (r = birth_next(&b, &said, e)) == 0 && said == CHANNEL_LISTENER)
+		r = notify_agent(
+			&b, spec, record->id, record->bundle, STATE_CREATING, record->init.pid, e);
+	return r;
+}
+
 int container_start(const struct home *h, const char *id, struct err *e)
 {
 	automatic(record) struct record record = { 0 };
@@ -143,17 +161,14 @@ int container_start(const struct home *h, const char *id, struct err *e)
 	enum state_status status = container_status(h, &record);
 	if (status != STATE_CREATED)
 		return refuse_start(id, status, e);
-	autofd int start = connect_start(dir, 0);
-	if (start < 0)
-		return err_set(e, -start, "start container '%s'", id);
-	r = birth_hear_start(start, e);
+	r = container_spec(h, id, &spec, e);
+	if (r == 0)
+		r = hear_start(dir, &record, &spec, e);
 	if (r < 0)
 		return err_while(e, "start container '%s'", id);
 	autofd int journal = record_open_journal(dir, e);
 	r = journal < 0 ? journal : record_add(journal, "started", "%s", e, "");
 	unlinkat(dir, RECORD_SOCKET, 0);
-	if (r == 0)
-		r = container_spec(h, id, &spec, e);
 	if (r == 0)
 		r = run_poststart(&spec, &record, e);
 	/* runtime.md#lifecycle: a poststart hook that fails fails the start, and stops the

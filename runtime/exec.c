@@ -7,6 +7,7 @@
 
 #include "cgroup/hierarchy.h"
 #include "runtime/container.h"
+#include "runtime/notify.h"
 #include "runtime/plan.h"
 #include "spec/base/fd.h"
 
@@ -50,7 +51,8 @@ static int check_status(
  * exec's child joins and forks: it tells FORKED, and everything that can fail comes after. The pid
  * file is written before the program runs, and is not there when it does not.
  */
-static int accompany(struct birth *b, const struct exec_options *o, struct err *e)
+static int accompany(struct birth *b, const struct exec_options *o, const struct record *record,
+	const struct spec *spec, struct err *e)
 {
 	enum channel_type said;
 
@@ -60,7 +62,10 @@ static int accompany(struct birth *b, const struct exec_options *o, struct err *
 			r = write_pid(o->pid_file, b->pid, e);
 			if (r == 0)
 				r = birth_go(b, e);
-		} else if (r == 0)
+		} else if (r == 0 && said == CHANNEL_LISTENER)
+			r = notify_agent(b, spec, record->id, record->bundle, STATE_RUNNING,
+				record->init.pid, e);
+		else if (r == 0)
 			return 0;
 		if (r < 0)
 			return r;
@@ -117,6 +122,7 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 	automatic(spec) struct spec spec = { 0 };
 	automatic(draft) struct draft d;
 	automatic(birth) struct birth b = BIRTH_NONE;
+	automatic(filter) struct filter filter = { 0 };
 
 	draft_begin(&d);
 	int r = record_read(h, id, &record, e);
@@ -124,6 +130,8 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 		r = check_status(h, &record, o->ignore_paused, e);
 	if (r == 0)
 		r = container_spec(h, id, &spec, e);
+	if (r == 0)
+		r = filter_take(h, &spec.linux_.seccomp, &filter, e);
 	if (r < 0)
 		return r;
 	autofd int root = open_root(&record.init);
@@ -132,6 +140,7 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 		.id = id,
 		.pidfd = mark_open(&record.init),
 		.root = root,
+		.filter = &filter,
 		.keyring = !record.no_keyring,
 		.n_preserve = o->n_preserve };
 	if (in.pidfd < 0)
@@ -141,7 +150,7 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 	if (r == 0)
 		r = bear(&record, &d, &b, e);
 	if (r == 0)
-		r = accompany(&b, o, e);
+		r = accompany(&b, o, &record, &spec, e);
 	if (r < 0) {
 		if (o->pid_file)
 			unlink(o->pid_file);

@@ -2,6 +2,7 @@
 #include "runtime/plan.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
@@ -160,6 +161,15 @@ static void plan_identity(const struct process_spec *p, bool in_user_namespace, 
 	plan->flags |= PLAN_SET_CAPS | (p->no_new_privileges ? PLAN_NO_NEW_PRIVS : 0u);
 }
 
+static void plan_filter(const struct filter *f, struct draft *d)
+{
+	if (!f->n)
+		return;
+	d->plan.n_filter = f->n;
+	d->plan.filter_flags = f->flags;
+	d->plan.filter = draft_list(d, f->code, f->n * sizeof(*f->code));
+}
+
 static const char *environment_value(const struct process_spec *p, const char *name)
 {
 	size_t n = strlen(name);
@@ -307,6 +317,7 @@ int plan_create(const struct spec *spec, const struct plan_inputs *in, struct dr
 	if (r < 0)
 		return r;
 	plan_identity(p, spec_namespace(spec, CLONE_NEWUSER), d);
+	plan_filter(in->filter, d);
 	plan_child_hooks(spec, in, d);
 	d->plan.flags |= PLAN_SETSID | PLAN_MAKE_CWD;
 	if (h->n_prestart || h->n_create_runtime)
@@ -340,6 +351,7 @@ int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e)
 	if (r < 0)
 		return r;
 	plan_identity(in->process, flags & CLONE_NEWUSER, d);
+	plan_filter(in->filter, d);
 	if (in->keyring)
 		plan_keyring(in->id, d);
 	return draft_finish(d, e);

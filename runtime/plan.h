@@ -9,6 +9,7 @@
 #define RUNTIME_PLAN_H
 
 #include "runtime/draft.h"
+#include "runtime/filter.h"
 #include "spec/spec.h"
 
 struct plan_inputs {
@@ -20,6 +21,7 @@ struct plan_inputs {
 	int start_socket; /* listening, taken; -1: it starts at once */
 	int n_preserve;	  /* fds 3, 4, ... of ours that the program gets */
 	bool keyring;	  /* a session keyring of its own */
+	const struct filter *filter; /* seccomp's */
 };
 
 /* `ret_flags`: the namespaces that clone3() makes. The plan is complete (draft_finish() is done).
@@ -33,6 +35,7 @@ struct exec_inputs {
 	const char *id;
 	int pidfd; /* of the container's init; taken */
 	int root;  /* its root directory; borrowed */
+	const struct filter *filter;
 	bool keyring;
 	int n_preserve;
 };

@@ -52,6 +52,12 @@ void channel_send(struct child *c, enum channel_type type, const void *payload, 
 	send_all(c->channel, message, sizeof(header) + len);
 }
 
+void channel_write(struct child *c, const void *message, size_t len)
+{
+	if (sys(write, c->channel, message, len) != (long)len)
+		leave();
+}
+
 static _Noreturn void fail(
 	struct child *c, int code, bool reasoned, const char *format, __builtin_va_list args)
 {

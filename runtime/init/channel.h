@@ -20,7 +20,10 @@
  *	records the pid; GO               -> waits for it: nothing foreign runs before the record
  *	returns from `create`             <- [PLAN_SYNC_READY: READY; then accepts on the start
  *	                                     socket, and takes GO from there: `start`]
- *	                                     startContainer hooks, execve
+ *	                                     startContainer hooks, the seccomp filter
+ *	takes the fd, sends it to the agent <- [its filter has an agent: LISTENER { fd }, by write()]
+ *	[GO]                              -> read(): execve() closes that fd
+ *	                                     execve
  *	end of file: it runs              <- (the channel closes by itself)
  *	the failure, whole                <- or FAILED { failure } at any point, and _exit
  *
@@ -45,7 +48,8 @@ enum channel_type {
 	CHANNEL_FORKED, /* uint32_t pid, in the parent's pid namespace */
 	CHANNEL_MOUNTED,
 	CHANNEL_READY,
-	CHANNEL_FAILED, /* struct failure */
+	CHANNEL_FAILED,	  /* struct failure */
+	CHANNEL_LISTENER, /* int32_t: an fd of the child's, the agent's end of its seccomp filter */
 };
 
 struct channel_header {

@@ -48,6 +48,8 @@ static inline int child_fd(const struct child *c, int32_t slot)
 /* channel.c */
 void channel_receive_plan(struct child *c);
 void channel_send(struct child *c, enum channel_type type, const void *payload, uint32_t len);
+/* By write(): the one call that a seccomp filter must let us make. */
+void channel_write(struct child *c, const void *message, size_t len);
 void channel_wait_go(struct child *c);
 /* For `create`: says READY, then takes the next GO from whoever connects to the start socket. */
 void channel_wait_start(struct child *c);
@@ -75,6 +77,10 @@ void program_find(struct child *c);
 void start_wait(struct child *c);
 void start_hooks_run(struct child *c);
 _Noreturn void program_run(struct child *c);
+
+/* filter.c: the seccomp filter, for us just before execve(); -errno in the process of a hook. */
+void filter_load(struct child *c);
+long filter_load_for_hook(struct child *c);
 
 /* target.c: a place in the container's root to mount on, made where it is missing. */
 int target_open(struct child *c, const char *what, const char *path, uint32_t flags);

@@ -30,11 +30,15 @@ static int state_file(struct child *c, place before)
 	return (int)fd;
 }
 
-static _Noreturn void become(struct child *c, const struct plan_hook *hook, int state)
+/* `filtered`: a program of the container's, which its seccomp filter is for. */
+static _Noreturn void become(
+	struct child *c, const struct plan_hook *hook, int state, bool filtered)
 {
 	uint64_t *argv = child_list(c, hook->argv), *envp = child_list(c, hook->envp);
 
 	sys(dup3, state, 0, 0);
+	if (filtered && filter_load_for_hook(c) < 0)
+		sys(exit_group, 127);
 	sys(execve, child_text(c, hook->path), argv, envp);
 	for (;;)
 		sys(exit_group, 127);
@@ -73,7 +77,7 @@ static void run(struct child *c, const struct plan_hook *hook, const char *kind,
 	if (pid < 0)
 		child_fail(c, (int)pid, "run the %s hook '%s'", kind, path);
 	if (pid == 0)
-		become(c, hook, stdin_file);
+		become(c, hook, stdin_file, state == c->plan->state_created);
 	sys(close, stdin_file);
 	bool in_time = await(pidfd, hook->timeout_ms, &info);
 	sys(close, pidfd);

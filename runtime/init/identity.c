@@ -41,15 +41,23 @@ static void set_ids(struct child *c)
 		child_fail(c, (int)r, "become uid %d", (int)plan->uid);
 }
 
+/* To load a filter without no_new_privs (filter.c says why it may be kept until the execve()). */
+static uint64_t kept_for_filter(const struct init_plan *plan)
+{
+	return plan->n_filter && !(plan->flags & PLAN_NO_NEW_PRIVS) ? 1ull << CAP_SYS_ADMIN : 0;
+}
+
 static void set_caps(struct child *c)
 {
 	const struct init_plan *plan = c->plan;
+	uint64_t effective = plan->caps_effective | kept_for_filter(plan);
+	uint64_t permitted = plan->caps_permitted | kept_for_filter(plan);
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
 
 	for (int half = 0; half < 2; half++) {
-		data[half].effective = (uint32_t)(plan->caps_effective >> (32 * half));
-		data[half].permitted = (uint32_t)(plan->caps_permitted >> (32 * half));
+		data[half].effective = (uint32_t)(effective >> (32 * half));
+		data[half].permitted = (uint32_t)(permitted >> (32 * half));
 		data[half].inheritable = (uint32_t)(plan->caps_inheritable >> (32 * half));
 	}
 	long r = sys(capset, &header, data);

@@ -35,8 +35,6 @@ static const struct init_step init_steps[] = {
 	{ "sysctl", sysctl_write },
 	{ "masks", masks_apply },
 	{ "limits", limits_set },
-	/* The seccomp filter of a process without no_new_privs has its place here: it needs
-	 * CAP_SYS_ADMIN, which goes next. */
 	{ "cwd", cwd_enter_first },
 	{ "identity", identity_take },
 	{ "cwd", cwd_enter },

@@ -126,6 +126,9 @@ struct init_plan {
 	/* what */
 	place cwd, argv, envp;
 	place path; /* the value of PATH in envp: where argv[0] is looked for */
+	/* the seccomp filter: struct sock_filter[n], and SECCOMP_FILTER_FLAG_*; n 0: none */
+	uint32_t n_filter, filter_flags;
+	place filter;
 	/* hooks on this side; `state` is the JSON for their stdin, before and after the pid's
 	 * digits */
 	uint32_t n_create_hooks, n_start_hooks;

@@ -249,6 +249,7 @@ static void place_fds(struct child *c)
 void program_run(struct child *c)
 {
 	place_fds(c);
+	filter_load(c);
 	long r = sys(execve, found, child_list(c, c->plan->argv), child_list(c, c->plan->envp));
 
 	explain(c, r);
