@@ -76,23 +76,42 @@ static int enable_error(const struct walk *w, unsigned set, int code, struct err
 	return knob_error(e, code, "enable '%s' in '/%.*s'", asked, n, w->path->whole);
 }
 
-/* Lets the walk's group pass on the wanted controllers to those below it. */
+/*
+ * The rest of what is offered, so that engines find the figures of a container that has no limits
+ * too. The kernel may refuse one (cpu beside real-time processes, any beside processes of the
+ * group's own): that is nobody's wish, so nobody is told.
+ */
+static void enable_the_rest(const struct walk *w, unsigned enabled)
+{
+	unsigned rest = hierarchy_controllers(w->fd) & ~enabled;
+	char text[CONTROLLERS_TEXT];
+
+	if (!rest ||
+		knob_write(w->fd, "cgroup.subtree_control", controllers_format(rest, text)) == 0)
+		return;
+	for (unsigned one = 1; one <= rest; one <<= 1)
+		if (rest & one)
+			knob_write(w->fd, "cgroup.subtree_control", controllers_format(one, text));
+}
+
+/* Lets the walk's group pass on controllers to those below it. */
 static int enable_controllers(const struct walk *w, struct err *e)
 {
 	char text[KNOB_TEXT_MAX];
 
-	if (!w->enable)
-		return 0;
 	/* A write takes the lock of all cgroups, a read does not: ask first. */
 	ssize_t n = knob_read(w->fd, "cgroup.subtree_control", text, sizeof(text));
 	if (n < 0)
 		return knob_error(e, (int)-n, "read the controllers of '/%.*s'",
 			cgroup_path_length(w->path, w->depth), w->path->whole);
-	unsigned missing = w->enable & ~controllers_parse(text);
-	if (!missing)
-		return 0;
-	int r = knob_write(w->fd, "cgroup.subtree_control", controllers_format(missing, text));
-	return r < 0 ? enable_error(w, missing, -r, e) : 0;
+	unsigned enabled = controllers_parse(text), missing = w->enable & ~enabled;
+	int r = missing ? knob_write(w->fd, "cgroup.subtree_control",
+				  controllers_format(missing, text))
+			: 0;
+	if (r < 0)
+		return enable_error(w, missing, -r, e);
+	enable_the_rest(w, enabled | missing);
+	return 0;
 }
 
 /* Opens the next group of the path; makes it where it is missing. The fd or -errno. */
@@ -128,9 +147,11 @@ static int check_idle(int fd, const char *path, struct err *e)
 	if (busy < 0 || frozen < 0)
 		return knob_error(e, busy < 0 ? -busy : -frozen, "use the cgroup '%s'", path);
 	if (busy)
-		return err_say(e, EBUSY, "cgroup '%s' is not empty", path);
+		return err_say(
+			e, EBUSY, "use the cgroup '%s': container's cgroup is not empty", path);
 	if (frozen)
-		return err_say(e, EBUSY, "cgroup '%s' is frozen", path);
+		return err_say(e, EBUSY,
+			"use the cgroup '%s': container's cgroup unexpectedly frozen", path);
 	return 0;
 }
 
@@ -178,7 +199,7 @@ void cgroup_prune(int root, const char *path, unsigned n)
 int cgroup_make(int root, const char *path, const struct resources *limits, struct cgroup *ret,
 	struct err *e)
 {
-	struct limits_plan plan = { .n = 0 };
+	automatic(limits_plan) struct limits_plan plan = { 0 };
 	struct cgroup_path names;
 	int r = cgroup_path_parse(path, &names, e);
 

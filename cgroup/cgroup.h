@@ -35,8 +35,9 @@ void cgroup_done(struct cgroup *c);
 DEFINE_AUTO(cgroup, cgroup_done)
 
 /*
- * Makes the group and the groups above it that are missing. In these it enables the controllers
- * that `limits` (NULL: none) ask for, and no others; the limits are not yet set (limits_apply()).
+ * Makes the group and the groups above it that are missing. In these, and in those that were there,
+ * it enables the controllers that `limits` (NULL: none) ask for, and as many of the others as the
+ * kernel lets, since engines read their figures; the limits are not yet set (limits_apply()).
  * A group that is there already must be empty of processes and not frozen: -EBUSY. What was made is
  * unmade on failure.
  */

@@ -24,6 +24,13 @@ uint64_t convert_cpu_weight(uint64_t shares)
 	return (uint64_t)ceil(pow(10, (l * l + 125 * l) / 612.0 - 7.0 / 34.0));
 }
 
+uint64_t convert_io_weight(uint64_t weight)
+{
+	/* A straight line: both scales' defaults (500 and 100) do not meet on it, but engines have
+	 * set weights by it since cgroup v2 is there. */
+	return weight ? 1 + (weight - 10) * 9999 / 990 : 0;
+}
+
 int convert_swap(struct opt_i64 limit, struct opt_i64 swap, int64_t *ret, bool *ret_set)
 {
 	int64_t memory = limit.set ? limit.value : 0, both = swap.set ? swap.value : 0;

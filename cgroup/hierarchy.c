@@ -17,11 +17,17 @@
 static const struct {
 	enum controller controller;
 	const char *name, *limits; /* limits: what people limit by it */
+	const char *listed;	   /* in /proc/cgroups, if by another name */
 } controllers[] = {
-	{ CONTROLLER_MEMORY, "memory", "memory" },
-	{ CONTROLLER_CPU, "cpu", "cpu time" },
-	{ CONTROLLER_CPUSET, "cpuset", "the set of cpus" },
-	{ CONTROLLER_PIDS, "pids", "the number of processes" },
+	{ CONTROLLER_MEMORY, "memory", "memory", NULL },
+	{ CONTROLLER_CPU, "cpu", "cpu time", NULL },
+	{ CONTROLLER_CPUSET, "cpuset", "the set of cpus", NULL },
+	{ CONTROLLER_PIDS, "pids", "the number of processes", NULL },
+	{ CONTROLLER_IO, "io", "block devices' input and output", "blkio" },
+	{ CONTROLLER_HUGETLB, "hugetlb", "huge pages", NULL },
+	{ CONTROLLER_RDMA, "rdma", "RDMA devices", NULL },
+	{ CONTROLLER_MISC, "misc", "what the controller 'misc' counts", NULL },
+	{ CONTROLLER_DMEM, "dmem", "device memory", NULL },
 };
 
 enum { N_CONTROLLERS = sizeof(controllers) / sizeof(controllers[0]) };
@@ -32,6 +38,16 @@ const char *controller_name(enum controller c)
 		if (controllers[i].controller == c)
 			return controllers[i].name;
 	return "";
+}
+
+enum controller controller_of_file(const char *file)
+{
+	size_t n = strcspn(file, ".");
+
+	for (size_t i = 0; i < N_CONTROLLERS; i++)
+		if (strlen(controllers[i].name) == n && strncmp(controllers[i].name, file, n) == 0)
+			return controllers[i].controller;
+	return 0;
 }
 
 /* Whether one of the words of `text`, which blanks or newlines part, is `word`. */
@@ -230,15 +246,17 @@ int hierarchy_refuse(enum controller c, struct err *e)
 			"is not passed on by the cgroup above this one (hint: enable it "
 			"in its cgroup.subtree_control, or leave the limit out)",
 	};
-	const char *name = controller_name(c), *what = "";
+	const char *name = controller_name(c), *listed = name, *what = "";
 	char text[KNOB_TEXT_MAX] = "";
 
 	for (size_t i = 0; i < N_CONTROLLERS; i++)
-		if (controllers[i].controller == c)
+		if (controllers[i].controller == c) {
 			what = controllers[i].limits;
+			listed = controllers[i].listed ? controllers[i].listed : name;
+		}
 	/* Unreadable or longer than any kernel's: the reason is then the first, the vaguest. */
 	if (knob_read(AT_FDCWD, "/proc/cgroups", text, sizeof(text)) < 0)
 		*text = '\0';
 	return err_say(e, ERR_NO_CONTROLLER, "cannot limit %s: the controller '%s' %s", what, name,
-		reasons[controller_place(text, name)]);
+		reasons[controller_place(text, listed)]);
 }

@@ -19,13 +19,20 @@ enum controller {
 	CONTROLLER_CPU = 2,
 	CONTROLLER_CPUSET = 4,
 	CONTROLLER_PIDS = 8,
+	CONTROLLER_IO = 16,
+	CONTROLLER_HUGETLB = 32,
+	CONTROLLER_RDMA = 64,
+	CONTROLLER_MISC = 128, /* these two only by `unified` */
+	CONTROLLER_DMEM = 256,
 };
 
 const char *controller_name(enum controller c);
+/* The controller whose files are called "<name>.…"; 0: none that we know. */
+enum controller controller_of_file(const char *file);
 /* The set that a text like "cpuset cpu memory" names; words that are none of ours are skipped. */
 unsigned controllers_parse(const char *text);
 /* "+memory +pids" (the form that cgroup.subtree_control takes) of a set. Returns `out`. */
-enum { CONTROLLERS_TEXT = 64 };
+enum { CONTROLLERS_TEXT = 96 };
 char *controllers_format(unsigned set, char out[CONTROLLERS_TEXT]);
 
 /*

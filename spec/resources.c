@@ -41,17 +41,63 @@ static const struct field pids_fields[] = {
 	{ 0 },
 };
 
+static const struct field weight_device_fields[] = {
+	FIELD(struct weight_device, "major", FIELD_U32, major, .must = true, .always = true),
+	FIELD(struct weight_device, "minor", FIELD_U32, minor, .must = true, .always = true),
+	FIELD(struct weight_device, "weight", FIELD_OPT_U64, weight),
+	FIELD(struct weight_device, "leafWeight", FIELD_OPT_U64, leaf_weight),
+	{ 0 },
+};
+
+static const struct field throttle_device_fields[] = {
+	FIELD(struct throttle_device, "major", FIELD_U32, major, .must = true, .always = true),
+	FIELD(struct throttle_device, "minor", FIELD_U32, minor, .must = true, .always = true),
+	FIELD(struct throttle_device, "rate", FIELD_U64, rate, .must = true, .always = true),
+	{ 0 },
+};
+
+#define THROTTLES(key, member)                                                                     \
+	FIELD_LIST(struct block_io_limits, key, FIELD_OBJECT, member, n_##member,                  \
+		.inside = throttle_device_fields, .size = sizeof(struct throttle_device))
+
+static const struct field block_io_fields[] = {
+	FIELD(struct block_io_limits, "weight", FIELD_OPT_U64, weight),
+	FIELD(struct block_io_limits, "leafWeight", FIELD_OPT_U64, leaf_weight),
+	FIELD_LIST(struct block_io_limits, "weightDevice", FIELD_OBJECT, weight_devices,
+		n_weight_devices, .inside = weight_device_fields,
+		.size = sizeof(struct weight_device)),
+	THROTTLES("throttleReadBpsDevice", read_bps),
+	THROTTLES("throttleWriteBpsDevice", write_bps),
+	THROTTLES("throttleReadIOPSDevice", read_iops),
+	THROTTLES("throttleWriteIOPSDevice", write_iops),
+	{ 0 },
+};
+
+static const struct field hugepage_fields[] = {
+	FIELD(struct hugepage_limit, "pageSize", FIELD_STRING, page_size, .must = true),
+	FIELD(struct hugepage_limit, "limit", FIELD_U64, limit, .must = true, .always = true),
+	{ 0 },
+};
+
+static const struct field rdma_fields[] = {
+	FIELD(struct rdma_limit, "hcaHandles", FIELD_OPT_U64, handles),
+	FIELD(struct rdma_limit, "hcaObjects", FIELD_OPT_U64, objects),
+	{ 0 },
+};
+
 const struct field resources_fields[] = {
 	FIELD_LIST(struct resources, "devices", FIELD_OBJECT, devices, n_devices,
 		.inside = device_rule_fields, .size = sizeof(struct device_rule)),
 	FIELD(struct resources, "memory", FIELD_OBJECT, memory, .inside = memory_fields),
 	FIELD(struct resources, "cpu", FIELD_OBJECT, cpu, .inside = cpu_fields),
 	FIELD(struct resources, "pids", FIELD_OBJECT, pids, .inside = pids_fields),
-	FIELD(struct resources, "blockIO", FIELD_PRESENT, has_block_io),
-	FIELD(struct resources, "hugepageLimits", FIELD_PRESENT, has_hugepages),
+	FIELD(struct resources, "blockIO", FIELD_OBJECT, block_io, .inside = block_io_fields),
+	FIELD_LIST(struct resources, "hugepageLimits", FIELD_OBJECT, hugepages, n_hugepages,
+		.inside = hugepage_fields, .size = sizeof(struct hugepage_limit)),
 	FIELD(struct resources, "network", FIELD_PRESENT, has_network),
-	FIELD(struct resources, "rdma", FIELD_PRESENT, has_rdma),
-	FIELD(struct resources, "unified", FIELD_PRESENT, has_unified),
+	FIELD_LIST(struct resources, "rdma", FIELD_OBJECT_MAP, rdma, n_rdma, .inside = rdma_fields,
+		.size = sizeof(struct rdma_limit)),
+	FIELD_LIST(struct resources, "unified", FIELD_MAP, unified, n_unified),
 	{ 0 },
 };
 

@@ -43,14 +43,45 @@ struct pids_limits {
 	struct opt_i64 limit;
 };
 
+struct weight_device {
+	uint32_t major, minor;
+	struct opt_u64 weight, leaf_weight;
+};
+
+struct throttle_device {
+	uint32_t major, minor;
+	uint64_t rate; /* bytes or operations a second; 0: no limit */
+};
+
+struct block_io_limits {
+	struct opt_u64 weight, leaf_weight; /* v1 scale: 10 to 1000; 0: unset */
+	struct weight_device *weight_devices;
+	struct throttle_device *read_bps, *write_bps, *read_iops, *write_iops;
+	size_t n_weight_devices, n_read_bps, n_write_bps, n_read_iops, n_write_iops;
+};
+
+struct hugepage_limit {
+	char *page_size; /* "2MB" */
+	uint64_t limit;	 /* bytes */
+};
+
+struct rdma_limit {
+	char *device; /* the key: "mlx5_0" */
+	struct opt_u64 handles, objects;
+};
+
 struct resources {
 	struct device_rule *devices;
 	size_t n_devices;
 	struct memory_limits memory;
 	struct cpu_limits cpu;
 	struct pids_limits pids;
-	/* Known keys that this version cannot apply: asked for, they are refused by validation. */
-	bool has_block_io, has_hugepages, has_network, has_rdma, has_unified;
+	struct block_io_limits block_io;
+	struct hugepage_limit *hugepages;
+	struct rdma_limit *rdma;
+	struct string_pair *unified; /* file of the cgroup, and what is written to it */
+	size_t n_hugepages, n_rdma, n_unified;
+	bool has_network; /* asked for, and told that it is without effect */
 };
 
 extern const struct field resources_fields[];

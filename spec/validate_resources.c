@@ -1,6 +1,7 @@
 /* The checks of linux.resources, for config.json and for `update`. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "spec/resources.h"
@@ -64,7 +65,15 @@ static int check_swap(const struct memory_limits *m, const char *path, struct er
 	return 0;
 }
 
-/* What version 1 had and version 2 has no file for. */
+static bool is_wanted(struct opt_i64 n)
+{
+	return n.set && n.value > 0;
+}
+
+/*
+ * What version 1 had and version 2 has no file for. Engines go on sending some of it, and other
+ * runtimes take all of it without a word; real-time programs would not run.
+ */
 static int check_version_1(const struct resources *r, const char *path, struct err *e)
 {
 	const struct memory_limits *m = &r->memory;
@@ -72,23 +81,26 @@ static int check_version_1(const struct resources *r, const char *path, struct e
 		bool asked;
 		const char *key;
 	} rows[] = {
-		{ m->kernel_tcp.set && m->kernel_tcp.value > 0, "memory.kernelTCP" },
+		{ is_wanted(m->kernel), "memory.kernel" },
+		{ is_wanted(m->kernel_tcp), "memory.kernelTCP" },
 		{ m->swappiness.set, "memory.swappiness" },
 		{ m->disable_oom_killer.set && m->disable_oom_killer.value,
 			"memory.disableOOMKiller" },
-		{ r->cpu.realtime_runtime.set && r->cpu.realtime_runtime.value != 0,
-			"cpu.realtimeRuntime" },
-		{ r->cpu.realtime_period.set && r->cpu.realtime_period.value != 0,
-			"cpu.realtimePeriod" },
+		{ r->block_io.leaf_weight.set && r->block_io.leaf_weight.value,
+			"blockIO.leafWeight" },
+		{ r->has_network, "network" },
 	};
 
+	if (r->cpu.realtime_runtime.set && r->cpu.realtime_runtime.value != 0)
+		return err_say(
+			e, ENOTSUP, "%s.cpu.realtimeRuntime: cgroup v2 has no such limit", path);
+	if (r->cpu.realtime_period.set && r->cpu.realtime_period.value != 0)
+		return err_say(
+			e, ENOTSUP, "%s.cpu.realtimePeriod: cgroup v2 has no such limit", path);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].asked)
-			return err_say(e, ENOTSUP, "%s.%s: cgroup v2 has no such limit", path,
+			log_warn("%s.%s: cgroup v2 has nothing like it, ignoring", path,
 				rows[i].key);
-	/* Engines go on sending this one; config-linux.md calls it deprecated. */
-	if (m->kernel.set && m->kernel.value > 0)
-		log_warn("%s.memory.kernel: cgroup v2 has no such limit, ignoring", path);
 	return 0;
 }
 
@@ -144,23 +156,84 @@ static int check_pids(const struct resources *r, const char *path, struct err *e
 	return check_unlimited(r->pids.limit, path, "pids.limit", e);
 }
 
-static int check_features(const struct resources *r, const char *path, struct err *e)
+static int check_weight(struct opt_u64 weight, const char *path, const char *key, struct err *e)
 {
-	const struct {
-		bool asked;
-		const char *key;
-	} rows[] = {
-		{ r->has_block_io, "blockIO" },
-		{ r->has_hugepages, "hugepageLimits" },
-		{ r->has_network, "network" },
-		{ r->has_rdma, "rdma" },
-		{ r->has_unified, "unified" },
-	};
+	/* As version 1 and engines have it; 0 is unset. */
+	if (weight.set && weight.value != 0 && (weight.value < 10 || weight.value > 1000))
+		return err_say(e, EINVAL, "%s.blockIO.%s: %" PRIu64 " is out of range (10 to 1000)",
+			path, key, weight.value);
+	return 0;
+}
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].asked)
-			return err_say(e, ENOTSUP, "%s.%s: not supported by this version", path,
-				rows[i].key);
+static int check_block_io(const struct resources *r, const char *path, struct err *e)
+{
+	const struct block_io_limits *b = &r->block_io;
+	int result = check_weight(b->weight, path, "weight", e);
+
+	for (size_t i = 0; result == 0 && i < b->n_weight_devices; i++) {
+		char key[48];
+		snprintf(key, sizeof(key), "weightDevice[%zu].weight", i);
+		result = check_weight(b->weight_devices[i].weight, path, key, e);
+	}
+	return result;
+}
+
+/* "2MB", as the files of a cgroup are named. */
+static bool is_page_size(const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+
+	return n > 0 && n < 8 && text[n] && strchr("KMG", text[n]) &&
+	       strcmp(text + n + 1, "B") == 0;
+}
+
+static int check_hugepages(const struct resources *r, const char *path, struct err *e)
+{
+	for (size_t i = 0; i < r->n_hugepages; i++)
+		if (!is_page_size(r->hugepages[i].page_size))
+			return err_say(e, EINVAL,
+				"%s.hugepageLimits[%zu].pageSize: '%.40s' is no size like '2MB'",
+				path, i, r->hugepages[i].page_size);
+	return 0;
+}
+
+/* The name becomes a word of a line. */
+static int check_rdma(const struct resources *r, const char *path, struct err *e)
+{
+	for (size_t i = 0; i < r->n_rdma; i++) {
+		const char *name = r->rdma[i].device;
+		if (!*name || strlen(name) > 63 || strpbrk(name, " \t\n"))
+			return err_say(
+				e, EINVAL, "%s.rdma: '%.80s' is no name of a device", path, name);
+		if ((r->rdma[i].handles.set && r->rdma[i].handles.value > INT32_MAX) ||
+			(r->rdma[i].objects.set && r->rdma[i].objects.value > INT32_MAX))
+			return err_say(e, EINVAL, "%s.rdma.%s: a number is out of range (0 to %d)",
+				path, name, INT32_MAX);
+	}
+	return 0;
+}
+
+/* Files that do something to the processes, or would take ours: no limits. */
+static const char *const no_limits[] = { "cgroup.freeze", "cgroup.kill", "cgroup.procs",
+	"cgroup.subtree_control", "cgroup.threads", "cgroup.type", NULL };
+
+static int check_unified(const struct resources *r, const char *path, struct err *e)
+{
+	for (size_t i = 0; i < r->n_unified; i++) {
+		const char *key = r->unified[i].key, *dot = strchr(key, '.');
+		if (strchr(key, '/'))
+			return err_say(e, EINVAL,
+				"%s.unified: '%.80s' must be the name of a file, without slashes",
+				path, key);
+		if (!dot || dot == key || !dot[1] || strlen(key) > 255)
+			return err_say(e, EINVAL,
+				"%s.unified: '%.80s' is not of the form CONTROLLER.PARAMETER", path,
+				key);
+		for (const char *const *name = no_limits; *name; name++)
+			if (strcmp(*name, key) == 0)
+				return err_say(
+					e, EINVAL, "%s.unified: '%s' is not a limit", path, key);
+	}
 	return 0;
 }
 
@@ -172,7 +245,10 @@ int resources_validate(const struct resources *r, const char *path, struct err *
 		check_cpu,
 		check_pids,
 		check_version_1,
-		check_features,
+		check_block_io,
+		check_hugepages,
+		check_rdma,
+		check_unified,
 	};
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {

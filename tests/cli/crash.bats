@@ -235,12 +235,12 @@ first_process() {
 	local path=/cowrun-$ID-shared
 	bundle "$(args sleep 1000) | .linux.cgroupsPath = \"$path\""
 	cowrun run -d -b "$BUNDLE" "$ID-a" >/dev/null 2>&1
-	fails "cgroup '$path' is not empty" cowrun run -b "$BUNDLE" "$ID-b"
+	fails "cgroup '$path': container's cgroup is not empty" cowrun run -b "$BUNDLE" "$ID-b"
 	assert_gone "$ID-b"
 	status_is "$ID-a" running
 	bundle "$(args sleep 1000)"
 	cowrun run -d -b "$BUNDLE" "$ID-c" >/dev/null 2>&1
-	fails "cgroup '/cowrun-$ID-c' is not empty" "$COWRUN" --root "$SCRATCH/elsewhere" run -b "$BUNDLE" "$ID-c"
+	fails "cgroup '/cowrun-$ID-c': container's cgroup is not empty" "$COWRUN" --root "$SCRATCH/elsewhere" run -b "$BUNDLE" "$ID-c"
 	status_is "$ID-c" running
 }
 

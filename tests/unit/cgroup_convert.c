@@ -32,14 +32,24 @@ START_TEST(shares_become_weights)
 }
 END_TEST
 
+START_TEST(weights_of_block_devices)
+{
+	static const uint64_t cases[][2] = { { 0, 0 }, { 10, 1 }, { 11, 11 }, { 500, 4950 },
+		{ 750, 7475 }, { 1000, 10000 } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_uint_eq(convert_io_weight(cases[i][0]), cases[i][1]);
+}
+END_TEST
+
 START_TEST(more_shares_never_weigh_less)
 {
 	uint64_t before = 0;
 
 	for (uint64_t shares = 1; shares < 262200; shares++) {
 		uint64_t weight = convert_cpu_weight(shares);
-		ck_assert_uint_ge(weight, before);
-		ck_assert(weight >= 1 && weight <= 10000);
+		if (weight < before || weight < 1 || weight > 10000)
+			ck_abort_msg("%ju shares", (uintmax_t)shares);
 		before = weight;
 	}
 }
@@ -117,6 +127,7 @@ int main(void)
 	TCase *tcase = tcase_create("convert");
 
 	tcase_add_test(tcase, shares_become_weights);
+	tcase_add_test(tcase, weights_of_block_devices);
 	tcase_add_test(tcase, more_shares_never_weigh_less);
 	tcase_add_test(tcase, swap_is_what_exceeds_memory);
 	tcase_add_test(tcase, bytes_are_numbers_or_max);

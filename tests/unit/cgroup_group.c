@@ -59,6 +59,17 @@ static struct cgroup make(const char *name)
 	return c;
 }
 
+/* As a container makes groups in its own: their parent passes on nothing, and may hold processes. */
+static struct cgroup make_inside(const char *name, const char *inner)
+{
+	struct cgroup c = CGROUP_NONE;
+	int r = mkdirat(root, at(name) + 1, 0755) == 0 ? mkdirat(root, at(inner) + 1, 0755) : -1;
+
+	ck_assert_msg(r == 0, "mkdir: %s", strerror(errno));
+	OK(cgroup_open(root, at(inner), &c, &e));
+	return c;
+}
+
 /* A process that waits for its end, born in the group: the O_PATH fd is good enough for that. */
 static pid_t live_in(const struct cgroup *c)
 {
@@ -136,7 +147,7 @@ START_TEST(an_inhabited_group_is_not_taken_over)
 	pid_t pid = live_in(&c);
 
 	ck_assert_int_eq(cgroup_make(root, at("x"), NULL, &other, &e), -EBUSY);
-	ck_assert_ptr_nonnull(strstr(e.text, "is not empty"));
+	ck_assert_ptr_nonnull(strstr(e.text, "container's cgroup is not empty"));
 	ck_assert_int_eq(other.fd, -1);
 	ck_assert_int_eq(kill(pid, 0), 0);
 	OK(cgroup_remove(root, at("x"), 1, &e));
@@ -150,7 +161,7 @@ START_TEST(a_frozen_group_is_not_taken_over)
 
 	OK(cgroup_freeze(c.fd, true, 10000, &e));
 	ck_assert_int_eq(cgroup_make(root, at("x"), NULL, &other, &e), -EBUSY);
-	ck_assert_ptr_nonnull(strstr(e.text, "is frozen"));
+	ck_assert_ptr_nonnull(strstr(e.text, "container's cgroup unexpectedly frozen"));
 	OK(cgroup_remove(root, at("x"), 1, &e));
 }
 END_TEST
@@ -211,7 +222,7 @@ END_TEST
 
 START_TEST(removal_kills_everything_below)
 {
-	automatic(cgroup) struct cgroup c = make("x"), in = make("x/.in/deep");
+	automatic(cgroup) struct cgroup c = make("x"), in = make_inside("x/.in", "x/.in/deep");
 	pid_t a = live_in(&c), b = live_in(&in);
 
 	ck_assert_int_eq(cgroup_is_populated(c.fd), 1);
@@ -277,7 +288,7 @@ END_TEST
 
 START_TEST(processes_are_listed)
 {
-	automatic(cgroup) struct cgroup c = make("x"), in = make("x/.in/deep");
+	automatic(cgroup) struct cgroup c = make("x"), in = make_inside("x/.in", "x/.in/deep");
 	pid_t a = live_in(&c), b = live_in(&c), d = live_in(&in);
 	autofree pid_t *own = NULL, *all = NULL, *none = NULL;
 	size_t n_own, n_all, n_none;

@@ -17,14 +17,21 @@ START_TEST(controllers_are_whole_words)
 	char text[CONTROLLERS_TEXT];
 
 	ck_assert_uint_eq(controllers_parse(""), 0);
-	ck_assert_uint_eq(controllers_parse("hugetlb\n"), 0);
+	ck_assert_uint_eq(controllers_parse("hugetlb\n"), CONTROLLER_HUGETLB);
+	ck_assert_uint_eq(controllers_parse("perf_event freezer\n"), 0);
 	ck_assert_uint_eq(controllers_parse("cpuset"), CONTROLLER_CPUSET);
 	ck_assert_uint_eq(controllers_parse("cpusets xcpu memory.x"), 0);
 	ck_assert_uint_eq(controllers_parse("cpuset cpu io memory hugetlb pids rdma misc\n"),
-		CONTROLLER_CPUSET | CONTROLLER_CPU | CONTROLLER_MEMORY | CONTROLLER_PIDS);
+		CONTROLLER_CPUSET | CONTROLLER_CPU | CONTROLLER_MEMORY | CONTROLLER_PIDS |
+			CONTROLLER_IO | CONTROLLER_HUGETLB | CONTROLLER_RDMA | CONTROLLER_MISC);
 	ck_assert_str_eq(controllers_format(0, text), "");
 	ck_assert_str_eq(controllers_format(CONTROLLER_PIDS, text), "+pids");
-	ck_assert_str_eq(controllers_format(15, text), "+memory +cpu +cpuset +pids");
+	ck_assert_str_eq(controllers_format(511, text),
+		"+memory +cpu +cpuset +pids +io +hugetlb +rdma +misc +dmem");
+	ck_assert_int_eq((int)controller_of_file("memory.swap.max"), CONTROLLER_MEMORY);
+	ck_assert_int_eq((int)controller_of_file("memory"), CONTROLLER_MEMORY);
+	ck_assert_int_eq((int)controller_of_file("mem.max"), 0);
+	ck_assert_int_eq((int)controller_of_file("cgroup.max.depth"), 0);
 }
 END_TEST
 

@@ -16,7 +16,7 @@ static char cpus[] = "0-1", mems[] = "0", empty[] = "";
 static char *planned(const struct resources *r, unsigned *ret_controllers)
 {
 	static struct str text;
-	struct limits_plan plan;
+	automatic(limits_plan) struct limits_plan plan = { 0 };
 	struct err e;
 
 	str_done(&text);
@@ -37,14 +37,19 @@ static void expect(const struct resources *r, const char *files, unsigned contro
 	ck_assert_uint_eq(set, controllers);
 }
 
-static void refuse(const struct resources *r, const char *part)
+static void refuse_with(const struct resources *r, int code, const char *part)
 {
 	struct limits_plan plan = { .n = 77 };
 	struct err e;
 
-	ck_assert_int_eq(limits_plan(r, &plan, &e), -EINVAL);
+	ck_assert_int_eq(limits_plan(r, &plan, &e), -code);
 	ck_assert_msg(strstr(e.text, part) != NULL, "'%s' is not in '%s'", part, e.text);
 	ck_assert_uint_eq(plan.n, 77);
+}
+
+static void refuse(const struct resources *r, const char *part)
+{
+	refuse_with(r, EINVAL, part);
 }
 
 START_TEST(nothing_asked_nothing_written)
@@ -126,7 +131,7 @@ END_TEST
 START_TEST(burst_is_on_both_sides_of_the_quota)
 {
 	struct resources r = { .cpu.quota = { true, 50000 }, .cpu.burst = { true, 20000 } };
-	struct limits_plan plan;
+	automatic(limits_plan) struct limits_plan plan = { 0 };
 	struct err e;
 
 	expect(&r, "cpu.max.burst=20000 cpu.max=50000 cpu.max.burst=20000", CONTROLLER_CPU);
@@ -139,7 +144,7 @@ END_TEST
 START_TEST(a_period_alone_keeps_the_quota)
 {
 	struct resources r = { .cpu.period = { true, 50000 } };
-	struct limits_plan plan;
+	automatic(limits_plan) struct limits_plan plan = { 0 };
 	struct err e;
 
 	ck_assert_int_eq(limits_plan(&r, &plan, &e), 0);
@@ -188,6 +193,85 @@ START_TEST(all_at_once)
 }
 END_TEST
 
+START_TEST(block_devices)
+{
+	struct weight_device weights[] = { { .major = 8, .minor = 16, .weight = { true, 1000 } },
+		{ .major = 8, .minor = 32 } };
+	struct throttle_device read[] = { { 8, 0, 1048576 },
+		{ UINT32_MAX, UINT32_MAX, UINT64_MAX } },
+			       write[] = { { 8, 0, 0 } };
+	struct resources r = { .block_io.weight = { true, 10 } };
+
+	expect(&r, "io.bfq.weight=10 io.weight=1", CONTROLLER_IO);
+	r = (struct resources){ .block_io = { .weight_devices = weights, .n_weight_devices = 2 } };
+	expect(&r, "io.bfq.weight=8:16 1000 io.weight=8:16 10000", CONTROLLER_IO);
+	r = (struct resources){ .block_io = { .read_bps = read,
+					.write_iops = write,
+					.n_read_bps = 2,
+					.n_write_iops = 1 } };
+	expect(&r,
+		"io.max=8:0 rbps=1048576 "
+		"io.max=4294967295:4294967295 rbps=18446744073709551615 io.max=8:0 wiops=max",
+		CONTROLLER_IO);
+	r = (struct resources){ .block_io = { .write_bps = read,
+					.read_iops = read,
+					.n_write_bps = 1,
+					.n_read_iops = 1 } };
+	expect(&r, "io.max=8:0 wbps=1048576 io.max=8:0 riops=1048576", CONTROLLER_IO);
+}
+END_TEST
+
+START_TEST(the_file_that_is_there_is_taken)
+{
+	struct resources r = { .block_io.weight = { true, 500 } };
+	automatic(limits_plan) struct limits_plan plan = { 0 };
+	struct err e;
+
+	ck_assert_int_eq(limits_plan(&r, &plan, &e), 0);
+	ck_assert_uint_eq(plan.v[0].flags, LIMIT_OR_NEXT);
+	ck_assert_uint_eq(plan.v[1].flags, 0);
+}
+END_TEST
+
+START_TEST(huge_pages)
+{
+	static char size[] = "2MB";
+	struct hugepage_limit pages[] = { { size, 4194304 } };
+	struct resources r = { .hugepages = pages, .n_hugepages = 1 };
+
+	expect(&r, "hugetlb.2MB.max=4194304 hugetlb.2MB.rsvd.max=4194304", CONTROLLER_HUGETLB);
+}
+END_TEST
+
+START_TEST(rdma_devices)
+{
+	static char name[] = "mlx5_1";
+	struct rdma_limit devices[] = { { name, { true, 3 }, { 0 } }, { name, { 0 }, { 0 } },
+		{ name, { true, 2147483647 }, { true, 0 } } };
+	struct resources r = { .rdma = devices, .n_rdma = 3 };
+
+	expect(&r,
+		"rdma.max=mlx5_1 hca_handle=3 rdma.max=mlx5_1 hca_handle=2147483647 hca_object=0",
+		CONTROLLER_RDMA);
+}
+END_TEST
+
+START_TEST(unified_is_last_and_as_it_is)
+{
+	static char high[] = "memory.high", io[] = "io.max", depth[] = "cgroup.max.depth",
+		    other[] = "wheel.max", lines[] = "8:0 rbps=1\n8:16 rbps=2", three[] = "3";
+	struct string_pair pairs[] = { { high, three }, { io, lines }, { depth, three },
+		{ other, three } };
+	struct resources r = { .unified = pairs, .n_unified = 3, .pids.limit = { true, 7 } };
+
+	expect(&r, "pids.max=7 memory.high=3 io.max=8:0 rbps=1\n8:16 rbps=2 cgroup.max.depth=3",
+		CONTROLLER_PIDS | CONTROLLER_MEMORY | CONTROLLER_IO);
+	r.n_unified = 4;
+	refuse_with(&r, ERR_NO_CONTROLLER,
+		"unified: cannot set 'wheel.max': there is no controller 'wheel'");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("cgroup_limits");
@@ -202,6 +286,11 @@ int main(void)
 	tcase_add_test(tcase, realtime_is_refused);
 	tcase_add_test(tcase, cpusets_and_processes);
 	tcase_add_test(tcase, all_at_once);
+	tcase_add_test(tcase, block_devices);
+	tcase_add_test(tcase, the_file_that_is_there_is_taken);
+	tcase_add_test(tcase, huge_pages);
+	tcase_add_test(tcase, rdma_devices);
+	tcase_add_test(tcase, unified_is_last_and_as_it_is);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
