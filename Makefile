@@ -132,7 +132,7 @@ $(OUT)/tests/bench/%: tests/bench/%.c $(LIB) Makefile
 	$(Q)$(CC) $(COMMON) -static -o $@ $< $(LIB)
 
 # What a start is measured with and against has no libc: its own start is not what is measured.
-$(OUT)/tests/bench/true $(OUT)/tests/bench/floor: $(OUT)/tests/bench/%: tests/bench/%.c runtime/init/text.c Makefile
+$(addprefix $(OUT)/tests/bench/,true floor peak): $(OUT)/tests/bench/%: tests/bench/%.c runtime/init/text.c Makefile
 	$(call say,BENCH,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_INIT) -static -nostdlib -no-pie -o $@ $< $(filter %/text.c,$^)

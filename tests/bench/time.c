@@ -5,7 +5,8 @@
  *
  * The table has a line for each command and each row, words parted by blanks:
  *
- *	command KEY PROGRAM ARGUMENT...
+ *	before KEY PROGRAM ARGUMENT...		not measured, in front of what follows of this KEY
+ *	command KEY PROGRAM ARGUMENT...		several of one KEY are run in this order, and measured as one
  *	row OURS PEER LIMIT NAME...		LIMIT "-": none
  *
  * In each round every command runs once, in a new order, with a rest in front of it in which the
@@ -18,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +28,22 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COMMANDS_MAX 16
-#define ROWS_MAX 16
+#define COMMANDS_MAX 32
+#define STEPS_MAX 6
+#define ROWS_MAX 32
 #define WORDS_MAX 32
 #define ROUNDS_MAX 10000
 #define WARM_ROUNDS 3
 
+struct step {
+	char *words[WORDS_MAX];
+	bool measured;
+};
+
 struct command {
-	char *words[WORDS_MAX];			  /* the key first */
+	const char *key;
+	struct step steps[STEPS_MAX];
+	size_t n_steps;
 	double wall[ROUNDS_MAX], cpu[ROUNDS_MAX]; /* milliseconds */
 };
 
@@ -57,10 +67,33 @@ static void fail(const char *what, const char *whom)
 static struct command *find(const char *key)
 {
 	for (size_t i = 0; i < n_commands; i++)
-		if (strcmp(commands[i].words[0], key) == 0)
+		if (strcmp(commands[i].key, key) == 0)
 			return &commands[i];
-	fail("no command", key);
 	return NULL;
+}
+
+static const struct command *must_find(const char *key)
+{
+	const struct command *c = find(key);
+
+	if (!c)
+		fail("no command", key);
+	return c;
+}
+
+static void add_step(char **words, bool measured)
+{
+	struct command *c = find(words[0]);
+
+	if (!c && n_commands < COMMANDS_MAX) {
+		c = &commands[n_commands++];
+		c->key = words[0];
+	}
+	if (!c || c->n_steps == STEPS_MAX)
+		fail("too many commands or steps:", words[0]);
+	struct step *s = &c->steps[c->n_steps++];
+	s->measured = measured;
+	memcpy(s->words, words + 1, (WORDS_MAX - 2) * sizeof(*words));
 }
 
 static void read_row(char **words, size_t n)
@@ -69,7 +102,9 @@ static void read_row(char **words, size_t n)
 
 	if (n < 4 || n_rows == ROWS_MAX)
 		fail("half or too many", "row");
-	*r = (struct row){ .ours = find(words[0]), .peer = find(words[1]), .limit = words[2] };
+	*r = (struct row){
+		.ours = must_find(words[0]), .peer = must_find(words[1]), .limit = words[2]
+	};
 	for (size_t i = 3; i < n; i++)
 		snprintf(r->name + strlen(r->name), sizeof(r->name) - strlen(r->name), "%s%s",
 			i > 3 ? " " : "", words[i]);
@@ -88,8 +123,8 @@ static void read_line(char *line)
 		return;
 	if (strcmp(words[0], "row") == 0)
 		read_row(words + 1, n - 1);
-	else if (strcmp(words[0], "command") == 0 && n > 2 && n_commands < COMMANDS_MAX)
-		memcpy(commands[n_commands++].words, words + 1, sizeof(words) - sizeof(*words));
+	else if (n > 2 && (strcmp(words[0], "command") == 0 || strcmp(words[0], "before") == 0))
+		add_step(words + 1, *words[0] == 'c');
 	else
 		fail("cannot use the line", line);
 }
@@ -106,23 +141,36 @@ static double cpu_ms(const struct rusage *u)
 	       (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e3;
 }
 
-static void run_once(const struct command *c, double *ret_wall, double *ret_cpu)
+static void run_step(const struct step *s, const char *key, double *wall, double *cpu)
 {
-	struct timespec rest = { .tv_nsec = (long)rest_ms * 1000000 }, from, to;
+	struct timespec from, to;
 	struct rusage used;
 	int status;
 	pid_t pid;
 
-	nanosleep(&rest, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	int r = posix_spawn(&pid, c->words[1], &quiet, NULL, c->words + 1, environ);
+	int r = posix_spawn(&pid, s->words[0], &quiet, NULL, s->words, environ);
 	if (r || wait4(pid, &status, 0, &used) < 0)
-		fail(strerror(r ? r : errno), c->words[0]);
+		fail(strerror(r ? r : errno), key);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	if (status)
-		fail("it failed:", c->words[0]);
-	*ret_wall = ms(&from, &to);
-	*ret_cpu = cpu_ms(&used);
+		fail("it failed:", key);
+	if (s->measured) {
+		*wall += ms(&from, &to);
+		*cpu += cpu_ms(&used);
+	}
+}
+
+static void run_once(const struct command *c, double *ret_wall, double *ret_cpu)
+{
+	struct timespec rest = { .tv_nsec = (long)rest_ms * 1000000 };
+
+	*ret_wall = *ret_cpu = 0;
+	for (size_t i = 0; i < c->n_steps; i++) {
+		if (i == 0 || !c->steps[i - 1].measured)
+			nanosleep(&rest, NULL);
+		run_step(&c->steps[i], c->key, ret_wall, ret_cpu);
+	}
 }
 
 static int by_size(const void *a, const void *b)
