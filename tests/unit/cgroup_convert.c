@@ -126,6 +126,7 @@ int main(void)
 	Suite *suite = suite_create("cgroup_convert");
 	TCase *tcase = tcase_create("convert");
 
+	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, shares_become_weights);
 	tcase_add_test(tcase, weights_of_block_devices);
 	tcase_add_test(tcase, more_shares_never_weigh_less);
