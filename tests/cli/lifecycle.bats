@@ -301,10 +301,9 @@ NO_PIDNS='del(.linux.namespaces[] | select(.type == "pid"))'
 	fails "^cowrun: list: option --format: 'xml' is none of table\|json" cowrun list --format xml
 }
 
-@test "list is empty where no state root is, and does not make one" {
-	run "$COWRUN" --root "$SCRATCH/none" list -q
-	assert_status 0
-	assert_output ''
+@test "list of a state root that was named and is not there fails, and does not make one" {
+	fails "^cowrun: list: open the state root '$SCRATCH/none': no such file or directory$" \
+		"$COWRUN" --root "$SCRATCH/none" list -q
 	[ ! -e "$SCRATCH/none" ]
 }
 
