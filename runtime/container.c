@@ -21,6 +21,7 @@
 #include "runtime/notify.h"
 #include "runtime/plan.h"
 #include "runtime/procfs.h"
+#include "runtime/schedule.h"
 #include "runtime/status.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
@@ -148,6 +149,18 @@ static int record_init(struct container *c, const struct create_options *o, stru
 	return r < 0 ? err_while(e, "pid file") : 0;
 }
 
+/* Found again, and scheduled, before anything of the container runs. */
+static int settle(struct container *c, const struct create_options *o, struct err *e)
+{
+	const struct process_spec *p = c->spec->process;
+	struct schedule s = { .scheduler = p->scheduler,
+		.priority = p->io_priority,
+		.cpuset = c->spec->linux_.resources.cpu.cpus };
+	int r = record_init(c, o, e);
+
+	return r < 0 ? r : schedule_process(c->birth.pid, &s, e);
+}
+
 static int runtime_hooks(struct container *c, struct err *e)
 {
 	const struct hooks *h = &c->spec->hooks;
@@ -180,7 +193,7 @@ static int accompany(
 			r = procfs_write_maps(c->birth.pid, &c->spec->linux_, e);
 			goes = 1;
 		} else if (said == CHANNEL_FORKED) {
-			r = record_init(c, o, e);
+			r = settle(c, o, e);
 			goes = told = !synced;
 		} else if (said == CHANNEL_MOUNTED) {
 			r = runtime_hooks(c, e);
@@ -252,7 +265,7 @@ static int bear(struct container *c, const struct create_options *o, const struc
 			   !(filter->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER);
 	/* A child that forks is not yet the one to record: it will tell who is. */
 	if (!forks)
-		r = record_init(c, o, e);
+		r = settle(c, o, e);
 	bool told = !forks && !synced;
 	if (r == 0 && told)
 		r = birth_go(&c->birth, e);

@@ -9,6 +9,7 @@
 #include "runtime/container.h"
 #include "runtime/notify.h"
 #include "runtime/plan.h"
+#include "runtime/schedule.h"
 #include "spec/base/fd.h"
 
 static int write_pid(const char *path, pid_t pid, struct err *e)
@@ -52,14 +53,16 @@ static int check_status(
  * file is written before the program runs, and is not there when it does not.
  */
 static int accompany(struct birth *b, const struct exec_options *o, const struct record *record,
-	const struct spec *spec, struct err *e)
+	const struct spec *spec, const struct schedule *s, struct err *e)
 {
 	enum channel_type said;
 
 	for (;;) {
 		int r = birth_next(b, &said, e);
 		if (r == 0 && said == CHANNEL_FORKED) {
-			r = write_pid(o->pid_file, b->pid, e);
+			r = schedule_process(b->pid, s, e);
+			if (r == 0)
+				r = write_pid(o->pid_file, b->pid, e);
 			if (r == 0)
 				r = birth_go(b, e);
 		} else if (r == 0 && said == CHANNEL_LISTENER)
@@ -115,6 +118,23 @@ static int bear(
 	return r;
 }
 
+/* What the process does not say is as config.json has it for the first one. */
+static struct schedule exec_schedule(const struct process_spec *p, const struct spec *container)
+{
+	static const struct process_spec none;
+	const struct process_spec *first = container->process ? container->process : &none;
+	const struct cpu_affinity_spec *a = p->cpu_affinity ? p->cpu_affinity : first->cpu_affinity;
+	bool has_final = a && a->final && *a->final, has_initial = a && a->initial && *a->initial;
+
+	return (struct schedule){
+		.scheduler = p->scheduler ? p->scheduler : first->scheduler,
+		.priority = p->io_priority ? p->io_priority : first->io_priority,
+		.cpus = has_final ? a->final : NULL,
+		.initial_cpus = has_initial ? a->initial : NULL,
+		.cpuset = container->linux_.resources.cpu.cpus,
+	};
+}
+
 int container_exec(const struct home *h, const char *id, const struct exec_options *o,
 	struct birth *ret, struct err *e)
 {
@@ -134,9 +154,12 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 		r = filter_take(h, &spec.linux_.seccomp, &filter, e);
 	if (r < 0)
 		return r;
+	const struct process_spec *process = o->process ? o->process : spec.process;
+	if (!process)
+		return err_say(e, EINVAL, "process: missing: nothing to run");
 	autofd int root = open_root(&record.init);
 	struct exec_inputs in = { .spec = &spec,
-		.process = o->process ? o->process : spec.process,
+		.process = process,
 		.id = id,
 		.pidfd = mark_open(&record.init),
 		.root = root,
@@ -146,11 +169,14 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 	if (in.pidfd < 0)
 		return err_say(e, ERR_NOT_RUNNING,
 			"cannot exec in container '%s': container not running", id);
+	struct schedule schedule = exec_schedule(process, &spec);
 	r = plan_exec(&in, &d, e);
+	if (r == 0)
+		r = schedule_ourselves(&schedule, e);
 	if (r == 0)
 		r = bear(&record, &d, &b, e);
 	if (r == 0)
-		r = accompany(&b, o, &record, &spec, e);
+		r = accompany(&b, o, &record, &spec, &schedule, e);
 	if (r < 0) {
 		if (o->pid_file)
 			unlink(o->pid_file);

@@ -13,6 +13,7 @@
 #include "runtime/account.h"
 #include "runtime/caps.h"
 #include "runtime/procfs.h"
+#include "spec/number_list.h"
 #include "spec/state.h"
 
 /* Opens a namespace by path; it must be of the type that it is listed as. */
@@ -56,9 +57,9 @@ static int join_namespaces(
 }
 
 /*
- * Without a user namespace and without joining a pid namespace, clone3() makes all of them at once.
- * Otherwise the child does, step by step: what it makes must belong to the user namespace, and a
- * pid namespace begins with the next fork.
+ * Without a user namespace, a joined pid namespace or a new time namespace, clone3() makes all of
+ * them at once. Otherwise the child does, step by step: what it makes must belong to the user
+ * namespace, and pid and time namespaces begin with the next fork.
  */
 static int plan_namespaces(
 	const struct spec *spec, struct draft *d, uint64_t *ret_flags, struct err *e)
@@ -77,8 +78,11 @@ static int plan_namespaces(
 	if (fresh & CLONE_NEWNET)
 		d->plan.flags |= PLAN_LOOPBACK;
 	uint64_t user = (fresh | joined) & CLONE_NEWUSER;
-	fresh &= ~(uint64_t)CLONE_NEWCGROUP;
-	if (!user && !(joined & CLONE_NEWPID)) {
+	if (fresh & CLONE_NEWTIME)
+		d->plan.flags |= PLAN_TIMENS;
+	bool forks = user || (joined & CLONE_NEWPID) || (fresh & CLONE_NEWTIME);
+	fresh &= ~(uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME);
+	if (!forks) {
 		*ret_flags = fresh;
 		return 0;
 	}
@@ -88,6 +92,39 @@ static int plan_namespaces(
 	d->plan.unshare = (uint32_t)(fresh & ~(uint64_t)CLONE_NEWUSER);
 	*ret_flags = 0;
 	return 0;
+}
+
+/* As proc_timens_offsets is written (time_namespaces(7)): a line for each clock. */
+static void plan_clocks(const struct linux_spec *l, struct draft *d)
+{
+	automatic(str) struct str text = { 0 };
+
+	for (size_t i = 0; i < l->n_time_offsets; i++)
+		str_addf(&text, "%s %lld %u\n", l->time_offsets[i].clock,
+			(long long)l->time_offsets[i].secs.value, l->time_offsets[i].nanosecs);
+	d->block.failed |= text.failed;
+	d->plan.time_offsets = draft_text(d, text.data);
+}
+
+/* What the program is born into, and exec's programs as well. */
+static void plan_execution(const struct linux_spec *l, struct draft *d)
+{
+	const struct memory_policy_spec *m = l->memory_policy;
+	struct number_list nodes = { 0 };
+
+	if (l->personality)
+		d->plan.flags |=
+			l->personality->domain == PERSONALITY_LINUX32 ? PLAN_LINUX32 : PLAN_LINUX;
+	if (!m)
+		return;
+	if (m->nodes && *m->nodes)
+		number_list_read(m->nodes, &nodes);
+	struct plan_memory_policy row = { .mode = memory_policy_mode(m),
+		.n_nodes = (nodes.end + 63) / 64 * 64,
+		.name = draft_text(d, m->mode),
+		.list = draft_text(d, m->nodes ? m->nodes : "") };
+	row.nodes = draft_list(d, nodes.bits, row.n_nodes / 8);
+	d->plan.memory_policy = draft_list(d, &row, sizeof(row));
 }
 
 static int plan_knobs(const struct spec *spec, struct draft *d, struct err *e)
@@ -112,6 +149,8 @@ static int plan_knobs(const struct spec *spec, struct draft *d, struct err *e)
 	d->plan.sysctl = draft_list(d, pairs, l->n_sysctl * sizeof(*pairs));
 	d->plan.hostname = draft_text(d, spec->hostname);
 	d->plan.domainname = draft_text(d, spec->domainname);
+	plan_clocks(l, d);
+	plan_execution(l, d);
 	return 0;
 }
 
@@ -133,7 +172,8 @@ static int plan_limits(const struct process_spec *p, struct draft *d, struct err
 		snprintf(score, sizeof(score), "%lld", (long long)p->oom_score_adj.value);
 		d->plan.oom_score_adj = draft_text(d, score);
 	}
-	if (d->plan.proc >= 0 || (!p->oom_score_adj.set && !d->plan.n_sysctl))
+	if (d->plan.proc >= 0 ||
+		(!p->oom_score_adj.set && !d->plan.n_sysctl && !d->plan.time_offsets))
 		return 0;
 	int proc = procfs_open(e);
 	if (proc < 0)
@@ -352,6 +392,7 @@ int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e)
 		return r;
 	plan_identity(in->process, flags & CLONE_NEWUSER, d);
 	plan_filter(in->filter, d);
+	plan_execution(l, d);
 	if (in->keyring)
 		plan_keyring(in->id, d);
 	return draft_finish(d, e);

@@ -9,5 +9,12 @@ extern const struct field hooks_fields[];
 extern const struct field namespace_fields[];
 extern const struct field id_map_fields[];
 extern const struct field device_fields[];
+extern const struct field time_offset_fields[];
+/* scheduling.c */
+extern const struct field scheduler_fields[];
+extern const struct field io_priority_fields[];
+extern const struct field cpu_affinity_fields[];
+extern const struct field memory_policy_fields[];
+extern const struct field personality_fields[];
 
 #endif

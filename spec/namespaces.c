@@ -22,6 +22,12 @@ const struct field namespace_fields[] = {
 	{ 0 },
 };
 
+const struct field time_offset_fields[] = {
+	FIELD(struct time_offset, "secs", FIELD_OPT_I64, secs),
+	FIELD(struct time_offset, "nanosecs", FIELD_U32, nanosecs),
+	{ 0 },
+};
+
 const struct field id_map_fields[] = {
 	FIELD(struct id_map, "containerID", FIELD_U32, inside, .must = true, .always = true),
 	FIELD(struct id_map, "hostID", FIELD_U32, outside, .must = true, .always = true),

@@ -1,7 +1,7 @@
 /* process: what runs, as whom, and under which limits. */
 #include <sys/resource.h>
 
-#include "spec/spec.h"
+#include "spec/fields.h"
 
 const struct enum_name rlimit_names[] = {
 	{ "RLIMIT_AS", RLIMIT_AS + 1 },
@@ -62,9 +62,12 @@ const struct field process_fields[] = {
 	FIELD(struct process_spec, "oomScoreAdj", FIELD_OPT_I64, oom_score_adj),
 	FIELD(struct process_spec, "apparmorProfile", FIELD_STRING, apparmor_profile),
 	FIELD(struct process_spec, "selinuxLabel", FIELD_STRING, selinux_label),
-	FIELD(struct process_spec, "scheduler", FIELD_PRESENT, has_scheduler),
-	FIELD(struct process_spec, "ioPriority", FIELD_PRESENT, has_io_priority),
-	FIELD(struct process_spec, "execCPUAffinity", FIELD_PRESENT, has_cpu_affinity),
+	FIELD(struct process_spec, "scheduler", FIELD_OBJECT_PTR, scheduler,
+		.inside = scheduler_fields, .size = sizeof(struct scheduler_spec)),
+	FIELD(struct process_spec, "ioPriority", FIELD_OBJECT_PTR, io_priority,
+		.inside = io_priority_fields, .size = sizeof(struct io_priority_spec)),
+	FIELD(struct process_spec, "execCPUAffinity", FIELD_OBJECT_PTR, cpu_affinity,
+		.inside = cpu_affinity_fields, .size = sizeof(struct cpu_affinity_spec)),
 	{ 0 },
 };
 

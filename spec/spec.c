@@ -34,11 +34,14 @@ static const struct field linux_fields[] = {
 	FIELD(struct linux_spec, "rootfsPropagation", FIELD_STRING, rootfs_propagation),
 	FIELD(struct linux_spec, "mountLabel", FIELD_STRING, mount_label),
 	FIELD(struct linux_spec, "seccomp", FIELD_TEXT, seccomp),
-	FIELD(struct linux_spec, "personality", FIELD_PRESENT, has_personality),
+	FIELD(struct linux_spec, "personality", FIELD_OBJECT_PTR, personality,
+		.inside = personality_fields, .size = sizeof(struct personality_spec)),
 	FIELD(struct linux_spec, "intelRdt", FIELD_PRESENT, has_intel_rdt),
-	FIELD(struct linux_spec, "memoryPolicy", FIELD_PRESENT, has_memory_policy),
+	FIELD(struct linux_spec, "memoryPolicy", FIELD_OBJECT_PTR, memory_policy,
+		.inside = memory_policy_fields, .size = sizeof(struct memory_policy_spec)),
 	FIELD(struct linux_spec, "netDevices", FIELD_PRESENT, has_net_devices),
-	FIELD(struct linux_spec, "timeOffsets", FIELD_PRESENT, has_time_offsets),
+	FIELD_LIST(struct linux_spec, "timeOffsets", FIELD_OBJECT_MAP, time_offsets, n_time_offsets,
+		.inside = time_offset_fields, .size = sizeof(struct time_offset)),
 	{ 0 },
 };
 

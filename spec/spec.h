@@ -36,6 +36,25 @@ struct user_spec {
 	size_t n_gids;
 };
 
+struct scheduler_spec {
+	int policy; /* SCHED_* + 1 */
+	int32_t nice, priority;
+	int *flags; /* SCHED_FLAG_* */
+	size_t n_flags;
+	uint64_t runtime, deadline, period; /* nanoseconds, of SCHED_DEADLINE */
+};
+
+struct io_priority_spec {
+	int io_class; /* IOPRIO_CLASS_* */
+	int32_t priority;
+};
+
+/* Lists of CPUs for processes of exec (number_list.h): ours until it is in the container's cgroup,
+ * and its own from then on. */
+struct cpu_affinity_spec {
+	char *initial, *final;
+};
+
 struct process_spec {
 	bool terminal;
 	char *cwd;
@@ -48,8 +67,10 @@ struct process_spec {
 	bool no_new_privileges;
 	struct opt_i64 oom_score_adj;
 	char *apparmor_profile, *selinux_label;
-	/* Known, and refused by validation until this version can do them. */
-	bool has_scheduler, has_io_priority, has_cpu_affinity;
+	/* NULL: as the runtime is scheduled */
+	struct scheduler_spec *scheduler;
+	struct io_priority_spec *io_priority;
+	struct cpu_affinity_spec *cpu_affinity; /* of exec's */
 };
 
 struct root_spec {
@@ -105,6 +126,30 @@ struct device_spec {
 	struct opt_u64 mode, uid, gid;
 };
 
+/* What is added to a clock of the new time namespace. */
+struct time_offset {
+	char *clock; /* "monotonic", "boottime" */
+	struct opt_i64 secs;
+	uint32_t nanosecs;
+};
+
+/* Names of its modes (values are MPOL_* + 1) and of its flags (MPOL_F_*). */
+extern const struct enum_name memory_policy_modes[], memory_policy_flags[];
+
+struct memory_policy_spec {
+	char *mode, *nodes; /* nodes: a list (number_list.h) */
+	char **flags;
+	size_t n_flags;
+};
+
+enum { PERSONALITY_LINUX = 1, PERSONALITY_LINUX32 };
+
+struct personality_spec {
+	int domain; /* PERSONALITY_* */
+	char **flags;
+	size_t n_flags;
+};
+
 struct linux_spec {
 	struct namespace_spec *namespaces;
 	struct id_map *uid_maps, *gid_maps;
@@ -118,8 +163,12 @@ struct linux_spec {
 	char *mount_label;
 	struct resources resources;
 	struct json_text seccomp; /* what is in it: spec/seccomp.h */
+	struct time_offset *time_offsets;
+	size_t n_time_offsets;
+	struct memory_policy_spec *memory_policy; /* NULL: the caller's */
+	struct personality_spec *personality;	  /* NULL: the caller's */
 	/* Known, and refused by validation until this version can do them. */
-	bool has_personality, has_intel_rdt, has_memory_policy, has_net_devices, has_time_offsets;
+	bool has_intel_rdt, has_net_devices;
 };
 
 struct spec {
@@ -158,6 +207,9 @@ DEFINE_AUTO(mount_spec, mount_spec_done)
  */
 int spec_validate(const struct spec *s, struct err *e);
 int process_validate(const struct process_spec *p, const char *path, struct err *e);
+
+/* set_mempolicy()'s mode, with its flags, of one that was validated. */
+uint32_t memory_policy_mode(const struct memory_policy_spec *m);
 
 /* The namespace entry of that CLONE_NEW* type; NULL when it is not listed. */
 const struct namespace_spec *spec_namespace(const struct spec *s, int type);

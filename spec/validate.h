@@ -24,6 +24,13 @@ struct unsupported {
 
 int check_unsupported(const struct unsupported *rows, const void *of, struct err *e);
 
+/* validate_scheduling.c */
+int check_scheduler(const struct process_spec *p, const char *path, struct err *e);
+int check_io_priority(const struct process_spec *p, const char *path, struct err *e);
+int check_cpu_affinity(const struct process_spec *p, const char *path, struct err *e);
+int check_personality(const struct spec *s, struct err *e);
+int check_memory_policy(const struct spec *s, struct err *e);
+
 /* "<path>: not supported by this version" */
 int not_supported(const char *path, struct err *e);
 

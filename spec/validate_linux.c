@@ -14,6 +14,7 @@ enum {
 	MINOR_MAX = 1048575,	   /* */
 	FILE_MODE_MAX = 0177777,   /* engines leave the type's bits in it */
 	SYSCTL_VALUE_BYTES = 4095, /* one page, less the '\0' */
+	NANOSECONDS = 1000000000,
 };
 
 /* --- namespaces and id maps ---------------------------------------------------------------------
@@ -34,11 +35,6 @@ static int check_namespaces(const struct spec *s, struct err *e)
 			return err_say(e, EINVAL,
 				"linux.namespaces[%zu].path: '%.80s' is not an absolute path", i,
 				ns->path);
-		if (ns->type == CLONE_NEWTIME)
-			return err_say(e, ENOTSUP,
-				"linux.namespaces[%zu]: a time namespace is not supported by this "
-				"version",
-				i);
 	}
 	/* Without one, pivot_root() would turn the host's own tree over. */
 	if (!(seen & CLONE_NEWNS))
@@ -122,6 +118,37 @@ static int check_id_maps(const struct spec *s, struct err *e)
 	if (r == 0)
 		r = check_map(l->gid_maps, l->n_gid_maps, "gidMappings", e);
 	return r < 0 || !is_new ? r : check_mapped_user(s, e);
+}
+
+/* --- clocks -------------------------------------------------------------------------------------
+ */
+
+static int check_time_offset(const struct time_offset *o, struct err *e)
+{
+	if (strcmp(o->clock, "monotonic") != 0 && strcmp(o->clock, "boottime") != 0)
+		return err_say(e, EINVAL,
+			"linux.timeOffsets: '%.40s' is no clock of a time namespace (known: "
+			"monotonic, boottime)",
+			o->clock);
+	if (o->nanosecs >= NANOSECONDS)
+		return err_say(e, EINVAL,
+			"linux.timeOffsets.%s.nanosecs: %u is out of range (0 to %d)", o->clock,
+			o->nanosecs, NANOSECONDS - 1);
+	return 0;
+}
+
+/* The clocks of a namespace stand from its first process on: those of a joined one are set. */
+static int check_time_offsets(const struct spec *s, struct err *e)
+{
+	const struct namespace_spec *ns = spec_namespace(s, CLONE_NEWTIME);
+	int r = 0;
+
+	if (s->linux_.n_time_offsets && (!ns || (ns->path && *ns->path)))
+		return err_say(e, EINVAL, "linux.timeOffsets: set, but linux.namespaces has no %s",
+			ns ? "new time namespace" : "time namespace");
+	for (size_t i = 0; r == 0 && i < s->linux_.n_time_offsets; i++)
+		r = check_time_offset(&s->linux_.time_offsets[i], e);
+	return r;
 }
 
 /* --- devices ------------------------------------------------------------------------------------
@@ -302,11 +329,8 @@ static int check_resources(const struct spec *s, struct err *e)
 static int check_features(const struct spec *s, struct err *e)
 {
 	static const struct unsupported rows[] = {
-		{ "linux.personality", offsetof(struct linux_spec, has_personality) },
 		{ "linux.intelRdt", offsetof(struct linux_spec, has_intel_rdt) },
-		{ "linux.memoryPolicy", offsetof(struct linux_spec, has_memory_policy) },
 		{ "linux.netDevices", offsetof(struct linux_spec, has_net_devices) },
-		{ "linux.timeOffsets", offsetof(struct linux_spec, has_time_offsets) },
 		{ 0 },
 	};
 
@@ -324,6 +348,9 @@ const struct check linux_checks[] = {
 	{ "cgroupsPath", check_cgroups_path },
 	{ "hidden paths", check_hidden_paths },
 	{ "propagation", check_propagation },
+	{ "time offsets", check_time_offsets },
+	{ "personality", check_personality },
+	{ "memory policy", check_memory_policy },
 	{ "features", check_features },
 	{ 0 },
 };

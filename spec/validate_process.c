@@ -181,9 +181,6 @@ static int check_features(const struct process_spec *p, const char *path, struct
 		const char *key;
 	} rows[] = {
 		{ p->terminal, "terminal" },
-		{ p->has_scheduler, "scheduler" },
-		{ p->has_io_priority, "ioPriority" },
-		{ p->has_cpu_affinity, "execCPUAffinity" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -203,6 +200,9 @@ int process_validate(const struct process_spec *p, const char *path, struct err 
 		check_capabilities,
 		check_rlimits,
 		check_oom_score,
+		check_scheduler,
+		check_io_priority,
+		check_cpu_affinity,
 		check_labels,
 		check_features,
 	};

@@ -20,6 +20,7 @@ struct child {
 	int n_fds;
 	int channel; /* to the parent, later to `start`; -1 once neither listens */
 	int root;    /* the container's root, O_PATH; -1 before rootfs and for exec */
+	int clocks;  /* timens_offsets of its process, until they are set */
 	bool is_in_cwd;
 	const char *step;
 };
@@ -55,6 +56,7 @@ void channel_wait_go(struct child *c);
 void channel_wait_start(struct child *c);
 
 /* The steps, each in the file of its noun. */
+void clocks_open(struct child *c);
 void limits_raise(struct child *c);
 void namespaces_enter(struct child *c);
 void session_begin(struct child *c);
@@ -70,6 +72,8 @@ void root_pivot(struct child *c);
 void sysctl_write(struct child *c);
 void masks_apply(struct child *c);
 void limits_set(struct child *c);
+void memory_policy_set(struct child *c);
+void personality_set(struct child *c);
 void cwd_enter_first(struct child *c);
 void identity_take(struct child *c);
 void cwd_enter(struct child *c);

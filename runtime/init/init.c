@@ -20,6 +20,7 @@ struct init_step {
 };
 
 static const struct init_step init_steps[] = {
+	{ "clocks", clocks_open },
 	{ "limits", limits_raise },
 	{ "namespaces", namespaces_enter },
 	{ "session", session_begin },
@@ -35,6 +36,8 @@ static const struct init_step init_steps[] = {
 	{ "sysctl", sysctl_write },
 	{ "masks", masks_apply },
 	{ "limits", limits_set },
+	{ "memory", memory_policy_set },
+	{ "personality", personality_set },
 	{ "cwd", cwd_enter_first },
 	{ "identity", identity_take },
 	{ "cwd", cwd_enter },

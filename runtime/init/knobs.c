@@ -1,10 +1,11 @@
 /*
- * Sysctls, the OOM score, resource limits.
+ * Sysctls, the OOM score, resource limits, memory policy, personality.
  *
  * Whatever lies on a /proc of the container, nothing here writes through it: the plan hands in a
  * procfs of its own, never attached anywhere (CVE-2025-52881, CVE-2019-16884).
  */
 #include <fcntl.h>
+#include <linux/personality.h>
 
 #include "runtime/init/child.h"
 #include "runtime/init/text.h"
@@ -95,6 +96,29 @@ void limits_raise(struct child *c)
 		if (r < 0)
 			child_fail(c, (int)r, "set %s", child_text(c, limits[i].name));
 	}
+}
+
+void memory_policy_set(struct child *c)
+{
+	const struct plan_memory_policy *m = child_list(c, c->plan->memory_policy);
+
+	if (!c->plan->memory_policy)
+		return;
+	/* One more bit than there are: the kernel counts one less than it is told. */
+	long r = sys(set_mempolicy, m->mode, m->n_nodes ? child_list(c, m->nodes) : NULL,
+		m->n_nodes ? m->n_nodes + 1 : 0);
+	if (r < 0)
+		child_fail(c, (int)r, "set the memory policy %s for the nodes '%s'",
+			child_text(c, m->name), child_text(c, m->list));
+}
+
+void personality_set(struct child *c)
+{
+	uint32_t asked = c->plan->flags & (PLAN_LINUX | PLAN_LINUX32);
+	long r = asked ? sys(personality, asked & PLAN_LINUX32 ? PER_LINUX32 : PER_LINUX) : 0;
+
+	if (r < 0)
+		child_fail(c, (int)r, "set the personality");
 }
 
 void limits_set(struct child *c)

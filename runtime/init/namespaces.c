@@ -1,5 +1,6 @@
 /* Namespaces on the child's side: join, make, fork; session, keyring, names, the loopback device.
  */
+#include <fcntl.h>
 #include <linux/keyctl.h>
 #include <linux/if.h>
 #include <sys/socket.h>
@@ -48,6 +49,42 @@ static void unshare_user(struct child *c)
 }
 
 /*
+ * The file of whoever may set clocks out here: its privilege is judged by who opened it, and what
+ * is in a user namespace by then may not even open it, since an undumpable process belongs to the
+ * host's root.
+ */
+void clocks_open(struct child *c)
+{
+	if (!c->plan->time_offsets)
+		return;
+	c->clocks = sys_openat2_path(child_fd(c, c->plan->proc), "self/timens_offsets",
+		O_WRONLY | O_CLOEXEC | O_NOFOLLOW,
+		RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
+	if (c->clocks < 0)
+		child_fail(c, c->clocks, "set the clocks of a time namespace");
+}
+
+/* Its clocks can be set until somebody is in it: a process enters with its next fork
+ * (time_namespaces(7)). */
+static void unshare_time(struct child *c)
+{
+	const char *offsets = child_text(c, c->plan->time_offsets);
+	long r = sys(unshare, CLONE_NEWTIME);
+
+	if (r == -EINVAL)
+		child_refuse(
+			c, ENOTSUP, "make a time namespace: this kernel has none (CONFIG_TIME_NS)");
+	if (r < 0)
+		child_fail(c, (int)r, "make a time namespace");
+	if (!offsets)
+		return;
+	r = sys(write, c->clocks, offsets, strlen(offsets));
+	if (r < 0)
+		child_fail(c, (int)r, "set the clocks of the time namespace (linux.timeOffsets)");
+	sys(close, c->clocks);
+}
+
+/*
  * A joined or new pid namespace begins with the next child. CLONE_PARENT makes it our sibling, so
  * that the parent waits for it as for any; we say its number and leave.
  */
@@ -73,6 +110,8 @@ void namespaces_enter(struct child *c)
 	join_all(c);
 	if (c->plan->flags & PLAN_USERNS)
 		unshare_user(c);
+	if (c->plan->flags & PLAN_TIMENS)
+		unshare_time(c);
 	if (c->plan->flags & PLAN_FORK)
 		fork_sibling(c);
 	else if (c->plan->unshare && (r = sys(unshare, c->plan->unshare)) < 0)

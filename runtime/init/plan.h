@@ -39,6 +39,9 @@ enum plan_flags {
 	PLAN_DENY_SETGROUPS = 1 << 14, /* /proc/self/setgroups says deny: leave the groups alone */
 	PLAN_MAKE_CWD = 1 << 15,       /* create the working directory where it is missing */
 	PLAN_CHECK_LOADER = 1 << 16,   /* look for the program's interpreter before saying READY */
+	PLAN_TIMENS = 1 << 17,	       /* make a time namespace, which begins with the fork */
+	PLAN_LINUX32 = 1 << 18,	       /* a personality of its own: PER_LINUX32, */
+	PLAN_LINUX = 1 << 19,	       /* or PER_LINUX */
 };
 
 struct plan_join {
@@ -88,6 +91,12 @@ struct plan_rlimit {
 	uint64_t soft, hard;
 };
 
+struct plan_memory_policy {
+	uint32_t mode, n_nodes; /* mode with its flags; as many bits */
+	place name, list;	/* what messages call it and them */
+	place nodes;		/* uint64_t[] */
+};
+
 struct plan_hook {
 	place path, argv, envp; /* argv, envp: as below */
 	int32_t timeout_ms;	/* -1: none */
@@ -103,6 +112,7 @@ struct init_plan {
 	uint32_t n_joins;
 	place joins; /* struct plan_join[], in this order */
 	place hostname, domainname;
+	place time_offsets; /* what is written to timens_offsets */
 	/* files */
 	int32_t rootfs;	   /* the root, a detached tree */
 	int32_t null_tree; /* the host's /dev/null, read-only, detached: what masks files */
@@ -119,6 +129,7 @@ struct init_plan {
 	place rlimits; /* struct plan_rlimit[] */
 	place keyring; /* name of the new session keyring */
 	place oom_score_adj;
+	place memory_policy; /* struct plan_memory_policy */
 	/* who */
 	uint32_t uid, gid, umask, n_gids;
 	place gids; /* uint32_t[] */
