@@ -200,7 +200,7 @@ export -f cow
 }
 
 @test "command lines" {
-	fails "^cow: unknown command 'nope'" cow nope
+	fails "^cow: unknown command: No help topic for 'nope'" cow nope
 	fails "^cow: unknown option '--nope'" cow --nope
 	fails "^cow: run: usage: cow run \[options\] IMAGE" cow run
 	fails "^cow: exec: usage: " cow exec x
