@@ -1,5 +1,6 @@
 # cow mem: exact figures of real containers, and estimates where frames are not told.
 # shellcheck disable=SC2153 # NAME and CGROUP are from helpers.bash and cow.bash
+# guest: another kernel flags other pages
 load helpers
 load cow
 

@@ -1,4 +1,5 @@
 # The rules of linux.resources.devices: what the kernel lets a container open, and what not.
+# guest: a hierarchy with all controllers, and the verifier of another kernel
 load helpers
 load containers
 
