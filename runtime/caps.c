@@ -1,6 +1,7 @@
 /* Capabilities: names of the document as bits. */
 #include "runtime/caps.h"
 
+#include <ctype.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <strings.h>
@@ -37,6 +38,21 @@ static uint64_t to_bits(char *const *names, size_t n, uint64_t held, struct str 
 	return bits;
 }
 
+/* The kernel raises only what is permitted and inheritable as well (capabilities(7)). */
+static void warn_of_ambient(uint64_t refused)
+{
+	for (int cap = 0; refused; cap++, refused >>= 1) {
+		char *name = refused & 1 ? cap_to_name(cap) : NULL;
+		for (char *c = name; c && *c; c++)
+			*c = (char)toupper((unsigned char)*c);
+		if (name)
+			log_warn(
+				"can't raise ambient capability %s: it is not permitted and inheritable as well",
+				name);
+		cap_free(name);
+	}
+}
+
 struct cap_words caps_from_spec(const struct capability_spec *spec, uint64_t held)
 {
 	automatic(str) struct str left_out = { 0 }, again = { 0 };
@@ -51,9 +67,7 @@ struct cap_words caps_from_spec(const struct capability_spec *spec, uint64_t hel
 		.inheritable = to_bits(spec->inheritable, spec->n_inheritable, held, &again),
 		.ambient = to_bits(spec->ambient, spec->n_ambient, held, &again),
 	};
-	/* The kernel raises only what is permitted and inheritable as well (capabilities(7)).
-	 * Documents of `runc spec` list ambient ones without: runc and crun leave them out and say
-	 * nothing. */
+	warn_of_ambient(words.ambient & ~(words.permitted & words.inheritable));
 	words.ambient &= words.permitted & words.inheritable;
 	if (left_out.len || again.len)
 		log_warn("ignoring unknown or unavailable capabilities: [%s]",

@@ -12,6 +12,8 @@
 
 #include "runtime/account.h"
 #include "runtime/caps.h"
+#include "runtime/environment.h"
+#include "runtime/labels.h"
 #include "runtime/procfs.h"
 #include "spec/number_list.h"
 #include "spec/state.h"
@@ -172,8 +174,8 @@ static int plan_limits(const struct process_spec *p, struct draft *d, struct err
 		snprintf(score, sizeof(score), "%lld", (long long)p->oom_score_adj.value);
 		d->plan.oom_score_adj = draft_text(d, score);
 	}
-	if (d->plan.proc >= 0 ||
-		(!p->oom_score_adj.set && !d->plan.n_sysctl && !d->plan.time_offsets))
+	if (d->plan.proc >= 0 || (!p->oom_score_adj.set && !d->plan.n_sysctl &&
+					 !d->plan.time_offsets && !d->plan.n_labels))
 		return 0;
 	int proc = procfs_open(e);
 	if (proc < 0)
@@ -210,40 +212,20 @@ static void plan_filter(const struct filter *f, struct draft *d)
 	d->plan.filter = draft_list(d, f->code, f->n * sizeof(*f->code));
 }
 
-static const char *environment_value(const struct process_spec *p, const char *name)
+/* `first`: the container's own process, for one of exec. */
+static int plan_labels(const struct process_spec *p, const struct process_spec *first,
+	struct draft *d, struct err *e)
 {
-	size_t n = strlen(name);
+	automatic(str) struct str modules = { 0 };
 
-	/* The last one wins, as it does for the program's own getenv() after execve() of a shell.
-	 */
-	for (size_t i = p->n_env; i-- > 0;)
-		if (strncmp(p->env[i], name, n) == 0 && p->env[i][n] == '=')
-			return p->env[i] + n + 1;
-	return NULL;
-}
-
-/* With HOME, as runc gives it, where it is not said; `root` -1: nobody could know. */
-static int plan_environment(const struct process_spec *p, int root, struct draft *d, struct err *e)
-{
-	bool has_home = root < 0 || environment_value(p, "HOME");
-	autofree char *home = has_home ? NULL : account_home_entry(root, p->user.uid);
-	autofree char **env = has_home ? NULL : calloc(p->n_env + 1, sizeof(*env));
-
-	d->plan.path = draft_text(d, environment_value(p, "PATH"));
-	if (has_home) {
-		d->plan.envp = draft_strings(d, p->env, p->n_env);
+	if (!labels_asked(p, first))
 		return 0;
-	}
-	if (!home || !env)
-		return err_set(e, ENOMEM, "draw up the environment");
-	memcpy(env, p->env, p->n_env * sizeof(*env));
-	env[p->n_env] = home;
-	d->plan.envp = draft_strings(d, env, p->n_env + 1);
-	return 0;
+	labels_modules(&modules);
+	return labels_plan(p, first, modules.data ? modules.data : "", d, e);
 }
 
-static int plan_program(
-	const struct process_spec *p, int n_preserve, struct draft *d, struct err *e)
+static int plan_program(const struct process_spec *p, const struct environment *env, int n_preserve,
+	struct draft *d, struct err *e)
 {
 	autofree int32_t *slots = calloc((size_t)n_preserve + 1, sizeof(*slots));
 
@@ -251,6 +233,8 @@ static int plan_program(
 		return err_set(e, ENOMEM, "draw up the program");
 	d->plan.cwd = draft_text(d, p->cwd ? p->cwd : "/");
 	d->plan.argv = draft_strings(d, p->args, p->n_args);
+	d->plan.envp = draft_strings(d, env->v, env->n);
+	d->plan.path = draft_text(d, environment_get(env, "PATH"));
 	for (int i = 0; i < n_preserve; i++) {
 		/* What came through our execve() has no FD_CLOEXEC; what we opened has, and took
 		 * the number because the caller left it free. */
@@ -309,7 +293,8 @@ static void plan_hook_state(const struct spec *spec, const struct plan_inputs *i
 	*into = draft_text(d, text.data);
 }
 
-static void plan_child_hooks(const struct spec *spec, const struct plan_inputs *in, struct draft *d)
+static void plan_child_hooks(const struct spec *spec, const struct plan_inputs *in,
+	const struct environment *env, struct draft *d)
 {
 	const struct hooks *h = &spec->hooks;
 
@@ -318,8 +303,9 @@ static void plan_child_hooks(const struct spec *spec, const struct plan_inputs *
 	d->plan.n_create_hooks = (uint32_t)h->n_create_container;
 	d->plan.create_hooks = plan_hooks(h->create_container, h->n_create_container, NULL, 0, d);
 	d->plan.n_start_hooks = (uint32_t)h->n_start_container;
-	d->plan.start_hooks = plan_hooks(h->start_container, h->n_start_container,
-		spec->process->env, spec->process->n_env, d);
+	d->plan.start_hooks =
+		plan_hooks(h->start_container, h->n_start_container, env->v, env->n, d);
+	d->plan.bundle = draft_text(d, in->bundle);
 	plan_hook_state(spec, in, STATE_CREATING, &d->plan.state_creating, d);
 	plan_hook_state(spec, in, STATE_CREATED, &d->plan.state_created, d);
 	d->plan.state_tail = draft_text(d, "}");
@@ -342,6 +328,7 @@ int plan_create(const struct spec *spec, const struct plan_inputs *in, struct dr
 {
 	const struct process_spec *p = spec->process;
 	const struct hooks *h = &spec->hooks;
+	automatic(environment) struct environment env = { 0 };
 	int r = plan_namespaces(spec, d, ret_flags, e);
 
 	if (r == 0)
@@ -349,16 +336,18 @@ int plan_create(const struct spec *spec, const struct plan_inputs *in, struct dr
 	if (r == 0)
 		r = plan_knobs(spec, d, e);
 	if (r == 0)
+		r = plan_labels(p, NULL, d, e);
+	if (r == 0)
 		r = plan_limits(p, d, e);
 	if (r == 0)
-		r = plan_program(p, in->n_preserve, d, e);
+		r = environment_make(p, d->plan.rootfs < 0 ? -1 : d->fds[d->plan.rootfs], &env, e);
 	if (r == 0)
-		r = plan_environment(p, d->plan.rootfs < 0 ? -1 : d->fds[d->plan.rootfs], d, e);
+		r = plan_program(p, &env, in->n_preserve, d, e);
 	if (r < 0)
 		return r;
 	plan_identity(p, spec_namespace(spec, CLONE_NEWUSER), d);
 	plan_filter(in->filter, d);
-	plan_child_hooks(spec, in, d);
+	plan_child_hooks(spec, in, &env, d);
 	d->plan.flags |= PLAN_SETSID | PLAN_MAKE_CWD;
 	if (h->n_prestart || h->n_create_runtime)
 		d->plan.flags |= PLAN_SYNC_MOUNTED;
@@ -383,11 +372,14 @@ int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e)
 	d->plan.n_joins = flags ? 1 : 0;
 	d->plan.joins = draft_list(d, &join, sizeof(join));
 	d->plan.flags |= PLAN_SETSID | PLAN_FORK;
-	int r = plan_limits(in->process, d, e);
+	automatic(environment) struct environment env = { 0 };
+	int r = plan_labels(in->process, in->spec->process, d, e);
 	if (r == 0)
-		r = plan_program(in->process, in->n_preserve, d, e);
+		r = plan_limits(in->process, d, e);
 	if (r == 0)
-		r = plan_environment(in->process, in->root, d, e);
+		r = environment_make(in->process, in->root, &env, e);
+	if (r == 0)
+		r = plan_program(in->process, &env, in->n_preserve, d, e);
 	if (r < 0)
 		return r;
 	plan_identity(in->process, flags & CLONE_NEWUSER, d);

@@ -1,9 +1,7 @@
 /* The checks of a process object: config.json's, and that of `exec --process`. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "spec/validate.h"
 
@@ -141,38 +139,6 @@ static int check_oom_score(const struct process_spec *p, const char *path, struc
 	return 0;
 }
 
-/* The file begins with Y (AppArmor) or with a digit (SELinux) when the module is at work. */
-static bool lsm_is_enabled(const char *file)
-{
-	autofd int fd = open(file, O_RDONLY | O_CLOEXEC);
-	char c;
-
-	return fd >= 0 && read(fd, &c, 1) == 1 && c != 'N';
-}
-
-/* A profile that is asked for and not applied would be a hole: never a warning. */
-static int check_label(const char *label, const char *path, const char *key, const char *lsm,
-	const char *sign, struct err *e)
-{
-	if (!label || !*label)
-		return 0;
-	if (!lsm_is_enabled(sign))
-		return err_say(e, ENOTSUP,
-			"%s.%s: '%.40s' requested but %s is not enabled in this kernel", path, key,
-			label, lsm);
-	return err_say(e, ENOTSUP, "%s.%s: not supported by this version", path, key);
-}
-
-static int check_labels(const struct process_spec *p, const char *path, struct err *e)
-{
-	int r = check_label(p->apparmor_profile, path, "apparmorProfile", "AppArmor",
-		"/sys/module/apparmor/parameters/enabled", e);
-
-	return r < 0 ? r
-		     : check_label(p->selinux_label, path, "selinuxLabel", "SELinux",
-			       "/sys/fs/selinux/enforce", e);
-}
-
 /* Known keys that would change how the process runs; to ignore one would be to lie. */
 static int check_features(const struct process_spec *p, const char *path, struct err *e)
 {
@@ -203,7 +169,6 @@ int process_validate(const struct process_spec *p, const char *path, struct err 
 		check_scheduler,
 		check_io_priority,
 		check_cpu_affinity,
-		check_labels,
 		check_features,
 	};
 

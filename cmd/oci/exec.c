@@ -13,7 +13,7 @@
 #define PROCESS_BYTES_MAX (4u << 20)
 
 struct exec_words {
-	const char *process, *pid_file, *console_socket, *cwd, *user;
+	const char *process, *pid_file, *console_socket, *cwd, *user, *label, *profile;
 	struct option_list env, caps, groups;
 	int n_preserve;
 	bool detach, tty, no_new_privs, ignore_paused;
@@ -33,6 +33,8 @@ static const struct option_row options[] = {
 	ROW("env", 'e', OPTION_LIST, env, "NAME=VALUE", "one more of its environment"),
 	ROW("additional-gids", 'g', OPTION_LIST, groups, "GID", "one more of its groups"),
 	ROW("cap", 'c', OPTION_LIST, caps, "CAP", "one more of its capabilities"),
+	ROW("process-label", 0, OPTION_TEXT, label, "LABEL", "its SELinux label"),
+	ROW("apparmor", 0, OPTION_TEXT, profile, "PROFILE", "its AppArmor profile"),
 	ROW("preserve-fds", 0, OPTION_COUNT, n_preserve, "N",
 		"hand on N file descriptors, from 3 on"),
 	ROW("no-new-privs", 0, OPTION_FLAG, no_new_privs, NULL, "set no_new_privs"),
@@ -93,7 +95,10 @@ static int add_groups(struct user_spec *u, const struct option_list *list, struc
 	return 0;
 }
 
-/* Into every set that a process without ambient capabilities uses; never the inheritable one. */
+/*
+ * Into every set that a process uses, but never the inheritable one (CVE-2022-29162): so the
+ * ambient one gets it only where config.json has inheritable ones (runc does the same).
+ */
 static int add_caps(struct process_spec *p, const struct option_list *list, struct err *e)
 {
 	int r = 0;
@@ -109,8 +114,24 @@ static int add_caps(struct process_spec *p, const struct option_list *list, stru
 			r = add_string(&c->effective, &c->n_effective, list->v[i], e);
 		if (r == 0)
 			r = add_string(&c->permitted, &c->n_permitted, list->v[i], e);
+		if (r == 0 && c->n_inheritable)
+			r = add_string(&c->ambient, &c->n_ambient, list->v[i], e);
 	}
 	return r;
+}
+
+/* NULL: leaves it as it is. */
+static int replace(char **text, const char *by, struct err *e)
+{
+	char *copy = by ? strdup(by) : NULL;
+
+	if (by && !copy)
+		return err_set(e, ENOMEM, "read the command line");
+	if (by) {
+		free(*text);
+		*text = copy;
+	}
+	return 0;
 }
 
 /* The container's own process, changed by the command line. */
@@ -130,10 +151,12 @@ static int adapt(
 		r = add_groups(&p->user, &w->groups, e);
 	if (r == 0)
 		r = add_caps(p, &w->caps, e);
-	if (r == 0 && w->cwd) {
-		free(p->cwd);
-		p->cwd = strdup(w->cwd);
-	}
+	if (r == 0)
+		r = replace(&p->cwd, w->cwd, e);
+	if (r == 0)
+		r = replace(&p->selinux_label, w->label, e);
+	if (r == 0)
+		r = replace(&p->apparmor_profile, w->profile, e);
 	p->no_new_privileges |= w->no_new_privs;
 	return r;
 }

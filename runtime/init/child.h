@@ -73,6 +73,7 @@ void sysctl_write(struct child *c);
 void masks_apply(struct child *c);
 void limits_set(struct child *c);
 void memory_policy_set(struct child *c);
+void labels_write(struct child *c);
 void personality_set(struct child *c);
 void cwd_enter_first(struct child *c);
 void identity_take(struct child *c);
@@ -85,6 +86,8 @@ _Noreturn void program_run(struct child *c);
 /* filter.c: the seccomp filter, for us just before execve(); -errno in the process of a hook. */
 void filter_load(struct child *c);
 long filter_load_for_hook(struct child *c);
+/* knobs.c: writes a value to a file below the plan's procfs; -errno. */
+long knob_write(struct child *c, const char *path, const char *value);
 
 /* target.c: a place in the container's root to mount on, made where it is missing. */
 int target_open(struct child *c, const char *what, const char *path, uint32_t flags);

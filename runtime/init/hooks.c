@@ -2,8 +2,11 @@
  * Hooks of this side (createContainer, startContainer), and the two places where the child waits.
  *
  * A hook gets its own environment and nothing of ours, the container's state on stdin, and as long
- * as its timeout: then it is killed, by a pidfd that cannot mean anybody else.
+ * as its timeout: then it is killed, by a pidfd that cannot mean anybody else. What it says on
+ * stderr is kept in a file, not a pipe, so that what it leaves running holds nobody up: of one that
+ * fails the last line is told, of others it goes to ours.
  */
+#include <fcntl.h>
 #include <linux/wait.h>
 #include <poll.h>
 #include <signal.h>
@@ -30,16 +33,24 @@ static int state_file(struct child *c, place before)
 	return (int)fd;
 }
 
-/* `filtered`: a program of the container's, which its seccomp filter is for. */
-static _Noreturn void become(
-	struct child *c, const struct plan_hook *hook, int state, bool filtered)
-{
-	uint64_t *argv = child_list(c, hook->argv), *envp = child_list(c, hook->envp);
+/* A hook of the table, as it runs. */
+struct running {
+	const struct plan_hook *hook;
+	const char *kind, *cwd; /* cwd NULL: where we are */
+	int index;
+	bool filtered;	      /* a program of the container's, which its seccomp filter is for */
+	int state, complaint; /* what it reads as stdin; what it says on stderr */
+};
 
-	sys(dup3, state, 0, 0);
-	if (filtered && filter_load_for_hook(c) < 0)
-		sys(exit_group, 127);
-	sys(execve, child_text(c, hook->path), argv, envp);
+static _Noreturn void become(struct child *c, const struct running *r)
+{
+	uint64_t *argv = child_list(c, r->hook->argv), *envp = child_list(c, r->hook->envp);
+
+	sys(dup3, r->state, 0, 0);
+	sys(dup3, r->complaint, 2, 0);
+	bool ready = !r->cwd || sys(chdir, r->cwd) >= 0;
+	if (ready && (!r->filtered || filter_load_for_hook(c) >= 0))
+		sys(execve, child_text(c, r->hook->path), argv, envp);
 	for (;;)
 		sys(exit_group, 127);
 }
@@ -63,39 +74,86 @@ static bool await(int pidfd, int timeout_ms, siginfo_t *info)
 	return r != 0;
 }
 
-static void run(struct child *c, const struct plan_hook *hook, const char *kind, place state)
+/* What it said goes where it would have gone. */
+static void pass_on(int complaint)
 {
-	const char *path = child_text(c, hook->path);
-	int pidfd = -1, stdin_file = state_file(c, state);
+	char bytes[1024];
+	long n;
+
+	sys(lseek, complaint, 0, 0);
+	while ((n = sys(read, complaint, bytes, sizeof(bytes))) > 0)
+		sys(write, 2, bytes, n);
+}
+
+/* The last line that it said, ": " before it; "" if it said nothing. */
+static const char *last_line(int complaint)
+{
+	static char bytes[300];
+	long end = sys(lseek, complaint, 0, 2 /* SEEK_END */);
+	long from = end > 256 ? end - 256 : 0;
+	long n = sys(pread64, complaint, bytes + 2, 256, from), at;
+
+	while (n > 0 && (bytes[n + 1] == '\n' || bytes[n + 1] == ' '))
+		n--;
+	if (n <= 0)
+		return "";
+	bytes[n + 2] = '\0';
+	for (at = n + 2; at > 2 && bytes[at - 1] != '\n'; at--)
+		;
+	bytes[at - 2] = ':';
+	bytes[at - 1] = ' ';
+	return bytes + at - 2;
+}
+
+static _Noreturn void refuse(
+	struct child *c, const struct running *r, bool in_time, siginfo_t *info)
+{
+	const char *path = child_text(c, r->hook->path), *said = last_line(r->complaint);
+
+	if (!in_time)
+		child_refuse(c, ETIMEDOUT,
+			"error running %s hook #%d: '%s' had not ended after %d s, killed%s",
+			r->kind, r->index, path, r->hook->timeout_ms / 1000, said);
+	if (info->si_code != CLD_EXITED)
+		child_refuse(c, ECANCELED,
+			"error running %s hook #%d: '%s' was killed by signal %d%s", r->kind,
+			r->index, path, info->si_status, said);
+	if (info->si_status == 127 && !*said)
+		child_refuse(c, ECANCELED,
+			"error running %s hook #%d: '%s' cannot be executed (status 127)", r->kind,
+			r->index, path);
+	child_refuse(c, ECANCELED, "error running %s hook #%d: exit status %d of '%s'%s", r->kind,
+		r->index, info->si_status, path, said);
+}
+
+static void run(struct child *c, struct running *r, place state)
+{
+	int pidfd = -1;
 	struct clone_args args = {
 		.flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD
 	};
 	siginfo_t info;
 
 	memset(&info, 0, sizeof(info));
-	long pid = sys(clone3, &args, sizeof(args));
+	r->state = state_file(c, state);
+	r->complaint = (int)sys(memfd_create, "stderr", 1 /* MFD_CLOEXEC */);
+	sys(fcntl, r->complaint, F_SETFL, O_APPEND); /* others may open it anew, as /dev/stderr */
+	long pid = r->complaint < 0 ? r->complaint : sys(clone3, &args, sizeof(args));
 	if (pid < 0)
-		child_fail(c, (int)pid, "run the %s hook '%s'", kind, path);
+		child_fail(c, (int)pid, "error running %s hook #%d: run '%s'", r->kind, r->index,
+			child_text(c, r->hook->path));
 	if (pid == 0)
-		become(c, hook, stdin_file, state == c->plan->state_created);
-	sys(close, stdin_file);
-	bool in_time = await(pidfd, hook->timeout_ms, &info);
+		become(c, r);
+	bool in_time = await(pidfd, r->hook->timeout_ms, &info);
 	sys(close, pidfd);
-	if (!in_time)
-		child_refuse(c, ETIMEDOUT, "run the %s hook '%s': no end after %d ms, killed", kind,
-			path, hook->timeout_ms);
-	if (info.si_code != CLD_EXITED)
-		child_refuse(c, ECANCELED, "run the %s hook '%s': killed by signal %d", kind, path,
-			info.si_status);
-	if (info.si_status == 127)
-		child_refuse(c, ECANCELED,
-			"run the %s hook '%s': it cannot be executed (status 127)", kind, path);
-	if (info.si_status != 0)
-		child_refuse(c, ECANCELED, "run the %s hook '%s': exit status %d", kind, path,
-			info.si_status);
+	sys(close, r->state);
+	if (!in_time || info.si_code != CLD_EXITED || info.si_status != 0)
+		refuse(c, r, in_time, &info);
+	pass_on(r->complaint);
+	sys(close, r->complaint);
 }
 
-static void run_all(struct child *c, place at, uint32_t n, const char *kind, place state)
+static void run_all(struct child *c, place at, uint32_t n, struct running as, place state)
 {
 	struct plan_hook *hooks = child_list(c, at);
 
@@ -104,20 +162,24 @@ static void run_all(struct child *c, place at, uint32_t n, const char *kind, pla
 		for (size_t k = 0; k < 2; k++)
 			for (uint64_t *item = child_list(c, lists[k]); *item; item++)
 				*item += (uint64_t)(uintptr_t)c->plan;
-		run(c, &hooks[i], kind, state);
+		as.hook = &hooks[i];
+		as.index = (int)i;
+		run(c, &as, state);
 	}
 }
 
 void create_hooks_run(struct child *c)
 {
-	run_all(c, c->plan->create_hooks, c->plan->n_create_hooks, "createContainer",
-		c->plan->state_creating);
+	struct running as = { .kind = "createContainer", .cwd = child_text(c, c->plan->bundle) };
+
+	run_all(c, c->plan->create_hooks, c->plan->n_create_hooks, as, c->plan->state_creating);
 }
 
 void start_hooks_run(struct child *c)
 {
-	run_all(c, c->plan->start_hooks, c->plan->n_start_hooks, "startContainer",
-		c->plan->state_created);
+	struct running as = { .kind = "startContainer", .filtered = true };
+
+	run_all(c, c->plan->start_hooks, c->plan->n_start_hooks, as, c->plan->state_created);
 }
 
 /*

@@ -38,6 +38,7 @@ static const struct init_step init_steps[] = {
 	{ "limits", limits_set },
 	{ "memory", memory_policy_set },
 	{ "personality", personality_set },
+	{ "labels", labels_write },
 	{ "cwd", cwd_enter_first },
 	{ "identity", identity_take },
 	{ "cwd", cwd_enter },

@@ -1,5 +1,5 @@
 /*
- * Sysctls, the OOM score, resource limits, memory policy, personality.
+ * Sysctls, the OOM score, resource limits, memory policy, personality, labels.
  *
  * Whatever lies on a /proc of the container, nothing here writes through it: the plan hands in a
  * procfs of its own, never attached anywhere (CVE-2025-52881, CVE-2019-16884).
@@ -10,7 +10,7 @@
 #include "runtime/init/child.h"
 #include "runtime/init/text.h"
 
-static long write_value(struct child *c, const char *path, const char *value)
+long knob_write(struct child *c, const char *path, const char *value)
 {
 	int fd = sys_openat2_path(child_fd(c, c->plan->proc), path,
 		O_WRONLY | O_CLOEXEC | O_NOFOLLOW,
@@ -36,7 +36,7 @@ void sysctl_write(struct child *c)
 		struct text t = TEXT_IN(path);
 		text_add(&t, "sys/");
 		text_add(&t, key);
-		long r = write_value(c, path, value);
+		long r = knob_write(c, path, value);
 		if (r < 0)
 			child_fail(c, (int)r, "set sysctl '%s' to '%s'", key, value);
 	}
@@ -73,7 +73,7 @@ void limits_raise(struct child *c)
 	const char *score = child_text(c, c->plan->oom_score_adj);
 	long r;
 
-	if (score && (r = write_value(c, "self/oom_score_adj", score)) < 0) {
+	if (score && (r = knob_write(c, "self/oom_score_adj", score)) < 0) {
 		if (r == -EACCES || r == -EPERM)
 			child_refuse(c, EPERM,
 				"set oom_score_adj to %s: lowering it needs CAP_SYS_RESOURCE",
@@ -82,7 +82,7 @@ void limits_raise(struct child *c)
 	}
 	/* It shows the host's processes: not to be found among our fds by somebody in there with
 	 * CAP_SYS_PTRACE, unless it is needed again. */
-	if (c->plan->proc >= 0 && !c->plan->n_sysctl)
+	if (c->plan->proc >= 0 && !c->plan->n_sysctl && !c->plan->n_labels)
 		sys(close, child_fd(c, c->plan->proc));
 	for (uint32_t i = 0; i < c->plan->n_rlimits; i++) {
 		uint64_t ours[2] = { 0 };
@@ -95,6 +95,27 @@ void limits_raise(struct child *c)
 			refuse_raising(c, &limits[i], ours[1]);
 		if (r < 0)
 			child_fail(c, (int)r, "set %s", child_text(c, limits[i].name));
+	}
+}
+
+/*
+ * For the program that execve() will load. As late as privilege allows, and through our own procfs:
+ * a file that an image laid over /proc/self/attr has swallowed labels (CVE-2019-16884,
+ * CVE-2025-52881).
+ */
+void labels_write(struct child *c)
+{
+	const struct plan_label *labels = child_list(c, c->plan->labels);
+
+	for (uint32_t i = 0; i < c->plan->n_labels; i++) {
+		const char *value = child_text(c, labels[i].value);
+		const char *fallback = child_text(c, labels[i].fallback);
+		long r = knob_write(c, child_text(c, labels[i].file), value);
+		if (r == -ENOENT && fallback)
+			r = knob_write(c, fallback, value);
+		if (r < 0)
+			child_fail(c, (int)r, "%s: write '%s' for the program",
+				child_text(c, labels[i].what), value);
 	}
 }
 

@@ -122,13 +122,28 @@ void namespaces_enter(struct child *c)
 		child_fail(c, (int)r, "make a cgroup namespace");
 }
 
+/* SELinux gives the label to the keys that are made from now on; "": as ever. */
+static void label_keys(struct child *c, const char *label)
+{
+	long r = knob_write(c, "self/attr/keycreate", label);
+
+	if (r < 0)
+		child_fail(
+			c, (int)r, "process.selinuxLabel: label the session keyring '%s'", label);
+}
+
 void session_begin(struct child *c)
 {
 	if (c->plan->flags & PLAN_SETSID)
 		sys(setsid);
 	if (!(c->plan->flags & PLAN_KEYRING))
 		return;
+	const char *label = child_text(c, c->plan->keyring_label);
+	if (label)
+		label_keys(c, label);
 	long r = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, child_text(c, c->plan->keyring));
+	if (label)
+		label_keys(c, "");
 	if (r < 0 && r != -ENOSYS)
 		child_fail(c, (int)r, "make the session keyring '%s'",
 			child_text(c, c->plan->keyring));

@@ -97,6 +97,12 @@ struct plan_memory_policy {
 	place nodes;		/* uint64_t[] */
 };
 
+struct plan_label {
+	place what, file; /* what messages call it; below a procfs: a file of the process itself */
+	place fallback;	  /* the file where that one is not there; 0: none */
+	place value;
+};
+
 struct plan_hook {
 	place path, argv, envp; /* argv, envp: as below */
 	int32_t timeout_ms;	/* -1: none */
@@ -130,6 +136,9 @@ struct init_plan {
 	place keyring; /* name of the new session keyring */
 	place oom_score_adj;
 	place memory_policy; /* struct plan_memory_policy */
+	uint32_t n_labels;
+	place labels;	     /* struct plan_label[]: of security modules, for the execve() */
+	place keyring_label; /* SELinux' for the session keyring */
 	/* who */
 	uint32_t uid, gid, umask, n_gids;
 	place gids; /* uint32_t[] */
@@ -145,6 +154,7 @@ struct init_plan {
 	uint32_t n_create_hooks, n_start_hooks;
 	place create_hooks, start_hooks; /* struct plan_hook[] */
 	place state_creating, state_created, state_tail;
+	place bundle; /* where createContainer hooks run, while the host's files are there */
 	/* how it starts: at once after GO, or when somebody connects here (slot of a listening
 	 * socket) */
 	int32_t start_socket;

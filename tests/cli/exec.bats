@@ -45,6 +45,25 @@ load containers
 	fails "^cowrun: exec: open '/nope'" cowrun exec -p /nope "$ID"
 }
 
+@test "exec of a file has HOME, and none of the container's environment" {
+	sleeper
+	echo '{"args": ["/bin/env"], "cwd": "/", "env": ["FOO=bar"]}' >"$SCRATCH/process.json"
+	run cowrun exec -p "$SCRATCH/process.json" "$ID"
+	assert_output $'FOO=bar\nHOME=/root'
+	echo '{"args": ["/bin/env"], "cwd": "/"}' >"$SCRATCH/process.json"
+	run cowrun exec -p "$SCRATCH/process.json" "$ID"
+	assert_output HOME=/root
+}
+
+@test "labels of a security module that is not there are refused" {
+	grep -qs apparmor /sys/kernel/security/lsm && skip "needs a kernel without AppArmor"
+	refuses "^cowrun: run: process.apparmorProfile: 'box' requested but AppArmor is not enabled in this kernel \(LSMs: [a-z, ]+\)$" '.process.apparmorProfile = "box"'
+	refuses "^cowrun: run: process.selinuxLabel: 'a:b:c' requested but SELinux is not enabled in this kernel \(LSMs: [a-z, ]+\)$" '.process.selinuxLabel = "a:b:c"'
+	sleeper
+	fails "^cowrun: exec: process.apparmorProfile: 'box' requested but AppArmor is not enabled" cowrun exec --apparmor box "$ID" true
+	fails "^cowrun: exec: process.selinuxLabel: 'a:b' requested but SELinux is not enabled" cowrun exec --process-label a:b "$ID" true
+}
+
 @test "exec --detach returns while the process runs, and leaves it to the caller" {
 	sleeper
 	cowrun exec -d --pid-file "$SCRATCH/exec" "$ID" sleep 1001 >/dev/null 2>&1

@@ -137,6 +137,43 @@ pid_of() { jq .pid "$LOG.$1.state"; }
 	[ "$(grep -c -e ' 7 -> ' -e ' 9 -> ' "$LOG.fds")" = 0 ]
 }
 
+@test "the last line that a failing hook says is told, whichever it is" {
+	local kind script='printf "first\nbad luck\n\n" >&2; exit 3'
+	for kind in prestart createRuntime createContainer startContainer poststart; do
+		refuses "^cowrun: run: error running $kind hook #1: exit status 3 of '/bin/sh': bad luck$" \
+			"$(args sleep 1000) | $(one $kind /bin/true) | $(one $kind /bin/sh -c "$script")"
+	done
+	bundle "$(args sleep 1000) | $(one poststop /bin/sh -c "$script")"
+	cowrun run -d -b "$BUNDLE" "$ID" >/dev/null 2>&1
+	run --separate-stderr cowrun delete --force "$ID"
+	assert_status 0
+	assert_one_line "poststop hook #0: exit status 3 of '/bin/sh': bad luck$"
+	refuses "hook #0: exit status 1 of '/bin/sh': x{255}$" "$(one createContainer /bin/sh -c 'head -c 100000 /dev/zero | tr "\0" x >&2; echo x >&2; exit 1')"
+}
+
+@test "what a hook says and does not fail goes to the caller" {
+	bundle "$(one prestart /bin/sh -c 'echo a >&2; echo b >/dev/stdout; echo c >&2') | $(one createContainer /bin/sh -c 'echo d >&2')"
+	run --separate-stderr cowrun run -b "$BUNDLE" "$ID"
+	assert_status 0
+	assert_output b
+	[ "$stderr" = $'a\nc\nd' ]
+}
+
+@test "createContainer hooks run in the bundle, startContainer hooks in the container" {
+	bundle "$(all)"
+	cd /
+	cowrun run -b "$BUNDLE" "$ID"
+	[ "$(cat "$LOG.createContainer.cwd")" = "$BUNDLE" ]
+	[ "$(cat "$BUNDLE/rootfs/log.startContainer.cwd")" = / ]
+}
+
+@test "a startContainer hook has HOME as the program has it" {
+	bundle "$(args true) | $(all)"' | .process.user.uid = 1000'
+	chmod 777 "$BUNDLE/rootfs"
+	cowrun run -b "$BUNDLE" "$ID"
+	grep -qx HOME=/tmp "$BUNDLE/rootfs/log.startContainer.env"
+}
+
 @test "a hook that fails ends create, run or start, with its name, and nothing is left" {
 	local kind
 	for kind in prestart createRuntime; do
@@ -144,11 +181,11 @@ pid_of() { jq .pid "$LOG.$1.state"; }
 		refuses "^cowrun: run: error running $kind hook #1: execute '/no/such/hook': no such file" "$(one $kind /bin/true) | $(one $kind /no/such/hook)"
 	done
 	refuses "^cowrun: run: error running poststart hook #0: exit status 1 of '/bin/false'" "$(args sleep 1000) | $(one poststart /bin/false)"
-	refuses "^cowrun: run: run the createContainer hook '/bin/false': exit status 1" "$(one createContainer /bin/false)"
-	refuses "^cowrun: run: run the startContainer hook '/bin/false': exit status 1" "$(one startContainer /bin/false)"
-	refuses "^cowrun: run: run the createContainer hook '/no/such': it cannot be executed" "$(one createContainer /no/such)"
+	refuses "^cowrun: run: error running createContainer hook #0: exit status 1 of '/bin/false'" "$(one createContainer /bin/false)"
+	refuses "^cowrun: run: error running startContainer hook #0: exit status 1 of '/bin/false'" "$(one startContainer /bin/false)"
+	refuses "^cowrun: run: error running createContainer hook #0: '/no/such' cannot be executed" "$(one createContainer /no/such)"
 	refuses "^cowrun: run: error running prestart hook #0: '/bin/sh' was killed by signal 9" "$(one prestart /bin/sh -c 'kill -9 $$')"
-	refuses "^cowrun: run: run the createContainer hook '/bin/sh': killed by signal 15" "$(one createContainer /bin/sh -c 'kill $$')"
+	refuses "^cowrun: run: error running createContainer hook #0: '/bin/sh' was killed by signal 15" "$(one createContainer /bin/sh -c 'kill $$')"
 	refuses "hooks.prestart\[0\].path: 'hook' is not an absolute path" "$(one prestart hook)"
 }
 
@@ -200,9 +237,9 @@ pid_of() { jq .pid "$LOG.$1.state"; }
 }
 
 @test "a hook that does not end in its time is killed, and that is a failure" {
-	refuses "^cowrun: run: error running prestart hook #0 '/bin/sleep': no end after 1 s, killed" \
+	refuses "^cowrun: run: error running prestart hook #0: '/bin/sleep' had not ended after 1 s, killed" \
 		"$(one prestart /bin/sleep 1000) | .hooks.prestart[0].timeout = 1"
-	refuses "^cowrun: run: run the createContainer hook '/bin/sleep': no end after 1000 ms, killed" \
+	refuses "^cowrun: run: error running createContainer hook #0: '/bin/sleep' had not ended after 1 s, killed" \
 		"$(one createContainer /bin/sleep 1000) | .hooks.createContainer[0].timeout = 1"
 	refuses "hooks.prestart\[0\].timeout: 0 is out of range \(1 to " "$(one prestart /bin/true) | .hooks.prestart[0].timeout = 0"
 }

@@ -91,6 +91,40 @@ bits() {
 		'del(.process.capabilities)'
 }
 
+@test "every capability of this kernel is in the sets that it is asked for, and in no other" {
+	local names all cap bit have=0x
+	have+=$(sed -n 's/^CapBnd:[[:space:]]*//p' /proc/self/status)
+	mapfile -t names < <(capsh --decode=ffffffffffffffff | sed 's/.*=//' | tr , '\n' | grep ^cap_ | tr a-z A-Z)
+	[ ${#names[@]} -ge 40 ]
+	for bit in "${!names[@]}"; do
+		[ $((have >> bit & 1)) = 1 ] || continue
+		cap=$(printf '%016x' $((1 << bit)))
+		all+="$cap "
+		# in the ambient set it stays with an ordinary user, in the bounding set alone with nobody
+		gives "$cap $cap $cap $cap $cap" "$STATUS"'echo $(for set in CapInh CapPrm CapEff CapBnd CapAmb; do status $set; done)' \
+			"$ALL_SETS = [\"${names[bit]}\"] | .process.user.uid = 1000"
+	done
+	[[ $all == *"$(bits SYS_CHROOT)"* ]]
+	gives "$(bits) $(bits) $(bits) $(bits KILL) $(bits)" "$STATUS"'echo $(for set in CapInh CapPrm CapEff CapBnd CapAmb; do status $set; done)' \
+		'.process.capabilities = {bounding: ["CAP_KILL"]} | .process.user.uid = 1000'
+}
+
+@test "exec --cap adds to all sets but the inheritable one" {
+	local show='for set in CapInh CapPrm CapEff CapBnd CapAmb; do status $set; done' none
+	none=$(bits)
+	sleeper '.process.capabilities = {}'
+	run cowrun exec "$ID" sh -c "$STATUS"'echo $('"$show)"
+	assert_output "$none $none $none $none $none"
+	run cowrun exec --cap CAP_KILL -c CAP_CHOWN "$ID" sh -c "$STATUS"'echo $('"$show)"
+	assert_output "$none $(bits KILL CHOWN) $(bits KILL CHOWN) $(bits KILL CHOWN) $none"
+	cowrun delete --force "$ID"
+	# what is inheritable already becomes ambient, too
+	sleeper '.process.user.uid = 1000 | .process.capabilities = {inheritable: ["CAP_CHOWN", "CAP_FOWNER"], permitted: ["CAP_KILL", "CAP_CHOWN"],
+		effective: ["CAP_KILL"], bounding: ["CAP_KILL", "CAP_CHOWN", "CAP_FOWNER"], ambient: ["CAP_CHOWN"]}'
+	run cowrun exec --cap CAP_FOWNER "$ID" sh -c "$STATUS"'echo $('"$show)"
+	assert_output "$(bits CHOWN FOWNER) $(bits CHOWN FOWNER) $(bits CHOWN FOWNER) $(bits KILL CHOWN FOWNER) $(bits CHOWN FOWNER)"
+}
+
 @test "an ordinary user has what is ambient, and nothing more" {
 	local none=0000000000000000
 	gives "$none $none $(bits KILL CHOWN)" "$STATUS"'echo $(status CapPrm) $(status CapEff) $(status CapBnd)' \
@@ -105,11 +139,12 @@ bits() {
 	assert_status 0
 	assert_output "$(bits KILL)"
 	assert_one_line '^cowrun: warning: ignoring unknown or unavailable capabilities: \[CAP_NO_SUCH\]$'
-	# ambient and not inheritable: left out, as runc and crun do, who write such documents
-	bundle "$(args sh -c "$STATUS status CapAmb") | .process.user.uid = 1000 | .process.capabilities.ambient = [\"CAP_KILL\"]"
+	# ambient and not inheritable: left out as well
+	bundle "$(args sh -c "$STATUS status CapAmb")"' | .process.user.uid = 1000 | .process.capabilities |= (.inheritable = ["CAP_KILL"] | .ambient = ["CAP_KILL", "CAP_CHOWN"])'
 	run --separate-stderr cowrun run -b "$BUNDLE" "$ID"
 	assert_status 0
-	assert_output "$(bits)"
+	assert_output "$(bits KILL)"
+	assert_one_line "^cowrun: warning: can't raise ambient capability CAP_CHOWN: it is not permitted and inheritable as well$"
 	refuses "process.capabilities.bounding\[0\]: 'kill' is not like 'CAP_KILL'" '.process.capabilities.bounding = ["kill"]'
 }
 
@@ -152,6 +187,20 @@ bits() {
 	SECRET=1 run cowrun run -b "$BUNDLE" "$ID"
 	assert_output $'PATH=/bin\nA=1\nB=two words\nC=\nHOME=/h'
 	refuses "process.env\[0\]: 'NOVALUE' is not NAME=VALUE" '.process.env = ["NOVALUE"]'
+}
+
+@test "a name is in the environment once, and its last value holds" {
+	bundle "$(args env) | .process.env = [\"PATH=/nope\", \"ONE=two\", \"ONELY=x\", \"ONE=\", \"HOME=/a\", \"PATH=/bin\", \"ONE=three\"]"
+	run cowrun run -b "$BUNDLE" "$ID"
+	assert_output $'ONELY=x\nHOME=/a\nPATH=/bin\nONE=three'
+	# an empty HOME is none
+	bundle "$(args env) | .process.env = [\"HOME=/override\", \"HOME=\", \"PATH=/bin\"]"
+	run cowrun run -b "$BUNDLE" "$ID"
+	assert_output $'PATH=/bin\nHOME=/root'
+	bundle "$(args env)"' | .process.env = ([range(3000) | "V\(. % 1000)=\(.)"] + ["PATH=/bin", "HOME=/"])'
+	run cowrun run -b "$BUNDLE" "$ID"
+	[ "${#lines[@]}" = 1002 ]
+	[ "${lines[0]}" = V0=2000 ]
 }
 
 @test "HOME comes from the container's account file where it is not said" {
