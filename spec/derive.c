@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "spec/profile.h"
+#include "spec/seccomp_profile.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -285,6 +286,20 @@ static int fill_rest(
 	return fill_annotations(image, o, s);
 }
 
+static int fill_seccomp(const struct derive_options *o, struct spec *s, struct err *e)
+{
+	const struct capability_spec *caps = s->process->capabilities;
+
+	if (o->no_seccomp)
+		return 0;
+	if (o->seccomp)
+		return seccomp_profile_resolve(
+			o->seccomp_file, o->seccomp, caps, &s->linux_.seccomp, e);
+	return profile_seccomp(caps, &s->linux_.seccomp) < 0
+		       ? err_set(e, ENOMEM, "derive the container")
+		       : 0;
+}
+
 int derive_spec(const struct image_config *image, const struct derive_options *options,
 	struct spec *ret, struct err *e)
 {
@@ -302,6 +317,9 @@ int derive_spec(const struct image_config *image, const struct derive_options *o
 		return r;
 	if (fill_rest(image, options, &s) < 0)
 		return err_set(e, ENOMEM, "derive the container");
+	r = fill_seccomp(options, &s, e);
+	if (r < 0)
+		return r;
 	*ret = s;
 	s = (struct spec){ 0 };
 	return 0;

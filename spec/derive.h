@@ -42,7 +42,10 @@ struct derive_options {
 	struct opt_u64 cpus;	    /* thousandths of a CPU */
 	struct opt_i64 pids;	    /* processes and threads; -1: no limit */
 	bool has_pids_controller;   /* then 2048 is the limit unless asked otherwise */
-	uint64_t nofile_hard;	    /* the host's hard limit; 0: leave the limits alone */
+	bool no_seccomp;	    /* no filter: every system call of the kernel */
+	const char *seccomp_file;   /* what errors call ... */
+	const struct json_text *seccomp; /* ... this profile; NULL: the default one */
+	uint64_t nofile_hard;		 /* the host's hard limit; 0: leave the limits alone */
 };
 
 #define DERIVE_STOP_SIGNAL "org.opencontainers.image.stopSignal" /* annotation: the image's */

@@ -22,6 +22,12 @@ int profile_fill(const struct profile *profile, struct spec *s);
 /* The capabilities of a root that is kept in its container (podman's eleven); NULL at the end. */
 extern const char *const profile_capabilities[];
 
+/*
+ * The system calls, as a linux.seccomp section: those that go with a capability are allowed where
+ * the bounding set has it. The caller frees the text. 0 or -ENOMEM.
+ */
+int profile_seccomp(const struct capability_spec *caps, struct json_text *ret);
+
 /* Copies of strings as a list of a spec's: an array that ends with a NULL. 0 or -ENOMEM. */
 int profile_copy(const char *const *from, size_t n, char ***ret, size_t *ret_n);
 

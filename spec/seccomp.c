@@ -73,7 +73,7 @@ const struct enum_name seccomp_flags[] = {
 	{ 0 },
 };
 
-static const struct field arg_fields[] = {
+const struct field seccomp_arg_fields[] = {
 	FIELD(struct seccomp_arg, "index", FIELD_U32, index, .must = true, .always = true),
 	FIELD(struct seccomp_arg, "value", FIELD_U64, value, .must = true, .always = true),
 	FIELD(struct seccomp_arg, "valueTwo", FIELD_U64, value_two),
@@ -86,8 +86,8 @@ static const struct field rule_fields[] = {
 	FIELD(struct seccomp_rule, "action", FIELD_ENUM, action, .must = true,
 		.names = seccomp_actions),
 	FIELD(struct seccomp_rule, "errnoRet", FIELD_OPT_U64, errno_ret),
-	FIELD_LIST(struct seccomp_rule, "args", FIELD_OBJECT, args, n_args, .inside = arg_fields,
-		.size = sizeof(struct seccomp_arg)),
+	FIELD_LIST(struct seccomp_rule, "args", FIELD_OBJECT, args, n_args,
+		.inside = seccomp_arg_fields, .size = sizeof(struct seccomp_arg)),
 	{ 0 },
 };
 

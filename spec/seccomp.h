@@ -102,7 +102,7 @@ struct seccomp_spec {
 	size_t n_rules;
 };
 
-extern const struct field seccomp_fields[];
+extern const struct field seccomp_fields[], seccomp_arg_fields[];
 
 /* -EINVAL with the place ("linux.seccomp.syscalls[3].action: ..."). Ends with seccomp_done(). */
 int seccomp_read(const struct json_text *text, struct seccomp_spec *ret, struct err *e);

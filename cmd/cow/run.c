@@ -6,13 +6,14 @@
 #include "cmd/cow/commands.h"
 #include "cmd/cow/detach.h"
 #include "runtime/launch.h"
+#include "spec/base/fd.h"
 #include "spec/base/log.h"
 #include "spec/base/str.h"
 #include "spec/id.h"
 
 struct run_words {
 	const char *name, *workdir, *user, *hostname, *network, *entrypoint, *cpus, *pids;
-	struct option_list env, volumes;
+	struct option_list env, volumes, security;
 	struct opt_i64 memory, memory_swap;
 	bool detach, remove, read_only, interactive, tty;
 };
@@ -42,6 +43,8 @@ static const struct option_row options[] = {
 		"its host name; else the container's name"),
 	ROW("read-only", 0, OPTION_FLAG, read_only, NULL,
 		"its root file system is not to be written to"),
+	ROW("security-opt", 0, OPTION_LIST, security, "seccomp=FILE",
+		"another seccomp profile; seccomp=unconfined: none"),
 	ROW("net", 0, OPTION_TEXT, network, "none|host",
 		"loopback alone (none), or the host's network"),
 	ROW("network", 0, OPTION_TEXT, network, "none|host", NULL),
@@ -54,6 +57,7 @@ static const struct option_row options[] = {
 struct derived {
 	char **env;
 	struct mount_spec *volumes;
+	struct json_text seccomp;
 	size_t n_env, n_volumes;
 };
 
@@ -65,6 +69,7 @@ static void derived_done(struct derived *d)
 		mount_spec_done(&d->volumes[i]);
 	free(d->env);
 	free(d->volumes);
+	free(d->seccomp.text);
 	*d = (struct derived){ 0 };
 }
 DEFINE_AUTO(derived, derived_done)
@@ -94,6 +99,35 @@ static int read_volumes(const struct option_list *list, struct derived *d, struc
 		d->n_volumes++;
 	}
 	return d->volumes ? 0 : err_set(e, ENOMEM, "read the command line");
+}
+
+/* As docker and podman spell it. That nothing gains privileges is so without the word. */
+static int read_security(
+	const struct option_list *list, struct derive_options *o, struct derived *d, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < list->n; i++) {
+		const char *word = list->v[i], *file = word + strlen("seccomp=");
+		if (strcmp(word, "no-new-privileges") == 0)
+			continue;
+		if (!str_starts(word, "seccomp=") || !*file)
+			return err_say(e, ERR_USAGE,
+				"option --security-opt: '%s' is neither seccomp=FILE, "
+				"seccomp=unconfined nor no-new-privileges",
+				word);
+		o->no_seccomp = strcmp(file, "unconfined") == 0;
+		o->seccomp = NULL;
+		if (o->no_seccomp)
+			continue;
+		free(d->seccomp.text);
+		d->seccomp.text = NULL;
+		r = fd_read_file(AT_FDCWD, file, json_usual_limits.bytes, &d->seccomp.text,
+			&d->seccomp.len, e);
+		o->seccomp = &d->seccomp;
+		o->seccomp_file = file;
+	}
+	return r < 0 ? err_while(e, "option --security-opt") : 0;
 }
 
 static int read_numbers(const struct run_words *w, struct derive_options *d, struct err *e)
@@ -143,6 +177,8 @@ static int read_words(
 		r = read_volumes(&w->volumes, d, e);
 	if (r == 0)
 		r = read_numbers(w, &o->derive, e);
+	if (r == 0)
+		r = read_security(&w->security, &o->derive, d, e);
 	o->name = w->name;
 	o->user = w->user;
 	o->remove_at_exit = w->remove;

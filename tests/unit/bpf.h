@@ -18,7 +18,8 @@ static inline uint32_t bpf_run(
 		const struct sock_filter *i = &code[at];
 		switch (i->code) {
 		case BPF_LD | BPF_W | BPF_ABS:
-			ck_assert_uint_le(i->k, sizeof(*data) - 4);
+			if (i->k > sizeof(*data) - 4)
+				ck_abort_msg("instruction %u: load at %u", at, i->k);
 			memcpy(&a, (const char *)data + i->k, 4);
 			break;
 		case BPF_ALU | BPF_AND | BPF_K:
