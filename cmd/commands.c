@@ -45,6 +45,25 @@ int command_open_home(struct context *c, bool create, struct err *e)
 	return home_open(c->root, create, &c->home, e);
 }
 
+/*
+ * Options that stand behind a word, as engines and people write `update ID --memory 64m`. The words
+ * move to the front of what is left; their number.
+ */
+static int parse_behind(const struct command *c, void *options, int argc, char **argv,
+	bool *ret_help, struct err *e)
+{
+	int n_words = 0;
+
+	for (int i = 0; i < argc && !*ret_help;) {
+		argv[n_words++] = argv[i++];
+		int words = options_parse(c->options, argc - i, argv + i, options, ret_help, e);
+		if (words < 0)
+			return words;
+		i += words;
+	}
+	return n_words;
+}
+
 static int run_parsed(const struct program *p, struct context *context, const struct command *c,
 	void *options, int argc, char **argv, struct err *e)
 {
@@ -53,12 +72,16 @@ static int run_parsed(const struct program *p, struct context *context, const st
 	int words = options_parse(c->options, argc, argv, options, &help, e);
 	if (words < 0)
 		return words;
+	argc -= words;
+	argv += words;
+	if (c->mixed && !help)
+		argc = parse_behind(c, options, argc, argv, &help, e);
+	if (argc < 0)
+		return argc;
 	if (help) {
 		print_command(stdout, p, c);
 		return 0;
 	}
-	argc -= words;
-	argv += words;
 	if (argc < c->min_words || (c->max_words >= 0 && argc > c->max_words))
 		return err_say(e, ERR_USAGE, "usage: %s %s %s", p->name, c->name, c->arguments);
 	return c->run(context, options, argc, argv, e);

@@ -36,6 +36,7 @@ struct command {
 	const struct option_row *options;
 	size_t options_size;	  /* of the struct that they fill */
 	int min_words, max_words; /* behind the options; max -1: any number */
+	bool mixed;		  /* options may also stand behind and between the words */
 	int failure_status; /* 0: 1; STATUS_RUN_FAILED: 126 or 127 where the program is to blame */
 	int (*run)(struct context *c, void *options, int argc, char **argv, struct err *e);
 	const char *program; /* instead of run: a program in libexec, which gets all words, ... */

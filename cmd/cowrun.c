@@ -39,6 +39,7 @@ static const struct command *const commands[] = {
 	&ps_command,
 	&pause_command,
 	&resume_command,
+	&update_command,
 	&spec_command,
 	NULL,
 };

@@ -81,6 +81,18 @@ static int set(const struct option_row *row, const char *value, void *into, stru
 				row->name, value);
 		*(struct opt_i64 *)at = (struct opt_i64){ .set = true, .value = (int64_t)n };
 		return 0;
+	case OPTION_SIGNED:
+		if (strcmp(value, "-1") != 0 && !str_to_u64(value, INT64_MAX, &n))
+			return err_say(e, ERR_USAGE, "option --%s: '%s' is neither a number nor -1",
+				row->name, value);
+		*(struct opt_i64 *)at = (struct opt_i64){ true, *value == '-' ? -1 : (int64_t)n };
+		return 0;
+	case OPTION_UNSIGNED:
+		if (!str_to_u64(value, UINT64_MAX, &n))
+			return err_say(e, ERR_USAGE, "option --%s: '%s' is not a number", row->name,
+				value);
+		*(struct opt_u64 *)at = (struct opt_u64){ true, n };
+		return 0;
 	case OPTION_END:
 	case OPTION_IGNORED:
 	case OPTION_IGNORED_FLAG:

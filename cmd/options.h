@@ -17,13 +17,15 @@
 
 enum option_kind {
 	OPTION_END = 0,
-	OPTION_FLAG,	/* bool */
-	OPTION_TEXT,	/* const char * */
-	OPTION_LIST,	/* struct option_list: may be given again */
-	OPTION_COUNT,	/* int, 0 or more */
-	OPTION_CHOICE,	/* int: 1 for the first of the words in .value ("text|json"), 2, ... */
-	OPTION_BYTES,	/* struct opt_i64: 64m; -1 unlimited */
-	OPTION_IGNORED, /* taken with a value and without effect */
+	OPTION_FLAG,	 /* bool */
+	OPTION_TEXT,	 /* const char * */
+	OPTION_LIST,	 /* struct option_list: may be given again */
+	OPTION_COUNT,	 /* int, 0 or more */
+	OPTION_CHOICE,	 /* int: 1 for the first of the words in .value ("text|json"), 2, ... */
+	OPTION_BYTES,	 /* struct opt_i64: 64m; -1 unlimited */
+	OPTION_SIGNED,	 /* struct opt_i64: 0 or more, or -1 */
+	OPTION_UNSIGNED, /* struct opt_u64 */
+	OPTION_IGNORED,	 /* taken with a value and without effect */
 	OPTION_IGNORED_FLAG,
 };
 

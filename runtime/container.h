@@ -84,6 +84,9 @@ int container_delete(
 	const struct home *h, const char *id, bool force, const char *store, struct err *e);
 int container_freeze(const struct home *h, const char *id, bool frozen, struct err *e);
 
+/* Sets what `r` says, and leaves what it does not say as it is; judged here. Not of a stopped one. */
+int container_update(const struct home *h, const char *id, struct resources *r, struct err *e);
+
 /* The pids in it. The caller frees. */
 int container_processes(
 	const struct home *h, const char *id, pid_t **ret, size_t *ret_n, struct err *e);

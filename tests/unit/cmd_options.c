@@ -12,7 +12,8 @@ struct words {
 	const char *bundle, *user;
 	struct option_list env;
 	int count;
-	struct opt_i64 memory;
+	struct opt_i64 memory, quota;
+	struct opt_u64 share;
 };
 
 #define ROW(name, letter, kind, member)                                                            \
@@ -28,6 +29,8 @@ static const struct option_row rows[] = {
 	ROW("env", 'e', OPTION_LIST, env),
 	ROW("count", 0, OPTION_COUNT, count),
 	ROW("memory", 'm', OPTION_BYTES, memory),
+	ROW("quota", 0, OPTION_SIGNED, quota),
+	ROW("share", 0, OPTION_UNSIGNED, share),
 	{ "criu", 0, OPTION_IGNORED, 0, NULL, NULL },
 	{ "no-subreaper", 0, OPTION_IGNORED_FLAG, 0, NULL, NULL },
 	{ 0 },
@@ -184,6 +187,20 @@ START_TEST(a_command_without_options_takes_none)
 }
 END_TEST
 
+START_TEST(numbers_with_and_without_a_sign)
+{
+	ck_assert_int_eq(parse("--quota -1 --share 18446744073709551615"), 4);
+	ck_assert(seen.quota.set && seen.quota.value == -1);
+	ck_assert(seen.share.set && seen.share.value == UINT64_MAX);
+	ck_assert_int_eq(parse("--quota=9223372036854775807 --share 0"), 3);
+	ck_assert(seen.quota.value == INT64_MAX && seen.share.set && !seen.share.value);
+	ck_assert_int_eq(parse("--quota -2"), -ERR_USAGE);
+	ck_assert_int_eq(parse("--quota 9223372036854775808"), -ERR_USAGE);
+	ck_assert_int_eq(parse("--share -1"), -ERR_USAGE);
+	ck_assert_int_eq(parse("--share ''"), -ERR_USAGE);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("options");
@@ -194,6 +211,7 @@ int main(void)
 	tcase_add_loop_test(
 		tests, flags_and_where_options_end, 0, sizeof(flags) / sizeof(flags[0]));
 	tcase_add_test(tests, values_of_each_kind);
+	tcase_add_test(tests, numbers_with_and_without_a_sign);
 	tcase_add_loop_test(tests, what_is_wrong_is_told, 0, sizeof(wrong) / sizeof(wrong[0]));
 	tcase_add_test(tests, help_is_asked_for);
 	tcase_add_test(tests, help_is_printed_from_the_rows);

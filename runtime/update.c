@@ -1,0 +1,78 @@
+/* Limits of a container, changed while it lives: the same way as when it was created. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cgroup/devices.h"
+#include "cgroup/hierarchy.h"
+#include "cgroup/knob.h"
+#include "cgroup/limits.h"
+#include "runtime/container.h"
+#include "spec/base/fd.h"
+
+static int check_status(const struct home *h, const struct record *record, struct err *e)
+{
+	enum state_status status = container_status(h, record);
+
+	if (status != STATE_STOPPED && status != STATE_CREATING)
+		return 0;
+	return err_say(e, ERR_NOT_RUNNING,
+		"cannot update container '%s': container not running: %s", record->id,
+		enum_name_of(state_status_names, (int)status));
+}
+
+/*
+ * What is not said stays as it is, but two numbers mean something only beside another one: the sum
+ * of memory and swap, and shares, which a group that is idle has none of.
+ */
+static int complete(int cgroup, struct resources *r, struct err *e)
+{
+	struct memory_limits *m = &r->memory;
+	uint64_t now;
+
+	if (m->swap.value > 0 && !m->limit.value &&
+		knob_read_number(cgroup, "memory.max", &now) == 0 && now <= INT64_MAX)
+		m->limit = (struct opt_i64){ true, (int64_t)now };
+	if (r->cpu.shares.value && !r->cpu.idle.set &&
+		knob_read_number(cgroup, "cpu.idle", &now) == 0 && now)
+		return err_say(e, EINVAL,
+			"resources.cpu.shares: the container is idle (cpu.idle is 1), and has none");
+	return 0;
+}
+
+static int apply(const struct record *record, struct resources *r, struct err *e)
+{
+	automatic(cgroup) struct cgroup group = CGROUP_NONE;
+	autofd int root = -1;
+
+	if (!record->cgroup)
+		return err_say(e, ERR_NOT_RUNNING, "cannot update container '%s': it has no cgroup",
+			record->id);
+	int bad = hierarchy_open(&root, e);
+	if (bad == 0)
+		bad = cgroup_open(root, record->cgroup, &group, e);
+	if (bad == 0)
+		bad = complete(group.fd, r, e);
+	if (bad == 0)
+		bad = resources_validate(r, "resources", e);
+	if (bad == 0)
+		bad = limits_check(root, r, e);
+	if (bad == 0)
+		bad = limits_apply(group.fd, r, e);
+	/* A list of rules stands for all of them, so none is no change. */
+	if (bad == 0 && r->n_devices)
+		bad = devices_apply(group.fd, r, false, e);
+	return bad;
+}
+
+int container_update(const struct home *h, const char *id, struct resources *r, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	autofd int dir = -1;
+	int bad = record_lock(h, id, &dir, e);
+
+	if (bad == 0)
+		bad = record_read(h, id, &record, e);
+	if (bad == 0)
+		bad = check_status(h, &record, e);
+	return bad < 0 ? bad : apply(&record, r, e);
+}
