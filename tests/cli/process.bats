@@ -94,7 +94,7 @@ bits() {
 @test "every capability of this kernel is in the sets that it is asked for, and in no other" {
 	local names all cap bit have=0x
 	have+=$(sed -n 's/^CapBnd:[[:space:]]*//p' /proc/self/status)
-	mapfile -t names < <(capsh --decode=ffffffffffffffff | sed 's/.*=//' | tr , '\n' | grep ^cap_ | tr a-z A-Z)
+	mapfile -t names < <(capsh --decode=ffffffffffffffff | sed 's/.*=//' | tr , '\n' | grep ^cap_ | tr '[:lower:]' '[:upper:]')
 	[ ${#names[@]} -ge 40 ]
 	for bit in "${!names[@]}"; do
 		[ $((have >> bit & 1)) = 1 ] || continue

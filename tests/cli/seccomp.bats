@@ -174,7 +174,7 @@ CAPS='(.process.args = ["/bin/syscall", "--caps"])'
 	bundle "$(deny) | .hooks.startContainer = $hook"
 	run --separate-stderr cowrun run -b "$BUNDLE" "$ID"
 	assert_status 1
-	[[ $stderr == *"Operation not permitted"*"startContainer hook '/bin/mkdir': exit status 1"* ]]
+	[[ $stderr == *"error running startContainer hook #0: exit status 1 of '/bin/mkdir': "*"Operation not permitted" ]]
 	bundle "$(deny) | .hooks.startContainer = [{path: \"/bin/true\"}]"
 	cowrun run -b "$BUNDLE" "$ID"
 	[ ! -e "$BUNDLE/rootfs/tmp/by-hook" ]

@@ -61,13 +61,13 @@ START_TEST(every_call_has_its_verdict)
 	int nr;
 
 	for (int i = 0; i < NUMBERS; i++)
-		strcpy(expected[i], "ENOSYS");
+		snprintf(expected[i], sizeof(expected[i]), "ENOSYS");
 	FILE *golden = fopen(GOLDEN, "r");
 	ck_assert_msg(golden != NULL, "open " GOLDEN);
 	while (fgets(line, sizeof(line), golden)) {
 		ck_assert_msg(sscanf(line, "%d %7s", &nr, word) == 2 && nr >= 0 && nr < NUMBERS,
 			"%s", line);
-		strcpy(expected[nr], word);
+		snprintf(expected[nr], sizeof(expected[nr]), "%s", word);
 	}
 	fclose(golden);
 	take_profile(profile_capabilities, &f);
