@@ -25,7 +25,8 @@ static void print_program(FILE *to, const struct program *p)
 
 static void print_command(FILE *to, const struct program *p, const struct command *c)
 {
-	fprintf(to, "usage: %s %s %s\n\n%s\n", p->name, c->name, c->arguments, c->summary);
+	fprintf(to, "usage: %s %s%s%s\n\n%s\n", p->name, c->name, *c->arguments ? " " : "",
+		c->arguments, c->summary);
 	if (c->options && c->options->kind) {
 		fputs("\noptions:\n", to);
 		options_print(to, c->options);

@@ -4,6 +4,8 @@
 
 #include "cmd/commands.h"
 #include "cmd/oci/commands.h"
+#include "runtime/seccomp.h"
+#include "spec/spec.h"
 
 static const struct option_row options[] = {
 	{ "root", 0, OPTION_TEXT, offsetof(struct context, root), "DIR",
@@ -41,12 +43,15 @@ static const struct command *const commands[] = {
 	&resume_command,
 	&update_command,
 	&spec_command,
+	&features_command,
 	NULL,
 };
 
 static void print_version(void)
 {
-	printf("cowrun version " COWRUN_VERSION "\ncommit: " COWRUN_COMMIT "\nspec: 1.3.0\n");
+	printf("cowrun version " COWRUN_VERSION "\ncommit: " COWRUN_COMMIT "\nspec: " SPEC_VERSION
+	       "\nlibseccomp: %s\n+SELINUX +APPARMOR +CAP +SECCOMP +EBPF\n",
+		seccomp_library);
 }
 
 int main(int argc, char **argv)

@@ -22,6 +22,21 @@ uint64_t caps_held(void)
 	return data[0].permitted | (uint64_t)data[1].permitted << 32;
 }
 
+const char *caps_name(unsigned cap)
+{
+	static char names[64][32];
+
+	if (cap >= sizeof(names) / sizeof(names[0]))
+		return NULL;
+	/* "cap_chown"; of what it does not know, the number. */
+	char *name = cap_to_name((cap_value_t)cap);
+	bool known = name && islower((unsigned char)*name);
+	for (size_t i = 0; known && name[i] && i + 1 < sizeof(names[cap]); i++)
+		names[cap][i] = (char)toupper((unsigned char)name[i]);
+	cap_free(name);
+	return known ? names[cap] : NULL;
+}
+
 static uint64_t to_bits(char *const *names, size_t n, uint64_t held, struct str *left_out)
 {
 	uint64_t bits = 0;

@@ -17,6 +17,10 @@ struct cap_words {
  */
 struct cap_words caps_from_spec(const struct capability_spec *spec, uint64_t held);
 
+/* "CAP_CHOWN" of 0, and so on, for the program's life; NULL beyond the last that libcap has a name for.
+ */
+const char *caps_name(unsigned cap);
+
 /* The permitted set of this process. */
 uint64_t caps_held(void);
 

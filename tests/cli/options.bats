@@ -18,11 +18,11 @@ load containers
 	local verb
 	run cowrun --help
 	assert_status 0
-	for verb in create start run state kill delete exec list ps pause resume spec; do
+	for verb in create start run state kill delete exec list ps pause resume spec features; do
 		assert_output_matches $'\n'" +$verb +[A-Z]"
 		run cowrun $verb --help
 		assert_status 0
-		assert_output_matches "^usage: cowrun $verb "
+		assert_output_matches "^usage: cowrun $verb"
 		run cowrun $verb -h
 		assert_status 0
 		run cowrun --help
