@@ -65,7 +65,7 @@ objects = $(patsubst %.c,$(OUT)/%.o,$(1))
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)  $(2)')
 
-.PHONY: all programs units helpers benches deps test test-all demo bench asan lint layers format install clean help
+.PHONY: all programs units helpers benches deps test test-all weak demo bench asan lint layers format install clean help
 all: programs            ## all programs, into build/
 programs: $(addprefix $(OUT)/,$(PROGRAMS))
 units: $(UNITS)
@@ -140,7 +140,7 @@ $(addprefix $(OUT)/tests/bench/,true floor peak): $(OUT)/tests/bench/%: tests/be
 # --- tests, demo, bench ----------------------------------------------------------------------------
 DEPS := gcc make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev libjansson-dev libcgroup-dev \
 	libarchive-dev libisal-dev libssl-dev libzstd-dev check libsubunit-dev bats jq busybox-static strace e2fsprogs \
-	util-linux iproute2 xz-utils zstd mmdebstrap crun runc clang-tidy clang-format cppcheck shellcheck mandoc
+	util-linux iproute2 patch xz-utils zstd mmdebstrap crun runc clang-tidy clang-format cppcheck shellcheck mandoc
 
 deps:                    ## install what the build and the tests need (apt)
 	@missing=$$(for p in $(DEPS); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
@@ -154,6 +154,10 @@ test: deps               ## every test, on this host and in a guest kernel
 test-all: deps           ## the same at full length: all kernels, all sweeps
 	@$(MAKE) --no-print-directory all units helpers layers
 	@tests/run --all $(OUT)
+
+weak: deps               ## each protection taken away, and its test must fail
+	@$(MAKE) --no-print-directory all helpers
+	@tests/weak/run $(OUT)
 
 asan: deps               ## the same tests under ASan and UBSan
 	@$(MAKE) --no-print-directory OUT=$(OUT)/asan SAN=1 all units helpers
