@@ -42,6 +42,7 @@ static const struct command *const commands[] = {
 	&pause_command,
 	&resume_command,
 	&update_command,
+	&events_command,
 	&spec_command,
 	&features_command,
 	NULL,

@@ -164,3 +164,33 @@ cowrun: warning: linux.resources.network: cgroup v2 has nothing like it, ignorin
 	fails "container's cgroup unexpectedly frozen" cowrun create -b "$BUNDLE" "$ID-a"
 	rmdir "$CGROUP/cowrun-$ID"
 }
+
+@test "events --stats: figures are those of the cgroup's files" {
+	need_controller memory pids
+	sleeper "$(resources '{memory: {limit: 33554432}, pids: {limit: 20}}')"
+	run cowrun events "$ID" --stats
+	local data
+	data=$(jq -c .data <<<"$output")
+	[ "$(jq .memory.usage.limit <<<"$data")" = 33554432 ]
+	[ "$(jq -c .pids <<<"$data")" = '{"current":1,"limit":20}' ]
+	[ "$(jq '.memory.usage.usage > 0 and .memory.usage.max >= .memory.usage.usage' <<<"$data")" = true ]
+	[ "$(jq .memory.raw.anon <<<"$data")" = "$(knob memory.stat | awk '$1 == "anon" { print $2 }')" ]
+	[ "$(jq '.memory.raw | length' <<<"$data")" = "$(knob memory.stat | wc -l)" ]
+}
+
+@test "events: a process that is killed for want of memory is one" {
+	need_controller memory
+	bundle "$(args sh -c 'until [ -e /go ]; do sleep 0.02; done; /hog 64; sleep 1000') |
+		$(resources '{memory: {limit: 33554432, swap: 33554432}}')"
+	cp "$HELPERS/hog" "$BUNDLE/rootfs/hog"
+	cowrun run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
+	cowrun events --interval 50ms "$ID" >"$SCRATCH/events" 2>"$SCRATCH/errors" &
+	told() { grep -q "$1" "$SCRATCH/events"; }
+	await told '"type":"stats"' # it watches by then
+	touch "$BUNDLE/rootfs/go"
+	await told "^{\"type\":\"oom\",\"id\":\"$ID\"}$"
+	cowrun delete -f "$ID"
+	ends_with 0 $!
+	[ "$(grep -c oom "$SCRATCH/events")/$(wc -c <"$SCRATCH/errors")" = 1/0 ]
+	rm "$BUNDLE/rootfs/go" "$BUNDLE/rootfs/hog"
+}

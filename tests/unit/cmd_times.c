@@ -57,6 +57,42 @@ START_TEST(of_a_text)
 }
 END_TEST
 
+START_TEST(spans)
+{
+	static const struct {
+		const char *text;
+		int ms; /* -1: none */
+	} rows[] = {
+		{ "5s", 5000 },
+		{ "100ms", 100 },
+		{ "1m30s", 90000 },
+		{ "1.5h", 5400000 },
+		{ "0s", 0 },
+		{ "1ns", 1 },
+		{ "2500us", 2 },
+		{ "576h", 2073600000 },
+		{ "", -1 },
+		{ "5", -1 },
+		{ "s", -1 },
+		{ "-1s", -1 },
+		{ " 1s", -1 },
+		{ "0x5s", -1 },
+		{ "1e3s", -1 },
+		{ "infs", -1 },
+		{ "1 s", -1 },
+		{ "1S", -1 },
+		{ "600h", -1 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int ms = -1;
+		bool is = time_to_ms(rows[i].text, &ms);
+		ck_assert_msg(is == (rows[i].ms >= 0) && ms == rows[i].ms, "'%s': %d, %d ms",
+			rows[i].text, is, ms);
+	}
+}
+END_TEST
+
 START_TEST(the_monitors_calendar_is_libcs)
 {
 	/* Every day and some from 1970 on, over the leap days of 1972 to 2200. */
@@ -80,6 +116,7 @@ int main(void)
 	tcase_add_test(cases, in_the_largest_unit_that_fits);
 	tcase_add_test(cases, the_future_is_now);
 	tcase_add_test(cases, of_a_text);
+	tcase_add_test(cases, spans);
 	tcase_add_test(cases, the_monitors_calendar_is_libcs);
 	suite_add_tcase(suite, cases);
 	SRunner *runner = srunner_create(suite);
