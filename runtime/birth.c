@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "cgroup/stat.h"
+#include "runtime/handover.h"
 #include "runtime/init_image.h"
 #include "spec/base/fd.h"
 #include "spec/base/json.h"
@@ -227,6 +228,7 @@ int birth_begin(const struct draft *d, uint64_t flags, int cgroup, struct birth 
 		return err_set(e, errno, "make the channel");
 	b.channel = ends[0];
 	b.forks = d->plan.flags & PLAN_FORK;
+	b.awaits_terminal = d->plan.flags & PLAN_TERMINAL;
 	autofd int theirs = ends[1];
 	int r = raise_fd(&image) < 0 || raise_fd(&theirs) < 0 ? -errno : 0;
 	if (r < 0)
@@ -259,6 +261,8 @@ void birth_done(struct birth *b)
 	own_close(&b->pidfd);
 	own_close(&b->channel);
 	own_close(&b->listener);
+	own_close(&b->terminal);
+	own_close(&b->console);
 	*b = (struct birth)BIRTH_NONE;
 }
 
@@ -351,16 +355,61 @@ static const struct enum_name heard[] = {
 	{ "that it has forked", CHANNEL_FORKED },
 	{ "that its mounts are made", CHANNEL_MOUNTED },
 	{ "that it is ready", CHANNEL_READY },
+	{ "what its terminal is", CHANNEL_TERMINAL },
+	{ "what its seccomp agent gets", CHANNEL_LISTENER },
 	{ 0 },
 };
 
+/* A header, and the one fd that may come beside it. As fd_read_full(). */
+static ssize_t receive_header(int fd, struct channel_header *header, int *ret_fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec io = { header, sizeof(*header) };
+	struct msghdr m = { .msg_iov = &io,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	ssize_t n;
+
+	while ((n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_WAITALL)) < 0)
+		if (errno != EINTR)
+			return -errno;
+	struct cmsghdr *at = CMSG_FIRSTHDR(&m);
+	if (n > 0 && at && at->cmsg_type == SCM_RIGHTS && at->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(ret_fd, CMSG_DATA(at), sizeof(int));
+	return n;
+}
+
+/* Kept for foreground_wait(), or handed on at once: then we are not who holds it open. */
+static int take_terminal(struct birth *b, int master, struct err *e)
+{
+	int r = 0;
+
+	b->awaits_terminal = false;
+	b->terminal = master;
+	if (master < 0)
+		return err_say(
+			e, EPROTO, "hear from the container's first process: it sent no terminal");
+	if (b->console < 0)
+		return 0;
+	r = handover_send(b->console, "/dev/ptmx", master);
+	own_close(&b->terminal);
+	own_close(&b->console);
+	b->terminal = b->console = -1;
+	return r < 0 ? err_set(e, -r, "hand the terminal to the console socket") : 0;
+}
+
 int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 {
-	struct channel_header header;
+	struct channel_header header = { 0 };
 
 	if (b->forks && died_unheard(b))
 		return birth_died(b, -1, e);
-	ssize_t n = fd_read_full(b->channel, &header, sizeof(header));
+	autofd int fd = -1;
+	ssize_t n = receive_header(b->channel, &header, &fd);
 
 	if (n == 0 || n == -ECONNRESET) {
 		log_debug("first process: has executed its program, or ended");
@@ -376,6 +425,8 @@ int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 	*ret = header.type;
 	if (header.type == CHANNEL_LISTENER)
 		return take_listener(b, e);
+	if (header.type == CHANNEL_TERMINAL)
+		return take_terminal(b, take_fd(&fd), e);
 	return header.type == CHANNEL_FORKED ? take_over(b, e) : 0;
 }
 

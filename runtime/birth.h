@@ -22,11 +22,14 @@ struct birth {
 	bool forks;   /* it will tell FORKED, and has not yet */
 	bool over;    /* the process is somebody's: birth_done() leaves it alone */
 	bool unheard; /* all is said to it, and whether its program runs was not waited for */
+	bool awaits_terminal; /* it will tell TERMINAL, and has not yet */
+	int terminal; /* then: the master of its terminal, unless `console` got it; -1: none */
+	int console;  /* a connection that gets it (runtime/handover.h), ours; -1: none */
 };
 
 #define BIRTH_NONE                                                                                 \
 	{                                                                                          \
-		.pidfd = -1, .channel = -1, .listener = -1                                         \
+		.pidfd = -1, .channel = -1, .listener = -1, .terminal = -1, .console = -1          \
 	}
 
 /*
@@ -42,8 +45,8 @@ int birth_go(struct birth *b, struct err *e);
 
 /*
  * What the child says next: CHANNEL_NEED_MAPS, CHANNEL_FORKED (the birth is then that of the new
- * process), CHANNEL_MOUNTED, CHANNEL_READY, CHANNEL_LISTENER (with its fd, which is the birth's); 0:
- * it has executed its program, or died. A failure is returned as an error.
+ * process), CHANNEL_MOUNTED, CHANNEL_TERMINAL, CHANNEL_READY, CHANNEL_LISTENER (with its fd, which is
+ * the birth's); 0: it has executed its program, or died. A failure is returned as an error.
  */
 int birth_next(struct birth *b, enum channel_type *ret, struct err *e);
 

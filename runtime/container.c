@@ -17,6 +17,7 @@
 #include "cgroup/hierarchy.h"
 #include "cgroup/limits.h"
 #include "cgroup/stat.h"
+#include "runtime/handover.h"
 #include "runtime/hooks.h"
 #include "runtime/notify.h"
 #include "runtime/plan.h"
@@ -142,6 +143,8 @@ static int record_init(struct container *c, const struct create_options *o, stru
 		return err_set(e, -r, "look at process %d", (int)c->birth.pid);
 	r = record_add(
 		c->journal, "init", "%d %llu", e, (int)mark.pid, (unsigned long long)mark.start);
+	if (r == 0)
+		r = handover_pidfd(o->pidfd_socket, c->birth.pidfd, e);
 	if (r < 0 || !o->pid_file)
 		return r;
 	snprintf(pid, sizeof(pid), "%d", (int)mark.pid);
@@ -182,8 +185,8 @@ static int accompany(
 	enum channel_type said;
 	int r = 0;
 
-	while (r == 0 && !(told && c->birth.unheard)) {
-		int goes;
+	while (r == 0 && !(told && c->birth.unheard && !c->birth.awaits_terminal)) {
+		int goes = 0;
 		r = birth_next(&c->birth, &said, e);
 		if (r < 0)
 			return r;
@@ -202,8 +205,9 @@ static int accompany(
 		} else if (said == CHANNEL_LISTENER) {
 			r = notify_agent(&c->birth, c->spec, c->id, c->bundle, STATE_CREATING,
 				c->birth.pid, e);
-			goes = 0;
-		} else /* its end, or, once it was told to go on, an execve() */
+		} else if (
+			said !=
+			CHANNEL_TERMINAL) /* its end, or, once it was told to go on, an execve() */
 			return o->waits || !told ? birth_died(&c->birth, c->cgroup.fd, e) : 0;
 		for (; r == 0 && goes; goes--)
 			r = birth_go(&c->birth, e);
@@ -243,7 +247,9 @@ static int bear(struct container *c, const struct create_options *o, const struc
 		.start_socket = -1,
 		.n_preserve = o->n_preserve,
 		.keyring = !o->no_keyring,
+		.screen = o->screen,
 		.filter = filter };
+	autofd int console = -1;
 	uint64_t flags = 0;
 
 	draft_begin(&d);
@@ -255,10 +261,13 @@ static int bear(struct container *c, const struct create_options *o, const struc
 			return in.start_socket;
 	}
 	int r = plan_create(c->spec, &in, &d, &flags, e);
-	if (r == 0)
+	if (r == 0 && o->console_socket)
+		r = console = handover_connect(o->console_socket, "--console-socket", e);
+	if (r >= 0)
 		r = birth_begin(&d, flags, c->cgroup.fd, &c->birth, e);
 	if (r < 0)
 		return r;
+	c->birth.console = take_fd(&console);
 	bool forks = d.plan.flags & PLAN_FORK, synced = d.plan.flags & PLAN_SYNC_MOUNTED;
 	/* Who waits for the end need not be woken for the beginning as well. */
 	c->birth.unheard = o->attached && !c->spec->hooks.n_poststart &&

@@ -16,6 +16,7 @@
 #include "cgroup/cgroup.h"
 #include "runtime/birth.h"
 #include "runtime/record.h"
+#include "runtime/screen.h"
 #include "spec/spec.h"
 #include "spec/state.h"
 
@@ -39,13 +40,15 @@ struct container {
 	}
 
 struct create_options {
-	const char *bundle;   /* directory with config.json, as given */
-	const char *pid_file; /* NULL: none */
-	int rootfs;	      /* a detached mount, taken; -1: root.path of the spec */
-	int n_preserve;	      /* fds 3, 4, ... handed on */
-	bool waits;	      /* `create`: its program starts at container_start() */
-	bool attached;	      /* foreground_wait() follows, and tells of a failure to start */
-	bool no_cgroup;	      /* --cgroup-manager disabled */
+	const char *bundle;			   /* directory with config.json, as given */
+	const char *pid_file;			   /* NULL: none */
+	const char *console_socket, *pidfd_socket; /* who gets its terminal, its pidfd; NULL */
+	const struct screen *screen;		   /* where its terminal is shown; NULL: nowhere */
+	int rootfs;	/* a detached mount, taken; -1: root.path of the spec */
+	int n_preserve; /* fds 3, 4, ... handed on */
+	bool waits;	/* `create`: its program starts at container_start() */
+	bool attached;	/* foreground_wait() follows, and tells of a failure to start */
+	bool no_cgroup; /* --cgroup-manager disabled */
 	bool no_keyring;
 	bool die_together; /* killed for want of memory, its group dies as a whole */
 };
@@ -100,6 +103,8 @@ int container_spec(const struct home *h, const char *id, struct spec *ret, struc
 struct exec_options {
 	const struct process_spec *process;
 	const char *pid_file;
+	const char *console_socket, *pidfd_socket; /* as in create_options */
+	const struct screen *screen;
 	int n_preserve;
 	bool ignore_paused;
 };
@@ -119,10 +124,12 @@ struct outcome {
 /*
  * Waits for the process of a birth. An error tells why its program did not start (attached), or that
  * it was killed before it executed its program (-ECHILD): nothing shall be kept of it then. The
- * signals that we get meanwhile are passed on to it. `cgroup`: where to look for an OOM kill, -1
+ * signals that we get meanwhile are passed on to it. `screen`: of screen_look(), where its terminal
+ * is shown if it has one that is ours; NULL: it has none. `cgroup`: where to look for an OOM kill, -1
  * for nowhere. Call foreground_prepare() before the birth, so that no signal is lost.
  */
 void foreground_prepare(void);
-int foreground_wait(struct birth *b, int cgroup, struct outcome *ret, struct err *e);
+int foreground_wait(
+	struct birth *b, struct screen *screen, int cgroup, struct outcome *ret, struct err *e);
 
 #endif

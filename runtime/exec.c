@@ -7,6 +7,7 @@
 
 #include "cgroup/hierarchy.h"
 #include "runtime/container.h"
+#include "runtime/handover.h"
 #include "runtime/notify.h"
 #include "runtime/plan.h"
 #include "runtime/schedule.h"
@@ -64,11 +65,13 @@ static int accompany(struct birth *b, const struct exec_options *o, const struct
 			if (r == 0)
 				r = write_pid(o->pid_file, b->pid, e);
 			if (r == 0)
+				r = handover_pidfd(o->pidfd_socket, b->pidfd, e);
+			if (r == 0)
 				r = birth_go(b, e);
 		} else if (r == 0 && said == CHANNEL_LISTENER)
 			r = notify_agent(b, spec, record->id, record->bundle, STATE_RUNNING,
 				record->init.pid, e);
-		else if (r == 0)
+		else if (r == 0 && said != CHANNEL_TERMINAL)
 			return 0;
 		if (r < 0)
 			return r;
@@ -165,7 +168,9 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 		.root = root,
 		.filter = &filter,
 		.keyring = !record.no_keyring,
+		.screen = o->screen,
 		.n_preserve = o->n_preserve };
+	autofd int console = -1;
 	if (in.pidfd < 0)
 		return err_say(e, ERR_NOT_RUNNING,
 			"cannot exec in container '%s': container not running", id);
@@ -173,8 +178,12 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 	r = plan_exec(&in, &d, e);
 	if (r == 0)
 		r = schedule_ourselves(&schedule, e);
-	if (r == 0)
+	if (r == 0 && o->console_socket)
+		r = console = handover_connect(o->console_socket, "--console-socket", e);
+	if (r >= 0)
 		r = bear(&record, &d, &b, e);
+	if (r == 0)
+		b.console = take_fd(&console);
 	if (r == 0)
 		r = accompany(&b, o, &record, &spec, &schedule, e);
 	if (r < 0) {

@@ -12,8 +12,7 @@
 #include "cgroup/stat.h"
 #include "runtime/container.h"
 
-/* Those that mean this process alone: its faults, its children, its terminal's size (until there is
- * one), its job control. */
+/* Those that mean this process alone: its faults, its children, its job control. */
 static bool is_ours(unsigned signal)
 {
 	switch (signal) {
@@ -52,12 +51,26 @@ void foreground_prepare(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-static void pass_on(int signals, int pidfd)
+/* True when one was among them that would have ended us. `s`: NULL without a terminal. */
+static bool pass_on(int signals, int pidfd, struct screen *s)
 {
 	struct signalfd_siginfo info;
+	bool ends = false;
 
-	while (read(signals, &info, sizeof(info)) == sizeof(info))
-		pidfd_send_signal(pidfd, (int)info.ssi_signo, NULL, 0);
+	while (read(signals, &info, sizeof(info)) == sizeof(info)) {
+		int signal = (int)info.ssi_signo;
+		ends |= signal == SIGTERM || signal == SIGINT || signal == SIGHUP ||
+			signal == SIGQUIT;
+		if (s && signal == SIGTSTP)
+			screen_suspend(s);
+		else if (s && signal == SIGWINCH)
+			screen_resize(s);
+		else
+			pidfd_send_signal(pidfd, signal, NULL, 0);
+		if (s && signal == SIGCONT)
+			screen_resume(s);
+	}
+	return ends;
 }
 
 static void tell(const siginfo_t *info, int cgroup, struct outcome *ret)
@@ -77,20 +90,88 @@ static void tell(const siginfo_t *info, int cgroup, struct outcome *ret)
 	snprintf(ret->why, sizeof(ret->why), "killed: %s", cgroup_oom_text(cgroup, text));
 }
 
-int foreground_wait(struct birth *b, int cgroup, struct outcome *ret, struct err *e)
+static int open_signals(bool with_stop)
 {
 	sigset_t set;
-	siginfo_t info = { 0 };
 
 	forwarded(&set);
-	autofd int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (with_stop) {
+		sigaddset(&set, SIGTSTP);
+		sigprocmask(SIG_BLOCK, &set, NULL);
+	}
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Until the process ends. */
+static void wait_for_end(const struct birth *b, int signals)
+{
 	struct pollfd fds[] = { { .fd = b->pidfd, .events = POLLIN },
 		{ .fd = signals, .events = POLLIN } };
+
 	while (poll(fds, 2, -1) < 0 || !fds[0].revents) {
 		if (fds[1].revents & POLLIN)
-			pass_on(signals, b->pidfd);
+			pass_on(signals, b->pidfd, NULL);
 		fds[0].revents = fds[1].revents = 0;
 	}
+}
+
+/* What was written before the end is shown, unless we are told not to wait for who reads it. */
+static void show_rest(struct screen *s, const struct birth *b, int signals)
+{
+	struct pollfd fds[SCREEN_FDS + 1];
+
+	for (;;) {
+		nfds_t n = screen_poll(s, fds);
+		screen_move(s, fds);
+		if (screen_is_drained(s))
+			return;
+		screen_poll(s, fds);
+		fds[n] = (struct pollfd){ .fd = signals, .events = POLLIN };
+		/* Only who reads is waited for: who writes has ended. */
+		if (poll(fds, n + 1, s->shows.to ? -1 : 0) > 0 && fds[n].revents &&
+			pass_on(signals, b->pidfd, s))
+			return;
+	}
+}
+
+static void show_to_end(struct screen *s, struct birth *b, int signals)
+{
+	struct pollfd fds[SCREEN_FDS + 2];
+
+	screen_begin(s, b->terminal, b->terminal);
+	for (;;) {
+		nfds_t n = screen_poll(s, fds);
+		fds[n] = (struct pollfd){ .fd = b->pidfd, .events = POLLIN };
+		fds[n + 1] = (struct pollfd){ .fd = signals, .events = POLLIN };
+		if (poll(fds, n + 2, -1) < 0)
+			continue;
+		if (fds[n + 1].revents)
+			pass_on(signals, b->pidfd, s);
+		if (fds[n].revents)
+			break;
+		screen_move(s, fds);
+		if (s->is_gone && b->terminal >= 0) {
+			screen_end(s);
+			own_close(&b->terminal);
+			b->terminal = -1;
+		}
+	}
+	if (!s->is_gone)
+		show_rest(s, b, signals);
+	screen_end(s);
+}
+
+int foreground_wait(
+	struct birth *b, struct screen *screen, int cgroup, struct outcome *ret, struct err *e)
+{
+	bool shows = screen && b->terminal >= 0;
+	siginfo_t info = { 0 };
+
+	autofd int signals = open_signals(shows);
+	if (shows)
+		show_to_end(screen, b, signals);
+	else
+		wait_for_end(b, signals);
 	while (waitid(P_PIDFD, (id_t)b->pidfd, &info, WEXITED | WNOWAIT) < 0)
 		if (errno != EINTR)
 			return err_set(e, errno, "wait for process %d", (int)b->pid);

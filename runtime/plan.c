@@ -253,6 +253,21 @@ static int plan_program(const struct process_spec *p, const struct environment *
 	return 0;
 }
 
+/* Our terminal's size, where we have one: there it is shown. */
+static void plan_terminal(const struct process_spec *p, const struct screen *s, struct draft *d)
+{
+	if (!p->terminal)
+		return;
+	bool sized = s && s->rows && s->columns;
+	d->plan.rows = sized ? s->rows : (uint16_t)p->console_size.height;
+	d->plan.columns = sized ? s->columns : (uint16_t)p->console_size.width;
+	d->plan.flags |= PLAN_TERMINAL;
+	if (d->plan.flags & PLAN_ROOTFS)
+		d->plan.flags |= PLAN_CONSOLE;
+	if (s && !s->raw)
+		d->plan.flags |= PLAN_PLAIN_LINES;
+}
+
 static place plan_hooks(
 	const struct hook *hooks, size_t n, char *const *env, size_t n_env, struct draft *d)
 {
@@ -348,6 +363,7 @@ int plan_create(const struct spec *spec, const struct plan_inputs *in, struct dr
 	plan_identity(p, spec_namespace(spec, CLONE_NEWUSER), d);
 	plan_filter(in->filter, d);
 	plan_child_hooks(spec, in, &env, d);
+	plan_terminal(p, in->screen, d);
 	d->plan.flags |= PLAN_SETSID | PLAN_MAKE_CWD;
 	if (h->n_prestart || h->n_create_runtime)
 		d->plan.flags |= PLAN_SYNC_MOUNTED;
@@ -385,6 +401,7 @@ int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e)
 	plan_identity(in->process, flags & CLONE_NEWUSER, d);
 	plan_filter(in->filter, d);
 	plan_execution(l, d);
+	plan_terminal(in->process, in->screen, d);
 	if (in->keyring)
 		plan_keyring(in->id, d);
 	return draft_finish(d, e);

@@ -10,6 +10,7 @@
 
 #include "runtime/draft.h"
 #include "runtime/filter.h"
+#include "runtime/screen.h"
 #include "spec/spec.h"
 
 struct plan_inputs {
@@ -22,6 +23,7 @@ struct plan_inputs {
 	int n_preserve;	  /* fds 3, 4, ... of ours that the program gets */
 	bool keyring;	  /* a session keyring of its own */
 	const struct filter *filter; /* seccomp's */
+	const struct screen *screen; /* where its terminal is shown; NULL: nowhere that we know */
 };
 
 /* `ret_flags`: the namespaces that clone3() makes. The plan is complete (draft_finish() is done).
@@ -38,6 +40,7 @@ struct exec_inputs {
 	const struct filter *filter;
 	bool keyring;
 	int n_preserve;
+	const struct screen *screen;
 };
 
 int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e);

@@ -47,8 +47,16 @@ static const struct field user_fields[] = {
 	{ 0 },
 };
 
+static const struct field console_size_fields[] = {
+	FIELD(struct console_size, "height", FIELD_U32, height, .must = true),
+	FIELD(struct console_size, "width", FIELD_U32, width, .must = true),
+	{ 0 },
+};
+
 const struct field process_fields[] = {
 	FIELD(struct process_spec, "terminal", FIELD_BOOL, terminal),
+	FIELD(struct process_spec, "consoleSize", FIELD_OBJECT, console_size,
+		.inside = console_size_fields),
 	FIELD(struct process_spec, "user", FIELD_OBJECT, user, .inside = user_fields,
 		.always = true),
 	FIELD_LIST(struct process_spec, "args", FIELD_STRING, args, n_args),

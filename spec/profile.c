@@ -174,7 +174,7 @@ static int fill_default_process(struct process_spec *p)
 		return -ENOMEM;
 	p->n_rlimits = 1;
 	p->rlimits[0] = (struct rlimit_spec){ RLIMIT_NOFILE + 1, NOFILE, NOFILE };
-	p->no_new_privileges = true;
+	p->terminal = p->no_new_privileges = true;
 	int r = profile_copy(args, 1, &p->args, &p->n_args);
 	if (r == 0)
 		r = profile_copy(env, 2, &p->env, &p->n_env);
@@ -218,7 +218,6 @@ static int fill_default(bool rootless, struct spec *s)
 	return r == 0 && rootless ? fill_own_id(&s->linux_) : r;
 }
 
-/* LIMIT: without a terminal, unlike other runtimes' document, since this version has none. */
 int spec_default(bool rootless, struct spec *ret, struct err *e)
 {
 	automatic(spec) struct spec s = { 0 };

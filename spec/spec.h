@@ -55,8 +55,13 @@ struct cpu_affinity_spec {
 	char *initial, *final;
 };
 
+struct console_size {
+	uint32_t height, width; /* rows and columns */
+};
+
 struct process_spec {
 	bool terminal;
+	struct console_size console_size; /* 0: not given; means nothing without a terminal */
 	char *cwd;
 	char **args, **env;
 	size_t n_args, n_env;

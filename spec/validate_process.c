@@ -139,20 +139,14 @@ static int check_oom_score(const struct process_spec *p, const char *path, struc
 	return 0;
 }
 
-/* Known keys that would change how the process runs; to ignore one would be to lie. */
-static int check_features(const struct process_spec *p, const char *path, struct err *e)
+static int check_terminal(const struct process_spec *p, const char *path, struct err *e)
 {
-	const struct {
-		bool asked;
-		const char *key;
-	} rows[] = {
-		{ p->terminal, "terminal" },
-	};
+	const struct console_size *size = &p->console_size;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].asked)
-			return err_say(e, ENOTSUP, "%s.%s: not supported by this version", path,
-				rows[i].key);
+	if (p->terminal && (size->height > UINT16_MAX || size->width > UINT16_MAX))
+		return err_say(e, EINVAL, "%s.consoleSize.%s: %u is out of range (0 to %d)", path,
+			size->height > UINT16_MAX ? "height" : "width",
+			size->height > UINT16_MAX ? size->height : size->width, UINT16_MAX);
 	return 0;
 }
 
@@ -169,7 +163,7 @@ int process_validate(const struct process_spec *p, const char *path, struct err 
 		check_scheduler,
 		check_io_priority,
 		check_cpu_affinity,
-		check_features,
+		check_terminal,
 	};
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {

@@ -167,7 +167,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	r = container_exec(&c->home, argv[0], &o, &birth, e);
 	if (r < 0 || w->detach)
 		return r;
-	r = foreground_wait(&birth, -1, &outcome, e);
+	r = foreground_wait(&birth, NULL, -1, &outcome, e);
 	if (r == 0 && outcome.killed && outcome.status == 128 + SIGKILL)
 		tell_kill(argv[0], &watched);
 	return r < 0 ? r : outcome.status;

@@ -207,7 +207,7 @@ static int attend(struct context *c, const struct launch_options *o, bool with_i
 	int r = launch(&c->home, o, &l, e);
 	if (r < 0)
 		return r;
-	r = foreground_wait(&l.container.birth, l.container.cgroup.fd, &outcome, e);
+	r = foreground_wait(&l.container.birth, NULL, l.container.cgroup.fd, &outcome, e);
 	l.container.complete = r == 0; /* what never ran is not kept */
 	if (r < 0)
 		return r;

@@ -34,6 +34,11 @@ int bundle_load(const struct create_words *w, struct bundle *ret, struct err *e)
 	return 0;
 }
 
+bool bundle_terminal(const struct bundle *b)
+{
+	return b->spec.process && b->spec.process->terminal;
+}
+
 void bundle_done(struct bundle *b)
 {
 	free(b->config);
@@ -41,7 +46,7 @@ void bundle_done(struct bundle *b)
 	*b = (struct bundle){ 0 };
 }
 
-static int check_context(const struct context *c, const struct create_words *w, struct err *e)
+static int check_context(const struct context *c, struct err *e)
 {
 	if (c->systemd_cgroup)
 		return err_say(e, ENOTSUP,
@@ -51,25 +56,43 @@ static int check_context(const struct context *c, const struct create_words *w, 
 		return err_say(e, EPERM,
 			"needs root: uid %u may not make a container's namespaces and mounts",
 			geteuid());
-	if (w->console_socket)
-		return err_say(e, ENOTSUP,
-			"option --console-socket: terminals are not supported by this version");
+	return 0;
+}
+
+/* A terminal is shown here, or handed to somebody: else its first reader would wait for ever. */
+int check_console(bool terminal, bool detached, const char *console_socket, struct err *e)
+{
+	if (terminal && detached && !console_socket)
+		return err_say(e, EINVAL,
+			"process.terminal is true, and a detached process needs --console-socket for it");
+	if (console_socket && !terminal)
+		return err_say(e, EINVAL,
+			"option --console-socket: process.terminal is not true: there is nothing to send");
+	if (console_socket && !detached)
+		return err_say(e, EINVAL,
+			"option --console-socket: the terminal of a process that is not detached is shown here");
 	return 0;
 }
 
 int create_from_bundle(struct context *c, const struct create_words *w, const char *id,
-	const struct bundle *b, bool waits, struct container *ret, struct err *e)
+	const struct bundle *b, bool waits, const struct screen *screen, struct container *ret,
+	struct err *e)
 {
 	struct create_options o = { .bundle = w->bundle ? w->bundle : ".",
 		.pid_file = w->pid_file,
+		.console_socket = w->console_socket,
+		.pidfd_socket = w->pidfd_socket,
+		.screen = screen,
 		.rootfs = -1,
 		.n_preserve = w->n_preserve,
 		.waits = waits,
 		.attached = !waits && !w->detach,
 		.no_keyring = w->no_new_keyring,
 		.no_cgroup = c->cgroup_manager == CGROUP_MANAGER_DISABLED };
-	int r = check_context(c, w, e);
+	int r = check_context(c, e);
 
+	if (r == 0)
+		r = check_console(bundle_terminal(b), waits || w->detach, w->console_socket, e);
 	if (r == 0)
 		r = command_open_home(c, true, e);
 	if (r == 0)
@@ -91,7 +114,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	int r = id_check(argv[0], e);
 	if (r == 0)
 		r = bundle_load(w, &bundle, e);
-	return r < 0 ? r : create_from_bundle(c, w, argv[0], &bundle, true, &container, e);
+	return r < 0 ? r : create_from_bundle(c, w, argv[0], &bundle, true, NULL, &container, e);
 }
 
 const struct command create_command = {

@@ -6,7 +6,7 @@
 #include "runtime/container.h"
 
 struct create_words {
-	const char *bundle, *config, *pid_file, *console_socket;
+	const char *bundle, *config, *pid_file, *console_socket, *pidfd_socket;
 	int n_preserve;
 	bool no_new_keyring, detach, keep;
 };
@@ -20,10 +20,12 @@ struct create_words {
 			"write the pid of the container's first process to FILE" },                \
 		{ "preserve-fds", 0, OPTION_COUNT, offsetof(type, n_preserve), "N",                \
 			"hand on N file descriptors, from 3 on" },                                 \
+		{ "console-socket", 0, OPTION_TEXT, offsetof(type, console_socket), "SOCKET",      \
+			"send the terminal to who listens on SOCKET" },                            \
+		{ "pidfd-socket", 0, OPTION_TEXT, offsetof(type, pidfd_socket), "SOCKET",          \
+			"send a pidfd of the first process to who listens" },                      \
 		{ "no-new-keyring", 0, OPTION_FLAG, offsetof(type, no_new_keyring), NULL,          \
 			"keep the session keyring of the caller" },                                \
-		{ "console-socket", 0, OPTION_TEXT, offsetof(type, console_socket), "SOCKET",      \
-			NULL },                                                                    \
 	{                                                                                          \
 		"no-pivot", 0, OPTION_IGNORED_FLAG, 0, NULL, NULL                                  \
 	}
@@ -36,11 +38,16 @@ struct bundle {
 };
 
 int bundle_load(const struct create_words *w, struct bundle *ret, struct err *e);
+bool bundle_terminal(const struct bundle *b); /* its process is to have one */
 void bundle_done(struct bundle *b);
 DEFINE_AUTO(bundle, bundle_done)
 
-/* Reserves the id and creates; `b` must outlive `ret`. */
+/* Reserves the id and creates; `b` must outlive `ret`. `screen`: NULL where nobody looks. */
 int create_from_bundle(struct context *c, const struct create_words *w, const char *id,
-	const struct bundle *b, bool waits, struct container *ret, struct err *e);
+	const struct bundle *b, bool waits, const struct screen *screen, struct container *ret,
+	struct err *e);
+
+/* Whether process.terminal, --detach (or create) and --console-socket go together. */
+int check_console(bool terminal, bool detached, const char *console_socket, struct err *e);
 
 #endif

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "cmd/oci/commands.h"
+#include "cmd/oci/create.h"
 #include "runtime/container.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
@@ -13,7 +14,8 @@
 #define PROCESS_BYTES_MAX (4u << 20)
 
 struct exec_words {
-	const char *process, *pid_file, *console_socket, *cwd, *user, *label, *profile;
+	const char *process, *pid_file, *console_socket, *pidfd_socket, *cwd, *user, *label,
+		*profile;
 	struct option_list env, caps, groups;
 	int n_preserve;
 	bool detach, tty, no_new_privs, ignore_paused;
@@ -37,10 +39,13 @@ static const struct option_row options[] = {
 	ROW("apparmor", 0, OPTION_TEXT, profile, "PROFILE", "its AppArmor profile"),
 	ROW("preserve-fds", 0, OPTION_COUNT, n_preserve, "N",
 		"hand on N file descriptors, from 3 on"),
+	ROW("tty", 't', OPTION_FLAG, tty, NULL, "give it a terminal of its own"),
+	ROW("console-socket", 0, OPTION_TEXT, console_socket, "SOCKET",
+		"send the terminal to who listens on SOCKET"),
+	ROW("pidfd-socket", 0, OPTION_TEXT, pidfd_socket, "SOCKET",
+		"send its pidfd to who listens on SOCKET"),
 	ROW("no-new-privs", 0, OPTION_FLAG, no_new_privs, NULL, "set no_new_privs"),
 	ROW("ignore-paused", 0, OPTION_FLAG, ignore_paused, NULL, "also in a paused container"),
-	ROW("tty", 't', OPTION_FLAG, tty, NULL, NULL),
-	ROW("console-socket", 0, OPTION_TEXT, console_socket, "SOCKET", NULL),
 	{ 0 },
 };
 
@@ -158,6 +163,7 @@ static int adapt(
 	if (r == 0)
 		r = replace(&p->apparmor_profile, w->profile, e);
 	p->no_new_privileges |= w->no_new_privs;
+	p->terminal = w->tty; /* its first process's is another matter */
 	return r;
 }
 
@@ -177,16 +183,25 @@ static int finish(struct context *c, const char *id, const struct exec_words *w,
 {
 	automatic(birth) struct birth birth = BIRTH_NONE;
 	automatic(record) struct record record = { 0 };
+	automatic(screen) struct screen screen = SCREEN_NONE;
+	bool shows = p->terminal && !w->detach;
 	struct cgroup group = CGROUP_NONE;
 	struct exec_options o = { .process = p,
 		.pid_file = w->pid_file,
+		.console_socket = w->console_socket,
+		.pidfd_socket = w->pidfd_socket,
+		.screen = shows ? &screen : NULL,
 		.n_preserve = w->n_preserve,
 		.ignore_paused = w->ignore_paused };
 	struct outcome outcome;
 
 	int r = process_validate(p, "process", e);
+	if (r == 0)
+		r = check_console(p->terminal, w->detach, w->console_socket, e);
 	if (r < 0)
 		return r;
+	if (shows)
+		screen_look(true, &screen);
 	if (!w->detach)
 		foreground_prepare();
 	r = container_exec(&c->home, id, &o, &birth, e);
@@ -194,7 +209,7 @@ static int finish(struct context *c, const char *id, const struct exec_words *w,
 		return r;
 	if (record_read(&c->home, id, &record, e) == 0)
 		container_cgroup(&record, &group);
-	r = foreground_wait(&birth, group.fd, &outcome, e);
+	r = foreground_wait(&birth, shows ? &screen : NULL, group.fd, &outcome, e);
 	cgroup_done(&group);
 	if (r == 0 && outcome.oom)
 		log_error(outcome.why);
@@ -208,13 +223,12 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	struct process_spec own = { 0 };
 	const char *id = argv[0];
 
-	if (w->tty || w->console_socket)
-		return err_say(e, ENOTSUP, "terminals are not supported by this version");
 	if (!w->process && argc < 2)
 		return err_say(e, ERR_USAGE, "neither a command nor --process is given");
 	int r = command_open_home(c, false, e);
 	if (r == 0 && w->process) {
 		r = load_process(w->process, &own, e);
+		own.terminal |= w->tty;
 		if (r == 0)
 			r = finish(c, id, w, &own, e);
 		process_done(&own);
@@ -226,7 +240,9 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		r = container_spec(&c->home, id, &spec, e);
 	if (r == 0)
 		r = adapt(spec.process, w, argc - 1, argv + 1, e);
-	return r < 0 ? r : finish(c, id, w, spec.process, e);
+	if (r == 0)
+		r = finish(c, id, w, spec.process, e);
+	return r;
 }
 
 const struct command exec_command = {

@@ -22,6 +22,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	/* In this order: the container borrows from the bundle. */
 	automatic(bundle) struct bundle bundle = { 0 };
 	automatic(container) struct container container = CONTAINER_NONE;
+	automatic(screen) struct screen screen = SCREEN_NONE;
 	struct create_words *w = data;
 	struct outcome outcome;
 
@@ -31,12 +32,17 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		r = bundle_load(w, &bundle, e);
 	if (r < 0)
 		return r;
+	bool shows = bundle_terminal(&bundle) && !w->detach;
+	if (shows)
+		screen_look(true, &screen);
 	if (!w->detach)
 		foreground_prepare();
-	r = create_from_bundle(c, w, argv[0], &bundle, false, &container, e);
+	r = create_from_bundle(
+		c, w, argv[0], &bundle, false, shows ? &screen : NULL, &container, e);
 	if (r < 0 || w->detach)
 		return r;
-	r = foreground_wait(&container.birth, container.cgroup.fd, &outcome, e);
+	r = foreground_wait(
+		&container.birth, shows ? &screen : NULL, container.cgroup.fd, &outcome, e);
 	if (r < 0) {
 		container.complete = false; /* its program never ran: nothing is kept */
 		if (w->pid_file)

@@ -52,6 +52,33 @@ void channel_send(struct child *c, enum channel_type type, const void *payload, 
 	send_all(c->channel, message, sizeof(header) + len);
 }
 
+/* The header alone, which is never sent in parts. */
+void channel_send_fd(struct child *c, enum channel_type type, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct channel_header header = { .type = type };
+	struct iovec io = { &header, sizeof(header) };
+	struct msghdr m = { .msg_iov = &io,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	long r;
+
+	memset(&control, 0, sizeof(control));
+	*CMSG_FIRSTHDR(&m) = (struct cmsghdr){
+		.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS
+	};
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &fd, sizeof(fd));
+	do
+		r = sys(sendmsg, c->channel, &m, MSG_NOSIGNAL);
+	while (r == -EINTR);
+	if (r < 0)
+		leave();
+}
+
 void channel_write(struct child *c, const void *message, size_t len)
 {
 	if (sys(write, c->channel, message, len) != (long)len)
@@ -135,7 +162,7 @@ static struct init_plan *room_for_plan(struct child *c, uint32_t len)
 
 void channel_receive_plan(struct child *c)
 {
-	struct channel_header header;
+	struct channel_header header = { 0 };
 
 	do
 		receive_header(c, &header);

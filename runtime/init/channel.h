@@ -16,7 +16,9 @@
  *	                                     root, mounts, devices
  *	createRuntime hooks               <- [PLAN_SYNC_MOUNTED: MOUNTED]
  *	[GO]                              ->
- *	                                     createContainer hooks, pivot_root, masks, identity
+ *	                                     createContainer hooks
+ *	keeps it, or hands it on          <- [PLAN_TERMINAL: TERMINAL, with the master's fd]
+ *	                                     pivot_root, masks, identity
  *	records the pid; GO               -> waits for it: nothing foreign runs before the record
  *	returns from `create`             <- [PLAN_SYNC_READY: READY; then accepts on the start
  *	                                     socket, and takes GO from there: `start`]
@@ -50,6 +52,7 @@ enum channel_type {
 	CHANNEL_READY,
 	CHANNEL_FAILED,	  /* struct failure */
 	CHANNEL_LISTENER, /* int32_t: an fd of the child's, the agent's end of its seccomp filter */
+	CHANNEL_TERMINAL, /* one fd beside the header: the terminal's master, nobody else's */
 };
 
 struct channel_header {

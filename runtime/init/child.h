@@ -51,6 +51,7 @@ void channel_receive_plan(struct child *c);
 void channel_send(struct child *c, enum channel_type type, const void *payload, uint32_t len);
 /* By write(): the one call that a seccomp filter must let us make. */
 void channel_write(struct child *c, const void *message, size_t len);
+void channel_send_fd(struct child *c, enum channel_type type, int fd);
 void channel_wait_go(struct child *c);
 /* For `create`: says READY, then takes the next GO from whoever connects to the start socket. */
 void channel_wait_start(struct child *c);
@@ -68,6 +69,7 @@ void devices_make(struct child *c);
 void cwd_make(struct child *c);
 void mounted_tell(struct child *c);
 void create_hooks_run(struct child *c);
+void terminal_make(struct child *c);
 void root_pivot(struct child *c);
 void sysctl_write(struct child *c);
 void masks_apply(struct child *c);

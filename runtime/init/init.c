@@ -32,6 +32,7 @@ static const struct init_step init_steps[] = {
 	{ "cwd", cwd_make },
 	{ "mounted", mounted_tell },
 	{ "hooks", create_hooks_run },
+	{ "terminal", terminal_make }, /* before the root may become read-only */
 	{ "pivot", root_pivot },
 	{ "sysctl", sysctl_write },
 	{ "masks", masks_apply },

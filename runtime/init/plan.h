@@ -42,6 +42,9 @@ enum plan_flags {
 	PLAN_TIMENS = 1 << 17,	       /* make a time namespace, which begins with the fork */
 	PLAN_LINUX32 = 1 << 18,	       /* a personality of its own: PER_LINUX32, */
 	PLAN_LINUX = 1 << 19,	       /* or PER_LINUX */
+	PLAN_TERMINAL = 1 << 24,    /* a new terminal as standard streams; TERMINAL tells of it */
+	PLAN_CONSOLE = 1 << 25,	    /* and as /dev/console */
+	PLAN_PLAIN_LINES = 1 << 26, /* it adds no carriage return to lines */
 };
 
 struct plan_join {
@@ -149,6 +152,7 @@ struct init_plan {
 	/* the seccomp filter: struct sock_filter[n], and SECCOMP_FILTER_FLAG_*; n 0: none */
 	uint32_t n_filter, filter_flags;
 	place filter;
+	uint16_t rows, columns; /* of the terminal; 0: nobody says */
 	/* hooks on this side; `state` is the JSON for their stdin, before and after the pid's
 	 * digits */
 	uint32_t n_create_hooks, n_start_hooks;

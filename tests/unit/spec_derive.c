@@ -405,7 +405,7 @@ START_TEST(default_document_is_valid)
 	ck_assert_msg(spec_validate(&s, &e) == 0, "%s", e.text);
 	ck_assert_str_eq(s.version, SPEC_VERSION);
 	ck_assert_uint_eq(s.linux_.n_uid_maps, (size_t)_i);
-	ck_assert(!s.process->terminal);
+	ck_assert(s.process->terminal);
 	check_list(s.process->args, s.process->n_args, "sh");
 	for (size_t i = 0; _i && i < s.n_mounts; i++)
 		ck_assert(!holds(s.mounts[i].options, s.mounts[i].n_options, "gid=5"));
