@@ -131,9 +131,13 @@ static int clone_child(
 	if (pid < 0)
 		return err_set(e, (int)-pid, "clone the container's first process");
 	b->pid = (pid_t)pid;
-	if (steps->failed)
-		return err_set(e, steps->failed, "execute the sealed init program");
-	return 0;
+	/* Its words are few: where they do not fit it is the group's limit that is too small. */
+	char oom[CGROUP_OOM_TEXT] = "";
+	if (steps->failed == E2BIG && cgroup >= 0)
+		cgroup_oom_text(cgroup, oom);
+	if (*oom)
+		return err_say(e, ENOMEM, "execute the sealed init program: %s", oom);
+	return steps->failed ? err_set(e, steps->failed, "execute the sealed init program") : 0;
 }
 
 /* One message, with up to CHANNEL_FDS_PER_MESSAGE fds beside its header. */

@@ -27,13 +27,30 @@
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
 
+/* That the id is in use, and as what. */
+static int say_in_use(const struct home *h, const char *id, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	char text[STATUS_WORDS_MAX];
+	struct err ignored;
+	int r = record_read(h, id, &record, &ignored);
+	const char *what = "it was there a moment ago";
+
+	if (r == 0)
+		what = status_words(h, &record, false, text);
+	else if (r == -ERR_DAMAGED) /* or not written yet */
+		what = record_is_locked(h, id) ? "it is being made"
+					       : "its record is damaged (hint: delete --force)";
+	return err_say(e, EEXIST, "container '%s' already exists: %s", id, what);
+}
+
 int container_reserve(const struct home *h, const char *id, struct container *ret, struct err *e)
 {
 	struct container c = CONTAINER_NONE;
 	int r = record_make(h, id, &c.dir, &c.journal, e);
 
 	if (r < 0)
-		return r;
+		return r == -EEXIST ? say_in_use(h, id, e) : r;
 	c.home = h;
 	c.id = strdup(id);
 	*ret = c;

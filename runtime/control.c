@@ -32,8 +32,7 @@ int container_spec(const struct home *h, const char *id, struct spec *ret, struc
 		h->fd < 0 ? -1 : openat(h->fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (dir < 0)
-		return err_say(e, ERR_NO_CONTAINER, "container '%s' does not exist (in '%s')", id,
-			h->path);
+		return record_missing(h, id, e);
 	int r = spec_load(dir, RECORD_CONFIG, ret, e);
 	return r < 0 ? err_while(e, "container '%s'", id) : 0;
 }
@@ -123,15 +122,6 @@ static void run_poststop(const struct spec *spec, const struct record *record)
 		hooks_run_last(&spec->hooks, state.data, record->bundle);
 }
 
-static int refuse_start(const char *id, enum state_status status, struct err *e)
-{
-	if (status == STATE_STOPPED)
-		return err_say(
-			e, ERR_NOT_RUNNING, "cannot start container '%s': it has stopped", id);
-	return err_say(e, ERR_NOT_RUNNING, "cannot start container '%s': it is %s already", id,
-		status_name(status));
-}
-
 /* Its words until it executes its program; `dir` has the socket that it waits at. */
 static int hear_start(int dir, const struct record *record, const struct spec *spec, struct err *e)
 {
@@ -154,13 +144,14 @@ int container_start(const struct home *h, const char *id, struct err *e)
 	automatic(record) struct record record = { 0 };
 	automatic(spec) struct spec spec = { 0 };
 	autofd int dir = -1;
+	char text[STATUS_WORDS_MAX];
 	int r = lock_and_read(h, id, &dir, &record, e);
 
 	if (r < 0)
 		return r;
-	enum state_status status = container_status(h, &record);
-	if (status != STATE_CREATED)
-		return refuse_start(id, status, e);
+	if (container_status(h, &record) != STATE_CREATED)
+		return err_say(e, ERR_NOT_RUNNING, "cannot start container '%s': %s", id,
+			status_words(h, &record, true, text));
 	r = container_spec(h, id, &spec, e);
 	if (r == 0)
 		r = hear_start(dir, &record, &spec, e);
@@ -208,6 +199,7 @@ static int kill_group(const struct record *record, int signal, struct err *e)
 int container_kill(const struct home *h, const char *id, int signal, bool all, struct err *e)
 {
 	automatic(record) struct record record = { 0 };
+	char text[STATUS_WORDS_MAX];
 	int r = record_read(h, id, &record, e);
 
 	if (r < 0)
@@ -216,8 +208,8 @@ int container_kill(const struct home *h, const char *id, int signal, bool all, s
 		return kill_group(&record, signal, e);
 	autofd int pidfd = mark_open(&record.init);
 	if (pidfd < 0)
-		return err_say(
-			e, ERR_NOT_RUNNING, "container not running: '%s': no such process", id);
+		return err_say(e, ERR_NOT_RUNNING, "container not running: '%s': %s", id,
+			status_words(h, &record, false, text));
 	log_debug("signal %d goes to process %d", signal, (int)record.init.pid);
 	if (pidfd_send_signal(pidfd, signal, NULL, 0) < 0)
 		return err_set(e, errno, "send signal %d to container '%s'", signal, id);
@@ -269,6 +261,23 @@ static bool becomes_empty(int root, const char *path)
 	return r != -ETIMEDOUT;
 }
 
+/* What `delete` does for a record that does not name the group any more, told. */
+static void tell_found(int root, const char *path, const char *id)
+{
+	struct cgroup group = CGROUP_NONE;
+	autofree pid_t *pids = NULL;
+	struct err ignored;
+	size_t n = 0;
+
+	if (cgroup_open(root, path, &group, &ignored) < 0)
+		return;
+	cgroup_processes(group.fd, true, &pids, &n, &ignored);
+	cgroup_done(&group);
+	log_warn(
+		"the record of container '%s' is damaged: its cgroup '%s' is found by name, with %zu process%s, and removed",
+		id, path, n, n == 1 ? "" : "es");
+}
+
 /*
  * A whole record without a first process is of a maker who was killed before he could write it
  * down. What he may have cloned waits for him to speak, and ends as he is gone; who lives on in a
@@ -292,6 +301,8 @@ static int remove_cgroup(const struct home *h, const struct record *record, cons
 			path, id);
 		return 0;
 	}
+	if (damaged)
+		tell_found(root, path, id);
 	return cgroup_remove(root, path, record->cgroup_made ? record->cgroup_made : 1, e);
 }
 

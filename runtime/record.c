@@ -182,30 +182,57 @@ static int read_line(char *line, struct record *r)
 	return 0; /* of a later version */
 }
 
-static int parse(char *text, const char *id, struct record *r)
+/* -EPROTO for what we did not write, with the place. */
+static int parse(char *text, size_t len, const char *id, struct record *r, struct err *e)
 {
+	unsigned n = 1;
+
+	if (!len)
+		return err_say(e, EPROTO, "it is empty");
+	if (strlen(text) != len)
+		return err_say(e, EPROTO, "it has a byte 0 at %zu", strlen(text));
 	/* What has no newline behind it was never written whole. */
 	char *line = text;
-	for (char *end; (end = strchr(line, '\n')); line = end + 1) {
+	for (char *end; (end = strchr(line, '\n')); line = end + 1, n++) {
 		*end = '\0';
 		int bad = read_line(line, r);
 		if (bad < 0)
-			return bad;
+			return err_say(
+				e, -bad, "line %u: '%.20s' is not as it was written", n, line);
 	}
 	r->cut = *line;
-	return r->id && strcmp(r->id, id) == 0 ? 0 : -EPROTO;
+	if (!r->id)
+		return err_say(e, EPROTO, "its first line is cut off");
+	return strcmp(r->id, id) == 0 ? 0 : err_say(e, EPROTO, "it is of '%.60s'", r->id);
 }
 
-static int no_container(const struct home *h, const char *id, struct err *e)
+/* In another root perhaps: so which one, and whether it has any. */
+int record_missing(const struct home *h, const char *id, struct err *e)
 {
-	return err_say(e, ERR_NO_CONTAINER, "container '%s' does not exist (in '%s')", id, h->path);
+	char **ids = NULL;
+	size_t n = 0;
+	struct err ignored;
+
+	if (h->fd < 0)
+		return err_say(e, ERR_NO_CONTAINER,
+			"container '%s' does not exist: there is no state root '%s'", id, h->path);
+	record_list(h, &ids, &n, &ignored);
+	for (size_t i = 0; i < n; i++)
+		free(ids[i]);
+	free(ids);
+	if (!n)
+		return err_say(e, ERR_NO_CONTAINER,
+			"container '%s' does not exist (in '%s', which has none)", id, h->path);
+	return err_say(e, ERR_NO_CONTAINER,
+		"container '%s' does not exist (in '%s', which has %zu other%s)", id, h->path, n,
+		n > 1 ? "s" : "");
 }
 
 int record_read(const struct home *h, const char *id, struct record *ret, struct err *e)
 {
 	automatic(record) struct record r = { 0 };
 	autofree char *text = NULL;
-	char path[200];
+	struct err why;
 	size_t len;
 
 	int bad = id_check(id, e);
@@ -214,20 +241,21 @@ int record_read(const struct home *h, const char *id, struct record *ret, struct
 	autofd int dir =
 		h->fd < 0 ? -1 : openat(h->fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
-		return no_container(h, id, e);
-	bad = fd_read_file(dir, RECORD_FILE, RECORD_BYTES_MAX, &text, &len, e);
+		return record_missing(h, id, e);
+	bad = fd_read_file(dir, RECORD_FILE, RECORD_BYTES_MAX, &text, &len, &why);
 	if (bad == 0)
-		bad = strlen(text) == len ? parse(text, id, &r) : -EPROTO;
+		bad = parse(text, len, id, &r, &why);
+	else /* and no word of files: engines take "no such file" for the container's program */
+		err_say(&why, -bad, "it %s", bad == -ENOENT ? "is missing" : "cannot be read");
 	if (bad == 0) {
 		*ret = r;
 		r = (struct record){ 0 };
 		return 0;
 	}
-	snprintf(
-		path, sizeof(path), "%.60s", bad == -EPROTO ? "it is not whole" : err_reason(-bad));
 	*ret = (struct record){ .id = strdup(id) };
 	return err_say(e, ERR_DAMAGED,
-		"the record of container '%s' is damaged: %s (hint: delete --force)", id, path);
+		"the record of container '%s' is damaged: %.200s (hint: delete --force)", id,
+		why.text);
 }
 
 int record_read_open(int journal, const char *id, struct record *ret, struct err *e)
@@ -238,9 +266,11 @@ int record_read_open(int journal, const char *id, struct record *ret, struct err
 	if (!text)
 		return err_set(e, ENOMEM, "read the record of '%s'", id);
 	ssize_t n = fd_read_full(journal, text, RECORD_BYTES_MAX);
-	int bad = n < 0 ? (int)n : parse(text, id, &r);
+	if (n < 0)
+		return err_set(e, (int)-n, "read the record of '%s'", id);
+	int bad = parse(text, (size_t)n, id, &r, e);
 	if (bad < 0)
-		return err_set(e, -bad, "read the record of '%s'", id);
+		return err_while(e, "read the record of '%s'", id);
 	*ret = r;
 	r = (struct record){ 0 };
 	return 0;
@@ -340,13 +370,21 @@ int record_lock(const struct home *h, const char *id, int *ret_dir, struct err *
 					 : openat(h->fd, id,
 						   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (dir < 0)
-			return no_container(h, id, e);
+			return record_missing(h, id, e);
 		r = lock(dir, id, e);
 		if (r == 0)
 			*ret_dir = take_fd(&dir);
 		if (r <= 0)
 			return r;
 	}
+}
+
+bool record_is_locked(const struct home *h, const char *id)
+{
+	autofd int dir = openat(h->fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	/* Closing it gives up what we got. */
+	return dir >= 0 && flock(dir, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
 void record_unlock(int dir)

@@ -72,6 +72,12 @@ DEFINE_AUTO(record, record_done)
 int record_make(
 	const struct home *h, const char *id, int *ret_dir, int *ret_journal, struct err *e);
 
+/* The error of a container that is not there: -ERR_NO_CONTAINER. */
+int record_missing(const struct home *h, const char *id, struct err *e);
+
+/* Somebody changes it right now. */
+bool record_is_locked(const struct home *h, const char *id);
+
 /* The lock, for a verb that changes the container; and its journal. */
 int record_lock(const struct home *h, const char *id, int *ret_dir, struct err *e);
 int record_open_journal(int dir, struct err *e);

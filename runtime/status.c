@@ -1,7 +1,10 @@
 /* What a container is, told. */
 #include "runtime/status.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "spec/base/date.h"
 
 void state_text(const struct spec *spec, const char *id, const char *bundle,
 	enum state_status status, pid_t pid, struct str *out)
@@ -16,6 +19,27 @@ void state_text(const struct spec *spec, const char *id, const char *bundle,
 		.n_annotations = spec->n_annotations };
 
 	state_write(&doc, JSON_COMPACT, out);
+}
+
+const char *status_words(
+	const struct home *h, const struct record *r, bool locked, char text[STATUS_WORDS_MAX])
+{
+	enum state_status status = container_status(h, r);
+	char at[DATE_TEXT_MAX];
+
+	if (status == STATE_STOPPED && r->ended)
+		snprintf(text, STATUS_WORDS_MAX, "it has stopped (status %d, at %s)",
+			r->exit_status, date_text(&r->ended_at, false, at));
+	else if (status == STATE_STOPPED)
+		return "it has stopped";
+	else if (status != STATE_CREATING)
+		snprintf(text, STATUS_WORDS_MAX, "it is %s",
+			enum_name_of(state_status_names, (int)status));
+	else if (!locked && record_is_locked(h, r->id))
+		return "it is being made";
+	else
+		return "its making was broken off (hint: delete --force)";
+	return text;
 }
 
 /* What only the configuration knows; a container whose copy is gone is told without it. */

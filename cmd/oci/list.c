@@ -4,6 +4,7 @@
 #include "cmd/oci/commands.h"
 #include "cmd/table.h"
 #include "runtime/status.h"
+#include "spec/base/log.h"
 
 struct list_words {
 	bool quiet;
@@ -31,7 +32,8 @@ static void states_done(struct states *s)
 }
 DEFINE_AUTO(states, states_done)
 
-/* One that vanishes meanwhile is left out; no container's damage hides the others. */
+/* One that vanishes meanwhile is left out; no container's damage hides the others, but it is told:
+ * as stopped is how such a one is shown, whatever may live in it. */
 static int read_all(const struct home *h, struct states *ret, struct err *e)
 {
 	char **ids;
@@ -42,8 +44,10 @@ static int read_all(const struct home *h, struct states *ret, struct err *e)
 		return r;
 	ret->v = calloc(n + 1, sizeof(*ret->v));
 	for (size_t i = 0; ret->v && i < n; i++) {
-		struct err ignored;
-		int seen = container_state(h, ids[i], &ret->v[ret->n], &ignored);
+		struct err why;
+		int seen = container_state(h, ids[i], &ret->v[ret->n], &why);
+		if (seen == -ERR_DAMAGED)
+			log_warn("%s", why.text);
 		if (seen == 0 || seen == -ERR_DAMAGED)
 			ret->n++;
 	}

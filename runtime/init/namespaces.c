@@ -39,6 +39,10 @@ static void unshare_user(struct child *c)
 {
 	long r = sys(unshare, CLONE_NEWUSER);
 
+	/* Its words, "no space left", lead elsewhere. */
+	if (r == -ENOSPC)
+		child_refuse(c, ENOSPC,
+			"make a user namespace: no more are allowed here (user.max_user_namespaces)");
 	if (r < 0)
 		child_fail(c, (int)r, "make a user namespace");
 	channel_send(c, CHANNEL_NEED_MAPS, NULL, 0);
@@ -93,6 +97,9 @@ static void fork_sibling(struct child *c)
 	struct clone_args args = { .flags = CLONE_PARENT | c->plan->unshare };
 	long pid = sys(clone3, &args, sizeof(args));
 
+	if (pid == -ENOSPC)
+		child_refuse(c, ENOSPC,
+			"fork into the namespaces: no more of a kind are allowed here (user.max_*_namespaces)");
 	if (pid < 0)
 		child_fail(c, (int)pid, "fork into the namespaces");
 	if (pid == 0)

@@ -3,27 +3,6 @@
 load helpers
 load containers
 
-# program NAME [CONTENT]: an executable file of the bundle's root
-program() {
-	bundle
-	printf "%b" "$2" >"$BUNDLE/rootfs/bin/$1"
-	chmod +x "$BUNDLE/rootfs/bin/$1"
-}
-
-# cannot_run NAME REGEX: run, create and exec say so
-cannot_run() {
-	refuses "^cowrun: run: $2" "$(args "$1")"
-	refuses_create "^cowrun: create: $2" "$(args "$1")"
-	sleeper
-	fails "^cowrun: exec: $2" cowrun exec "$ID" "$1"
-	cowrun delete --force "$ID"
-}
-refuses_create() {
-	bundle "$2"
-	fails "$1" cowrun create -b "$BUNDLE" "$ID"
-	assert_gone "$ID"
-}
-
 # --- the document --------------------------------------------------------------------------------------------------
 @test "a bundle that is not there" {
 	fails "^cowrun: run: open the bundle '/no/such/bundle': no such file or directory" cowrun run -b /no/such/bundle "$ID"
@@ -85,69 +64,10 @@ text() {
 }
 
 @test "what is asked for and cannot be done is an error, never left out" {
-	refuses "^cowrun: run: process.apparmorProfile: 'x' requested but AppArmor is not enabled in this kernel|process.apparmorProfile: not supported" \
-		'.process.apparmorProfile = "x"'
-	refuses "^cowrun: run: process.selinuxLabel: 'x' requested but SELinux is not enabled in this kernel|process.selinuxLabel: not supported" \
-		'.process.selinuxLabel = "x"'
 	refuses "^cowrun: run: linux.namespaces: no mount namespace" 'del(.linux.namespaces[] | select(.type == "mount"))'
 }
 
-# --- the program -----------------------------------------------------------------------------------------------------
-@test "a program that is not there" {
-	cannot_run /no/such "executable file '/no/such' not found: no such file or directory"
-	cannot_run nosuch "executable file 'nosuch' not found in \\\$PATH: no such file or directory"
-	cannot_run /etc/passwd/x "executable file '/etc/passwd/x' not found: no such file or directory"
-}
-
-@test "a program that is not executable, or a directory" {
-	bundle
-	echo >"$BUNDLE/rootfs/bin/plain"
-	cannot_run /bin/plain "executable file '/bin/plain' is not executable: permission denied"
-	cannot_run plain "executable file 'plain' is not executable: permission denied"
-	cannot_run /bin "executable file '/bin' is a directory: permission denied"
-}
-
-@test "a script whose interpreter is not there" {
-	program script '#!/bin/nope -x\n'
-	cannot_run script "executable file '/bin/script' exists, but its interpreter '/bin/nope' does not: no such file or directory"
-}
-
-@test "a script whose interpreter is not executable" {
-	program script '#! /etc/passwd\n'
-	cannot_run script "executable file '/bin/script' has an interpreter '/etc/passwd' that is not executable: permission denied"
-}
-
-@test "a script with Windows line endings" {
-	program script '#!/bin/sh\r\necho\r\n'
-	cannot_run script "executable file '/bin/script' has Windows line endings: its interpreter is read as '/bin/sh' with a carriage return"
-}
-
-@test "a program whose loader is not there" {
-	bundle
-	cp "$(readlink -f "$(command -v ls)")" "$BUNDLE/rootfs/bin/dynamic"
-	cannot_run dynamic "executable file '/bin/dynamic' needs the loader '/lib[^']*', which is not in the container: no such file or directory"
-}
-
-@test "a file that is no program" {
-	program junk 'junk\n'
-	refuses "^cowrun: run: executable file '/bin/junk' is no program that this kernel can run: no '#!' line and no binary of this machine" "$(args junk)"
-	program empty ''
-	refuses "^cowrun: run: executable file '/bin/empty' is no program that this kernel can run" "$(args empty)"
-	# as start says it, for what create could not know
-	bundle "$(args junk)"
-	cowrun create -b "$BUNDLE" "$ID" >/dev/null 2>&1
-	fails "^cowrun: start: start container '$ID': executable file '/bin/junk' is no program" cowrun start "$ID"
-	await status_is "$ID" stopped
-	cowrun delete "$ID"
-}
-
-@test "a program for another machine" {
-	bundle
-	cp "$BUNDLE/rootfs/bin/busybox" "$BUNDLE/rootfs/bin/foreign"
-	printf '\x08\x00' | dd of="$BUNDLE/rootfs/bin/foreign" bs=1 seek=18 conv=notrunc status=none
-	refuses "^cowrun: run: executable file '/bin/foreign' is built for another machine \(ELF machine 8, " "$(args foreign)"
-}
-
+# --- the program (as users meet it: situations.bats) ------------------------------------------------------------------
 @test "a program that makes no sense is not read beyond its end" {
 	local at
 	for at in '\xff\xff\xff\xff\xff\xff\xff\xff' '\xd0\xff\xff\xff\xff\xff\xff\xff' '\x00\x08\x00\x00\x00\x00\x00\x00'; do
@@ -221,28 +141,6 @@ text() {
 }
 
 # --- the host ------------------------------------------------------------------------------------------------------------------
-@test "who is not root is told so" {
-	need_program setpriv
-	bundle "$(args true)"
-	install -d -o 65534 "$SCRATCH/nobody"
-	chmod 755 "$SCRATCH"
-	fails "^cowrun: run: needs root: uid 65534 may not make a container's namespaces and mounts" \
-		setpriv --reuid 65534 --regid 65534 --clear-groups "$COWRUN" --root "$SCRATCH/nobody" run -b "$BUNDLE" "$ID"
-	fails "^cowrun: create: needs root" setpriv --reuid 65534 --regid 65534 --clear-groups "$COWRUN" --root "$SCRATCH/nobody" create -b "$BUNDLE" "$ID"
-	[ -z "$(ls -A "$SCRATCH/nobody")" ]
-	chmod 700 "$SCRATCH"
-}
-
-@test "a limit whose controller cgroup v2 does not have here is refused by its name" {
-	need_host "the guest has all controllers"
-	local what
-	for what in memory:memory:'memory: {limit: 33554432}' pids:'the number of processes':'pids: {limit: 10}' cpu:'cpu time':'cpu: {quota: 10000}'; do
-		grep -qw "${what%%:*}" "$CGROUP/cgroup.controllers" && continue
-		local text=${what#*:}
-		refuses "^cowrun: run: cannot limit ${text%%:*}: .*'${what%%:*}'.*\(hint: .*\)$" ".linux.resources = {${text#*:}}"
-	done
-}
-
 @test "a cgroup path that leads elsewhere, or is too long" {
 	local before
 	before=$(find "$CGROUP" -maxdepth 1 -type d | sort)

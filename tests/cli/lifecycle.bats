@@ -266,7 +266,7 @@ NO_PIDNS='del(.linux.namespaces[] | select(.type == "pid"))'
 @test "state and its kin fail for what does not exist" {
 	local verb
 	for verb in state start pause resume kill delete ps; do
-		fails "^cowrun: $verb: container '$ID' does not exist \(in '$STATE'\)" cowrun $verb "$ID"
+		fails "^cowrun: $verb: container '$ID' does not exist(:| \(in).*'?$STATE'" cowrun $verb "$ID"
 	done
 	fails "^cowrun: exec: container '$ID' does not exist" cowrun exec "$ID" true
 	cowrun delete --force "$ID"
@@ -359,7 +359,7 @@ NO_PIDNS='del(.linux.namespaces[] | select(.type == "pid"))'
 	sleeper
 	cowrun kill "$ID" KILL
 	await status_is "$ID" stopped
-	fails "^cowrun: kill: container not running: '$ID': no such process" cowrun kill "$ID" TERM
+	fails "^cowrun: kill: container not running: '$ID': it has stopped" cowrun kill "$ID" TERM
 	cowrun kill --all "$ID" KILL
 }
 

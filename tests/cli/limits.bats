@@ -105,6 +105,11 @@ block_device() {
 		"$(resources '{hugepageLimits: [{pageSize: "3MB", limit: 3145728}]}')"
 }
 
+@test "12: a memory limit that is too small to start in (situations.bats has the others)" {
+	need_controller memory
+	refuses "^cowrun: run: execute the sealed init program: out of memory \(limit 4 KiB, peak .*\)$" ".linux.resources = {memory: {limit: 4096}}"
+}
+
 @test "unified: written as it is, behind all others" {
 	need_controller memory pids
 	sleeper "$(resources '{memory: {limit: 33554432}, unified: {"memory.max": "41943040", "memory.high": "20971520", "pids.max": "42", "cgroup.max.depth": "3"}}')"
