@@ -1,4 +1,5 @@
 # tests/leaks: that it sees what stays behind, of each kind, and does not mind what is not ours.
+# alone: whatever another test has at work would be left behind here
 load helpers
 
 setup() {

@@ -74,8 +74,8 @@ verdict() {
 
 @test "a program that does not end fails, and is ended" {
 	unit slow 'echo 1..1; sleep 1000'
-	TEST_TIMEOUT=1 verdict 1 "1 passed, 1 failed"
-	assert_output_matches 'out of time after 1 s'
+	TEST_TIMEOUT=3 verdict 1 "1 passed, 1 failed"
+	assert_output_matches 'out of time after 3 s'
 }
 
 @test "a skip is counted and told with its reason" {
@@ -90,11 +90,37 @@ verdict() {
 	verdict 1 "2 passed, 2 failed, 1 skipped"
 }
 
+@test "a file that must be alone runs when all others are through" {
+	printf '%s\n' '# alone: why' "@test \"a\" { [ -e '$SCRATCH/through' ]; }" >"$SCRATCH/tree/tests/cli/a.bats"
+	printf '%s\n' "@test \"b\" { sleep 1; touch '$SCRATCH/through'; }" >"$SCRATCH/tree/tests/cli/b.bats"
+	verdict 0 "3 passed, 0 failed"
+}
+
+@test "a guest runs the tests that need one, and of the others none" {
+	local tests="$SCRATCH/tree/tests"
+	mkdir -p "$tests/vm"
+	# a guest that is this host
+	printf '%s\n' '#!/bin/bash' 'until [ "$1" = -- ]; do shift; done' 'shift; exec "$@"' >"$tests/vm/run"
+	chmod +x "$tests/vm/run"
+	printf '%s\n' '@test "a (b|c), \"d\"" {' 'need_guest "why"' '}' '@test "a" {' true '}' >"$tests/cli/some.bats"
+	printf '%s\n' 'setup() {' 'need_controller memory pids' '}' '@test "a" {' true '}' '@test "b" {' true '}' >"$tests/cli/all.bats"
+	printf '%s\n' '@test "a" {' 'need_controller cpuset' '}' >"$tests/cli/none.bats"
+	echo 'need_guest() { :; }; need_controller() { :; }' >"$tests/cli/needs.bash"
+	sed -i '1i load needs' "$tests"/cli/*.bats
+	run env TEST_KERNELS=here "$tests/run" "$SCRATCH/tree/build"
+	rm "$tests/vm/run"
+	assert_status 0
+	[ "${lines[-1]}" = "10 passed, 0 failed" ] || { say "$output"; return 1; }
+	[ "$(grep -c "^$(uname -r) *some .* 1 ok$" <<<"$output")" = 1 ]
+	[ "$(grep -c "^$(uname -r) *all .* 2 ok$" <<<"$output")" = 1 ]
+	! grep "^$(uname -r) *none " <<<"$output"
+}
+
 @test "what a test leaves behind fails" {
 	unit litters 'echo 1..1; mkdir "/dev/shm/cowrun-test.$COWRUN_TEST.left"; echo ok 1 - a'
 	LEAKS_GRACE=0 verdict 1 "1 passed, 1 failed"
 	rmdir /dev/shm/cowrun-test.*.left
-	assert_output_matches 'directory /dev/shm/cowrun-test\.[0-9]+\.left'
+	assert_output_matches 'directory /dev/shm/cowrun-test\.[0-9]+[ab]\.left'
 }
 
 @test "a guest that does not start is a skip, in CI a failure" {
