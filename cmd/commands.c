@@ -2,6 +2,7 @@
 #include "cmd/commands.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,32 @@ static const struct command *find(const struct program *p, const char *name)
 		if (strcmp(p->commands[i]->name, name) == 0)
 			return p->commands[i];
 	return NULL;
+}
+
+/* Ids of a user namespace are others outside: its root is not the host's. */
+static bool is_host_root(void)
+{
+	unsigned inside = 1, outside = 1, n = 0;
+	FILE *map = geteuid() == 0 ? fopen("/proc/self/uid_map", "re") : NULL;
+	int read = map ? fscanf(map, "%u %u %u", &inside, &outside, &n) : 0;
+
+	if (map)
+		fclose(map);
+	return read == 3 && inside == 0 && outside == 0 && n == UINT32_MAX;
+}
+
+/*
+ * As runc has it: the host's root has one root, in whatever session. Engines run some of
+ * our commands with an empty environment but for this variable, so that nothing else may count.
+ */
+static const char *usual_root(char out[PATH_MAX])
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (!runtime || !*runtime || is_host_root())
+		return HOME_DEFAULT;
+	snprintf(out, PATH_MAX, "%s/cowrun", runtime);
+	return out;
 }
 
 int command_open_home(struct context *c, bool create, struct err *e)
@@ -171,6 +198,7 @@ static int finish(const struct command *command, int status, struct err *e)
 int program_main(const struct program *p, struct context *c, int argc, char **argv)
 {
 	struct err e = { 0 }, unopened;
+	char usual[PATH_MAX];
 	bool help = false;
 
 	fill_standard_streams();
@@ -185,6 +213,8 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 		p->print_version();
 		return finish(NULL, 0, &e);
 	}
+	if (!c->root)
+		c->root = c->usual_root = usual_root(usual);
 	/* What is wrong with a later option is told to the log that an earlier one named. */
 	int opened = open_log(c, words < 0 ? &unopened : &e);
 	if (words < 0 || opened < 0)

@@ -22,6 +22,7 @@ enum cgroup_manager { CGROUP_MANAGER_CGROUPFS = 1, CGROUP_MANAGER_DISABLED };
 struct context {
 	const char *program;
 	const char *root, *store, *log;
+	const char *usual_root;	   /* what root is when --root is not given */
 	int log_format, log_level; /* enum log_format, log_level; 0: the usual */
 	int cgroup_manager;	   /* enum cgroup_manager; 0: cgroupfs */
 	int rootless;

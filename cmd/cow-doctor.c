@@ -173,7 +173,7 @@ int main(int argc, char **argv)
 {
 	static const struct program program = { "cow", "Looks at this host.", options, commands,
 		NULL, .unknown_status = 1 };
-	struct context context = { .root = HOME_DEFAULT, .store = STORE_DEFAULT };
+	struct context context = { .store = STORE_DEFAULT };
 
 	return program_main(&program, &context, argc, argv);
 }

@@ -74,7 +74,7 @@ int main(int argc, char **argv)
 		print_version,
 		.unknown_status = 1,
 	};
-	struct context context = { .root = HOME_DEFAULT, .store = STORE_DEFAULT };
+	struct context context = { .store = STORE_DEFAULT };
 
 	return program_main(&program, &context, argc, argv);
 }

@@ -65,7 +65,7 @@ int main(int argc, char **argv)
 		print_version,
 		.unknown_status = 3,
 	};
-	struct context context = { .root = HOME_DEFAULT };
+	struct context context = { 0 };
 
 	return program_main(&program, &context, argc, argv);
 }

@@ -1,6 +1,4 @@
 /* cowrun list: all containers. */
-#include <string.h>
-
 #include "cmd/oci/commands.h"
 #include "cmd/table.h"
 #include "runtime/status.h"
@@ -92,7 +90,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	(void)argc, (void)argv;
 	int r = command_open_home(c, false, e);
 	/* The default one is made by the first container; another was perhaps not meant. */
-	if (r == 0 && c->home.fd < 0 && strcmp(c->root, HOME_DEFAULT) != 0)
+	if (r == 0 && c->home.fd < 0 && c->root != c->usual_root)
 		return err_set(e, ENOENT, "open the state root '%s'", c->root);
 	if (r == 0)
 		r = read_all(&c->home, &s, e);

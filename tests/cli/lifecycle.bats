@@ -285,6 +285,7 @@ NO_PIDNS='del(.linux.namespaces[] | select(.type == "pid"))'
 }
 
 @test "list shows all, as table, ids and JSON" {
+	(umask 077 && mkdir -p "$STATE")
 	run cowrun list
 	assert_output_matches '^ID +PID +STATUS +BUNDLE +CREATED +OWNER *$'
 	run cowrun list --format=json
