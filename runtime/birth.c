@@ -192,7 +192,7 @@ static bool fits_unread(int socket, const struct draft *d)
 	       2 * d->block.len + 8192 <= (size_t)room;
 }
 
-static int send_plan(int socket, const struct draft *d, struct err *e)
+static int send_plan(int socket, const struct draft *d)
 {
 	int left = d->n_fds, r = 0;
 	const int *fds = d->fds;
@@ -204,7 +204,7 @@ static int send_plan(int socket, const struct draft *d, struct err *e)
 	if (r == 0)
 		r = send_message(
 			socket, CHANNEL_PLAN, d->block.data, d->block.len, fds, (size_t)left);
-	return r < 0 ? err_set(e, -r, "hand the plan to the container's first process") : 0;
+	return r;
 }
 
 /* Above CHANNEL_FD, where dup3() in the child would run it over. */
@@ -220,7 +220,21 @@ static int raise_fd(int *fd)
 	return 0;
 }
 
-int birth_begin(const struct draft *d, uint64_t flags, int cgroup, struct birth *ret, struct err *e)
+int birth_send(struct birth *b, const struct draft *d, struct err *e)
+{
+	b->forks = d->plan.flags & PLAN_FORK;
+	b->awaits_terminal = d->plan.flags & PLAN_TERMINAL;
+	int r = send_plan(b->channel, d);
+	log_debug("first process: %d, with a plan of %zu bytes and %d files", (int)b->pid,
+		d->block.len, d->n_fds);
+	/* One that is gone is told by what it said last, or by its end. */
+	return r < 0 && r != -EPIPE && r != -ECONNRESET
+		       ? err_set(e, -r, "hand the plan to the container's first process")
+		       : 0;
+}
+
+int birth_begin(uint64_t by_clone, uint64_t by_child, int cgroup, const struct draft *d,
+	struct birth *ret, struct err *e)
 {
 	automatic(birth) struct birth b = BIRTH_NONE;
 	autofd int image = seal_image(e);
@@ -231,24 +245,24 @@ int birth_begin(const struct draft *d, uint64_t flags, int cgroup, struct birth 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return err_set(e, errno, "make the channel");
 	b.channel = ends[0];
-	b.forks = d->plan.flags & PLAN_FORK;
-	b.awaits_terminal = d->plan.flags & PLAN_TERMINAL;
 	autofd int theirs = ends[1];
 	int r = raise_fd(&image) < 0 || raise_fd(&theirs) < 0 ? -errno : 0;
 	if (r < 0)
 		return err_set(e, -r, "make the channel");
 	struct first_steps steps = { .channel = theirs, .image = image };
-	bool early = fits_unread(b.channel, d);
+	if (by_child)
+		r = send_message(b.channel, CHANNEL_BEGIN, &by_child, sizeof(by_child), NULL, 0);
+	if (r < 0)
+		return err_set(e, -r, "use the channel");
+	bool early = d && fits_unread(b.channel, d);
 	if (early)
-		r = send_plan(b.channel, d, e);
+		r = birth_send(&b, d, e);
 	if (r == 0)
-		r = clone_child(&steps, flags, cgroup, &b, e);
-	if (r == 0 && !early)
-		r = send_plan(b.channel, d, e);
+		r = clone_child(&steps, by_clone, cgroup, &b, e);
+	if (r == 0 && d && !early)
+		r = birth_send(&b, d, e);
 	if (r < 0)
 		return r;
-	log_debug("first process: %d, with a plan of %zu bytes and %d files", (int)b.pid,
-		d->block.len, d->n_fds);
 	*ret = b;
 	b = (struct birth)BIRTH_NONE;
 	return 0;

@@ -1,8 +1,8 @@
 /*
  * A birth: the parent's side of the handshake in runtime/init/channel.h.
  *
- * birth_begin() leaves a process that holds a whole plan and performs it; the caller records it,
- * lets it go on, and hears how it went. A birth that is given up (birth_done() before it is over)
+ * birth_begin() leaves a process that makes its namespaces and awaits a plan, or has it already, and
+ * performs it; the caller records it, lets it go on, and hears how it went. A birth that is given up (birth_done() before it is over)
  * kills what was being born.
  */
 #ifndef RUNTIME_BIRTH_H
@@ -33,11 +33,13 @@ struct birth {
 	}
 
 /*
- * `flags`: CLONE_NEW* for clone3(). `cgroup`: a directory fd (-1: ours) that the process is born
- * in. The draft's fds are sent, and may be closed afterwards.
+ * `by_clone`, `by_child`: CLONE_NEW* for clone3(), and for the process itself. `cgroup`: a directory
+ * fd (-1: ours) that it is born in. `d`: its plan; NULL: birth_send() follows. The draft's fds are
+ * sent, and may be closed afterwards.
  */
-int birth_begin(
-	const struct draft *d, uint64_t flags, int cgroup, struct birth *ret, struct err *e);
+int birth_begin(uint64_t by_clone, uint64_t by_child, int cgroup, const struct draft *d,
+	struct birth *ret, struct err *e);
+int birth_send(struct birth *b, const struct draft *d, struct err *e);
 void birth_done(struct birth *b);
 DEFINE_AUTO(birth, birth_done)
 

@@ -113,11 +113,11 @@ static int make_cgroup(struct container *c, const struct create_options *o, stru
 	return r;
 }
 
-static int write_config(const struct container *c, const char *config, size_t len, struct err *e)
+static int write_config(const struct container *c, struct err *e)
 {
 	autofd int fd =
 		openat(c->dir, RECORD_CONFIG, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int r = fd < 0 ? -errno : fd_write_all(fd, config, len);
+	int r = fd < 0 ? -errno : fd_write_all(fd, c->config, c->config_len);
 
 	return r < 0 ? err_set(e, -r, "keep a copy of config.json") : 0;
 }
@@ -251,10 +251,9 @@ static int describe(struct container *c, const struct create_options *o, struct 
 	return r;
 }
 
-static int bear(struct container *c, const struct create_options *o, const struct filter *filter,
-	struct err *e)
+static int plan(const struct container *c, const struct create_options *o,
+	const struct filter *filter, struct draft *d, struct err *e)
 {
-	automatic(draft) struct draft d;
 	autofd int bundle = open(c->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct plan_inputs in = { .id = c->id,
 		.bundle = c->bundle,
@@ -266,10 +265,7 @@ static int bear(struct container *c, const struct create_options *o, const struc
 		.keyring = !o->no_keyring,
 		.screen = o->screen,
 		.filter = filter };
-	autofd int console = -1;
-	uint64_t flags = 0;
 
-	draft_begin(&d);
 	if (bundle < 0)
 		return err_set(e, errno, "open the bundle '%s'", c->bundle);
 	if (o->waits) {
@@ -277,11 +273,31 @@ static int bear(struct container *c, const struct create_options *o, const struc
 		if (in.start_socket < 0)
 			return in.start_socket;
 	}
-	int r = plan_create(c->spec, &in, &d, &flags, e);
-	if (r == 0 && o->console_socket)
+	return plan_create(c->spec, &in, d, e);
+}
+
+static int bear(struct container *c, const struct create_options *o, const struct filter *filter,
+	struct err *e)
+{
+	automatic(draft) struct draft d;
+	autofd int console = -1;
+	const struct plan_namespaces n = plan_namespaces(c->spec);
+	int r = 0;
+
+	draft_begin(&d);
+	if (o->console_socket)
 		r = console = handover_connect(o->console_socket, "--console-socket", e);
+	/* It makes its namespaces while we draw up what it does in them. */
 	if (r >= 0)
-		r = birth_begin(&d, flags, c->cgroup.fd, &c->birth, e);
+		r = birth_begin(n.by_clone, n.by_child, c->cgroup.fd, NULL, &c->birth, e);
+	if (r == 0)
+		r = plan(c, o, filter, &d, e);
+	if (r == 0)
+		r = birth_send(&c->birth, &d, e);
+	/* For whoever finds the container later: written while the child is at work, which does not
+	 * start the program before it hears from us. */
+	if (r == 0)
+		r = write_config(c, e);
 	if (r < 0)
 		return r;
 	c->birth.console = take_fd(&console);
@@ -304,11 +320,11 @@ int container_create(struct container *c, const struct spec *spec, const char *c
 	automatic(filter) struct filter filter = { 0 };
 
 	c->spec = spec;
+	c->config = config;
+	c->config_len = len;
 	int r = filter_take(c->home, &spec->linux_.seccomp, &filter, e);
 	if (r == 0)
 		r = describe(c, o, e);
-	if (r == 0)
-		r = write_config(c, config, len, e);
 	if (r == 0)
 		r = make_cgroup(c, o, e);
 	if (r == 0)

@@ -31,6 +31,8 @@ struct container {
 	char *bundle;	    /* absolute */
 	char *store;	    /* where its files are (overlay/stack.h); NULL: nowhere */
 	const struct spec *spec;
+	const char *config; /* its text; borrowed, as spec */
+	size_t config_len;
 	bool complete; /* container_done() leaves it be */
 };
 

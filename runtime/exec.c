@@ -113,9 +113,9 @@ static int bear(
 		return err_say(e, ERR_NOT_RUNNING,
 			"cannot exec in container '%s': its cgroup '%s' is gone", record->id,
 			record->cgroup);
-	int r = birth_begin(d, 0, group.fd, ret, e);
+	int r = birth_begin(0, 0, group.fd, d, ret, e);
 	if (r == -EBUSY && record->cgroup && open_inner_group(record, &inner) == 0)
-		r = birth_begin(d, 0, inner.fd, ret, e);
+		r = birth_begin(0, 0, inner.fd, d, ret, e);
 	cgroup_done(&group);
 	cgroup_done(&inner);
 	return r;

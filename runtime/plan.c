@@ -34,12 +34,10 @@ static int open_namespace(const struct namespace_spec *ns, size_t i, struct err 
 }
 
 /* A user namespace is joined before all others, which may belong to it. */
-static int join_namespaces(
-	const struct linux_spec *l, struct draft *d, uint64_t *ret_joined, struct err *e)
+static int join_namespaces(const struct linux_spec *l, struct draft *d, struct err *e)
 {
 	struct plan_join joins[8];
 	uint32_t n = 0;
-	uint64_t joined = 0;
 
 	for (int user = 1; user >= 0; user--)
 		for (size_t i = 0; i < l->n_namespaces && n < 8; i++) {
@@ -50,49 +48,54 @@ static int join_namespaces(
 			if (fd < 0)
 				return fd;
 			joins[n++] = (struct plan_join){ draft_fd(d, fd), (uint32_t)ns->type };
-			joined |= (uint64_t)ns->type;
 		}
 	d->plan.n_joins = n;
 	d->plan.joins = draft_list(d, joins, n * sizeof(joins[0]));
-	*ret_joined = joined;
 	return 0;
 }
 
 /*
- * Without a user namespace, a joined pid namespace or a new time namespace, clone3() makes all of
- * them at once. Otherwise the child does, step by step: what it makes must belong to the user
- * namespace, and pid and time namespaces begin with the next fork.
+ * A pid namespace begins with a fork, so clone3() makes it; all others the child makes for itself,
+ * while we draw up the plan (a network namespace is a fifth of a start). With a user namespace, a
+ * joined pid namespace or a new time namespace it forks once more, as the plan says: what is made
+ * must belong to the first, and the others begin there.
  */
-static int plan_namespaces(
-	const struct spec *spec, struct draft *d, uint64_t *ret_flags, struct err *e)
+struct plan_namespaces plan_namespaces(const struct spec *spec)
 {
 	const struct linux_spec *l = &spec->linux_;
 	uint64_t fresh = 0, joined = 0;
 
 	for (size_t i = 0; i < l->n_namespaces; i++)
-		if (!l->namespaces[i].path)
-			fresh |= (uint64_t)l->namespaces[i].type;
-	int r = join_namespaces(l, d, &joined, e);
+		*(l->namespaces[i].path ? &joined : &fresh) |= (uint64_t)l->namespaces[i].type;
+	if ((fresh | joined) & CLONE_NEWUSER || joined & CLONE_NEWPID || fresh & CLONE_NEWTIME)
+		return (struct plan_namespaces){ .forks = true, .behind = fresh };
+	return (struct plan_namespaces){
+		.by_clone = fresh & CLONE_NEWPID,
+		.by_child = fresh & ~(uint64_t)CLONE_NEWPID,
+	};
+}
+
+static int plan_membership(const struct spec *spec, struct draft *d, struct err *e)
+{
+	const struct plan_namespaces n = plan_namespaces(spec);
+	const uint64_t fresh = n.by_child | n.behind;
+	int r = join_namespaces(&spec->linux_, d, e);
+
 	if (r < 0)
 		return r;
-	if (fresh & CLONE_NEWCGROUP)
-		d->plan.flags |= PLAN_CGROUPNS;
 	if (fresh & CLONE_NEWNET)
 		d->plan.flags |= PLAN_LOOPBACK;
-	uint64_t user = (fresh | joined) & CLONE_NEWUSER;
 	if (fresh & CLONE_NEWTIME)
 		d->plan.flags |= PLAN_TIMENS;
-	bool forks = user || (joined & CLONE_NEWPID) || (fresh & CLONE_NEWTIME);
-	fresh &= ~(uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME);
-	if (!forks) {
-		*ret_flags = fresh;
+	if (!n.forks)
 		return 0;
-	}
+	d->plan.flags |= PLAN_FORK;
 	if (fresh & CLONE_NEWUSER)
 		d->plan.flags |= PLAN_USERNS;
-	d->plan.flags |= PLAN_FORK;
-	d->plan.unshare = (uint32_t)(fresh & ~(uint64_t)CLONE_NEWUSER);
-	*ret_flags = 0;
+	if (fresh & CLONE_NEWCGROUP)
+		d->plan.flags |= PLAN_CGROUPNS;
+	d->plan.unshare =
+		(uint32_t)(fresh & ~(uint64_t)(CLONE_NEWUSER | CLONE_NEWCGROUP | CLONE_NEWTIME));
 	return 0;
 }
 
@@ -338,13 +341,13 @@ static void plan_keyring(const char *id, struct draft *d)
 	d->plan.flags |= PLAN_KEYRING;
 }
 
-int plan_create(const struct spec *spec, const struct plan_inputs *in, struct draft *d,
-	uint64_t *ret_flags, struct err *e)
+int plan_create(
+	const struct spec *spec, const struct plan_inputs *in, struct draft *d, struct err *e)
 {
 	const struct process_spec *p = spec->process;
 	const struct hooks *h = &spec->hooks;
 	automatic(environment) struct environment env = { 0 };
-	int r = plan_namespaces(spec, d, ret_flags, e);
+	int r = plan_membership(spec, d, e);
 
 	if (r == 0)
 		r = plan_files(spec, in, d, e);

@@ -26,10 +26,19 @@ struct plan_inputs {
 	const struct screen *screen; /* where its terminal is shown; NULL: nowhere that we know */
 };
 
-/* `ret_flags`: the namespaces that clone3() makes. The plan is complete (draft_finish() is done).
- */
-int plan_create(const struct spec *spec, const struct plan_inputs *in, struct draft *d,
-	uint64_t *ret_flags, struct err *e);
+/* Who makes a container's new namespaces (CLONE_NEW*). Pure. */
+struct plan_namespaces {
+	uint64_t by_clone; /* clone3() */
+	uint64_t by_child; /* its first process, before anything else */
+	uint64_t behind;   /* `forks`: its first process, as the plan says */
+	bool forks;	   /* and forks then: the container's first process is that child */
+};
+
+struct plan_namespaces plan_namespaces(const struct spec *spec);
+
+/* The plan is complete (draft_finish() is done). */
+int plan_create(
+	const struct spec *spec, const struct plan_inputs *in, struct draft *d, struct err *e);
 
 struct exec_inputs {
 	const struct spec *spec;	    /* the container's */

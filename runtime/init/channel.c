@@ -160,13 +160,25 @@ static struct init_plan *room_for_plan(struct child *c, uint32_t len)
 	return (struct init_plan *)at; // NOLINT(performance-no-int-to-ptr)
 }
 
+static void begin(struct child *c, const struct channel_header *header)
+{
+	uint64_t flags;
+
+	if (header->len != sizeof(flags))
+		leave();
+	receive_all(c->channel, &flags, sizeof(flags));
+	namespaces_make(c, flags);
+}
+
 void channel_receive_plan(struct child *c)
 {
 	struct channel_header header = { 0 };
 
-	do
-		receive_header(c, &header);
-	while (header.type == CHANNEL_FDS);
+	for (receive_header(c, &header);; receive_header(c, &header))
+		if (header.type == CHANNEL_BEGIN)
+			begin(c, &header);
+		else if (header.type != CHANNEL_FDS)
+			break;
 	if (header.type != CHANNEL_PLAN || header.len < sizeof(struct init_plan) ||
 		header.len > PLAN_BYTES_MAX)
 		leave();

@@ -7,6 +7,7 @@
  *
  *	parent (runtime/birth.c)             child (runtime/init/init.c)
  *	clone3 into the cgroup, execve    -> starts, undumpable
+ *	[BEGIN { namespaces }]            -> makes them, while the parent draws up the plan
  *	PLAN with the fds                 -> reads it whole
  *	                                     [PLAN_USERNS: unshares]
  *	writes uid_map, gid_map           <- [NEED_MAPS]
@@ -29,8 +30,8 @@
  *	end of file: it runs              <- (the channel closes by itself)
  *	the failure, whole                <- or FAILED { failure } at any point, and _exit
  *
- * The PLAN lies in the socket before the clone where it fits unread (two wake-ups less), else it
- * follows. The last GO may be sent at any time; the child meets it when it gets there. `exec` has the
+ * BEGIN, or a PLAN that is known by then, lies in the socket before the clone where it fits unread
+ * (two wake-ups less); else the PLAN follows. The last GO may be sent at any time; the child meets it when it gets there. `exec` has the
  * same order with fewer steps.
  */
 #ifndef RUNTIME_INIT_CHANNEL_H
@@ -45,6 +46,7 @@
 enum channel_type {
 	CHANNEL_PLAN = 1, /* struct init_plan; its fds in this and in FDS messages before it */
 	CHANNEL_FDS,
+	CHANNEL_BEGIN, /* uint64_t CLONE_NEW*: make these for yourself, the plan follows */
 	CHANNEL_GO,
 	CHANNEL_NEED_MAPS,
 	CHANNEL_FORKED, /* uint32_t pid, in the parent's pid namespace */

@@ -47,6 +47,7 @@ static inline int child_fd(const struct child *c, int32_t slot)
 }
 
 /* channel.c */
+/* Takes in the plan, and does what is said before it. */
 void channel_receive_plan(struct child *c);
 void channel_send(struct child *c, enum channel_type type, const void *payload, uint32_t len);
 /* By write(): the one call that a seccomp filter must let us make. */
@@ -55,6 +56,9 @@ void channel_send_fd(struct child *c, enum channel_type type, int fd);
 void channel_wait_go(struct child *c);
 /* For `create`: says READY, then takes the next GO from whoever connects to the start socket. */
 void channel_wait_start(struct child *c);
+
+/* namespaces.c: CLONE_NEW*, for this very process. */
+void namespaces_make(struct child *c, uint64_t flags);
 
 /* The steps, each in the file of its noun. */
 void clocks_open(struct child *c);

@@ -63,6 +63,7 @@ _Noreturn void init_main(void)
 	self.channel = CHANNEL_FD;
 	self.root = -1;
 	sys(fcntl, CHANNEL_FD, 2 /* F_SETFD */, 1 /* FD_CLOEXEC */);
+	self.step = "namespaces";
 	channel_receive_plan(&self);
 	for (size_t i = 0; i < sizeof(init_steps) / sizeof(init_steps[0]); i++) {
 		self.step = init_steps[i].name;

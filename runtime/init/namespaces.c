@@ -110,10 +110,18 @@ static void fork_sibling(struct child *c)
 		sys(exit_group, 0);
 }
 
+/* The cgroup namespace too is rooted where we are: so not by clone3, which knows the cgroup of the
+ * creator (cgroup_namespaces(7)). */
+void namespaces_make(struct child *c, uint64_t flags)
+{
+	long r = flags ? sys(unshare, flags) : 0;
+
+	if (r < 0)
+		child_fail(c, (int)r, "make the namespaces");
+}
+
 void namespaces_enter(struct child *c)
 {
-	long r;
-
 	join_all(c);
 	if (c->plan->flags & PLAN_USERNS)
 		unshare_user(c);
@@ -121,12 +129,8 @@ void namespaces_enter(struct child *c)
 		unshare_time(c);
 	if (c->plan->flags & PLAN_FORK)
 		fork_sibling(c);
-	else if (c->plan->unshare && (r = sys(unshare, c->plan->unshare)) < 0)
-		child_fail(c, (int)r, "make the namespaces");
-	/* Rooted where we are: so not by clone3, which knows the cgroup of the creator
-	 * (cgroup_namespaces(7)). */
-	if (c->plan->flags & PLAN_CGROUPNS && (r = sys(unshare, CLONE_NEWCGROUP)) < 0)
-		child_fail(c, (int)r, "make a cgroup namespace");
+	if (c->plan->flags & PLAN_CGROUPNS)
+		namespaces_make(c, CLONE_NEWCGROUP);
 }
 
 /* SELinux gives the label to the keys that are made from now on; "": as ever. */

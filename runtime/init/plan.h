@@ -117,7 +117,7 @@ struct init_plan {
 	uint32_t magic, size, flags;
 	int32_t n_slots;
 	/* namespaces */
-	uint32_t unshare; /* CLONE_NEW*: by the child itself, behind the user namespace */
+	uint32_t unshare; /* CLONE_NEW*, with PLAN_FORK: by that, behind the user namespace */
 	uint32_t n_joins;
 	place joins; /* struct plan_join[], in this order */
 	place hostname, domainname;
