@@ -150,7 +150,7 @@ NO_PIDNS='del(.linux.namespaces[] | select(.type == "pid"))'
 @test "a container is started once" {
 	created "$(args sleep 1000)"
 	cowrun start "$ID"
-	fails "^cowrun: start: cannot start container '$ID': it is running already" cowrun start "$ID"
+	fails "^cowrun: start: cannot start container '$ID': it is running" cowrun start "$ID"
 	cowrun kill "$ID" KILL
 	await status_is "$ID" stopped
 	fails "^cowrun: start: cannot start container '$ID': it has stopped" cowrun start "$ID"

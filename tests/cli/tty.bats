@@ -197,7 +197,7 @@ $kept"
 		listens pidfd "$SCRATCH/pidfd" KILL
 		# shellcheck disable=SC2086
 		cowrun $way -b "$BUNDLE" --pid-file "$SCRATCH/pid" --pidfd-socket "$SCRATCH/pidfd" "$ID" >"$SCRATCH/out" 2>&1
-		[ "$(<"$SCRATCH/got")" = "pid: $(<"$SCRATCH/pid")" ]
+		await eval '[ "$(<"$SCRATCH/got")" = "pid: $(<"$SCRATCH/pid")" ]'
 		rm "$SCRATCH/pidfd"
 		wait "$LISTENER"
 		await eval '[ "$(state "$ID" status)" = stopped ]'
