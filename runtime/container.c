@@ -76,6 +76,22 @@ static unsigned missing_levels(int root, const char *path)
 	return missing;
 }
 
+/* Without a group nothing holds a limit: refused, not left out. Device rules are in what engines
+ * write for every container. */
+static int check_unlimited(const struct resources *r, struct err *e)
+{
+	automatic(limits_plan) struct limits_plan plan = { 0 };
+	int bad = limits_plan(r, &plan, e);
+
+	if (bad == 0 && plan.n)
+		return err_say(e, EINVAL,
+			"linux.resources: '%s' cannot be set without a cgroup (option --cgroup-manager)",
+			plan.v[0].file);
+	if (bad == 0 && r->n_devices)
+		log_warn("linux.resources.devices: without a cgroup the rules are not enforced");
+	return bad;
+}
+
 /*
  * Without a path of its own a container lives in /cowrun-ID, which names whose it is also where its
  * record is damaged. The record names the group before it is made.
@@ -86,7 +102,7 @@ static int make_cgroup(struct container *c, const struct create_options *o, stru
 	const char *given = l->cgroups_path;
 
 	if (o->no_cgroup)
-		return 0;
+		return check_unlimited(&l->resources, e);
 	int r = hierarchy_open(&c->root, e);
 	if (r < 0)
 		return r;

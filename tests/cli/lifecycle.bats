@@ -472,4 +472,13 @@ NO_PIDNS='del(.linux.namespaces[] | select(.type == "pid"))'
 	cowrun exec "$ID" true
 	cowrun delete --force "$ID"
 	ended "$PID"
+	# what nothing would hold is refused, or at least told
+	bundle "$(args true) | .linux.resources.pids.limit = 10"
+	fails "^cowrun: run: linux.resources: 'pids.max' cannot be set without a cgroup \(option --cgroup-manager\)$" \
+		cowrun --cgroup-manager disabled run -b "$BUNDLE" "$ID"
+	assert_gone "$ID"
+	bundle "$(args true) | .linux.resources.devices = [{allow: false, access: \"rwm\"}]"
+	run --separate-stderr cowrun --cgroup-manager disabled run -b "$BUNDLE" "$ID"
+	assert_status 0
+	assert_one_line "^cowrun: warning: linux.resources.devices: without a cgroup the rules are not enforced$"
 }
