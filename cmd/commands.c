@@ -12,6 +12,8 @@
 #include "spec/base/log.h"
 #include "spec/base/own.h"
 
+#define USER_NAMESPACE_INITIAL 0xeffffffd /* USER_NS_INIT_INO of linux/nsfs.h */
+
 static void print_program(FILE *to, const struct program *p)
 {
 	fprintf(to, "usage: %s [options] command [options] ...\n\n%s\n\ncommands:\n", p->name,
@@ -42,16 +44,13 @@ static const struct command *find(const struct program *p, const char *name)
 	return NULL;
 }
 
-/* Ids of a user namespace are others outside: its root is not the host's. */
+/* Root of a user namespace is not the host's. Its ids do not tell: a map may be the identity. */
 static bool is_host_root(void)
 {
-	unsigned inside = 1, outside = 1, n = 0;
-	FILE *map = geteuid() == 0 ? fopen("/proc/self/uid_map", "re") : NULL;
-	int read = map ? fscanf(map, "%u %u %u", &inside, &outside, &n) : 0;
+	struct stat ns;
 
-	if (map)
-		fclose(map);
-	return read == 3 && inside == 0 && outside == 0 && n == UINT32_MAX;
+	return geteuid() == 0 && stat("/proc/self/ns/user", &ns) == 0 &&
+	       ns.st_ino == USER_NAMESPACE_INITIAL;
 }
 
 /*

@@ -313,6 +313,7 @@ bits() {
 @test "a process of exec is confined as the first one is" {
 	local filter='.process.user = {uid: 1000, gid: 1001, additionalGids: [5], umask: 63} | .process.oomScoreAdj = 100 |
 		.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 100, hard: 200}]'
+	[ ! -e /proc/self/ns/time ] || filter+=' | .linux.namespaces += [{type: "time"}] | .linux.timeOffsets.monotonic = {secs: 7}'
 	local noNew of pid
 	for noNew in true false; do
 		sleeper "$filter | .process.noNewPrivileges = $noNew"
@@ -322,8 +323,8 @@ bits() {
 			{
 				grep -E '^(Umask|Uid|Gid|Groups|Cap|NoNew|Seccomp|Sig(Blk|Ign|Cgt))' "/proc/$pid/status"
 				cat "/proc/$pid"/{limits,cgroup,mountinfo,oom_score_adj}
-				for ns in cgroup ipc mnt net pid user uts; do namespace_of "$pid" $ns; done
-				readlink "/proc/$pid"/{root,cwd}
+				readlink "/proc/$pid"/ns/* "/proc/$pid"/{root,cwd}
+				cat "/proc/$pid"/{timens_offsets,attr/current} 2>/dev/null || true # where this kernel has them
 				tr '\0' '\n' <"/proc/$pid/environ" | sort
 				awk '{ print $6 == $1 }' "/proc/$pid/stat" # the leader of its session
 			} >"$of"
