@@ -55,6 +55,19 @@ place draft_strings(struct draft *d, char *const *strings, size_t n)
 	return draft_list(d, offsets, (n + 1) * sizeof(*offsets));
 }
 
+place draft_texts(struct draft *d, char *const *texts, size_t n)
+{
+	autofree place *places = calloc(n + 1, sizeof(*places));
+
+	if (!places) {
+		d->block.failed = true;
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		places[i] = draft_text(d, texts[i]);
+	return draft_list(d, places, n * sizeof(*places));
+}
+
 int32_t draft_fd(struct draft *d, int fd)
 {
 	if (fd < 0)

@@ -27,6 +27,7 @@ DEFINE_AUTO(draft, draft_done)
 place draft_text(struct draft *d, const char *text); /* NULL: 0 */
 /* `n` bytes, aligned as any list needs it. */
 place draft_list(struct draft *d, const void *items, size_t n);
+place draft_texts(struct draft *d, char *const *texts, size_t n); /* place[n] */
 /* Texts for execve(): see plan.h. */
 place draft_strings(struct draft *d, char *const *strings, size_t n);
 /* Takes the fd; its slot, -1 for no fd. */

@@ -54,8 +54,12 @@ struct exec_inputs {
 
 int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e);
 
-/* files.c: rootfs, mounts, devices, masks. */
+/* files.c: rootfs, devices, masks; and mounts by the next one. */
 int plan_files(
 	const struct spec *spec, const struct plan_inputs *in, struct draft *d, struct err *e);
+
+/* mounts.c. `ret_dev_is_bound`: /dev is the host's, or another, and nothing is made in it. */
+int plan_mounts(const struct spec *spec, const struct plan_inputs *in, struct draft *d,
+	bool *ret_dev_is_bound, struct err *e);
 
 #endif

@@ -21,7 +21,7 @@ int procfs_open(struct err *e)
 	return fd < 0 ? err_set(e, errno, "make a private procfs") : fd;
 }
 
-static int write_map(
+int procfs_write_map(
 	int proc, pid_t pid, const char *file, const struct id_map *maps, size_t n, struct err *e)
 {
 	automatic(str) struct str text = { 0 };
@@ -49,6 +49,7 @@ int procfs_write_maps(pid_t pid, const struct linux_spec *maps, struct err *e)
 
 	if (proc < 0)
 		return proc;
-	int r = write_map(proc, pid, "uid_map", maps->uid_maps, maps->n_uid_maps, e);
-	return r < 0 ? r : write_map(proc, pid, "gid_map", maps->gid_maps, maps->n_gid_maps, e);
+	int r = procfs_write_map(proc, pid, "uid_map", maps->uid_maps, maps->n_uid_maps, e);
+	return r < 0 ? r
+		     : procfs_write_map(proc, pid, "gid_map", maps->gid_maps, maps->n_gid_maps, e);
 }

@@ -14,6 +14,10 @@
 /* An O_PATH fd of its root, the caller's; -errno. */
 int procfs_open(struct err *e);
 
+/* Writes one map, `file` being "uid_map" or "gid_map", of a process that has none yet. */
+int procfs_write_map(
+	int proc, pid_t pid, const char *file, const struct id_map *maps, size_t n, struct err *e);
+
 /* Writes uid_map and gid_map of a process that waits for them. */
 int procfs_write_maps(pid_t pid, const struct linux_spec *maps, struct err *e);
 

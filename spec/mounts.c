@@ -99,6 +99,10 @@ const struct mount_option mount_options[] = {
 
 enum { N_OPTIONS = sizeof(mount_options) / sizeof(mount_options[0]) - 1 };
 
+#define ATIME (MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME)
+/* What a user namespace may not take off a mount of the host, beside ATIME. */
+#define LOCKABLE (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+
 static int by_name(const void *name, const void *row)
 {
 	return strcmp(name, ((const struct mount_option *)row)->name);
@@ -148,12 +152,20 @@ static void drop_superblock(struct superblock_flags *s, const char *flag)
 			s->v[i] = s->v[--s->n];
 }
 
+/* Words that choose how times are kept; those that only take a choice back do not. */
+static bool chooses_atime(const struct mount_option *o)
+{
+	return o->set & ATIME || o->clear == MOUNT_ATTR__ATIME;
+}
+
 static int merge_option(const struct mount_spec *m, const struct mount_option *o,
 	struct mount_flags *f, struct superblock_flags *superblock, struct err *e)
 {
 	merge(&f->attr_set, &f->attr_clear, o->set, o->clear);
 	merge(&f->rec_set, &f->rec_clear, o->rset, o->rclear);
 	f->bits |= o->bits;
+	f->has_flags |= o->set || o->clear || o->superblock || o->superblock_clear;
+	f->has_atime |= chooses_atime(o);
 	if (o->superblock) {
 		drop_superblock(superblock, o->superblock); /* a word twice is one flag */
 		superblock->v[superblock->n++] = o->superblock;
@@ -166,13 +178,29 @@ static int merge_option(const struct mount_spec *m, const struct mount_option *o
 static void add_superblock(const struct mount_spec *m, struct mount_flags *f,
 	const struct superblock_flags *superblock)
 {
-	bool has_backing = m->source && m->source[0] == '/';
+	bool has_backing = m->source && m->source[0] == '/' && !(f->bits & MOUNT_REMOUNT);
 
-	if (f->bits & (MOUNT_BIND | MOUNT_RBIND | MOUNT_REMOUNT))
+	if (f->bits & (MOUNT_BIND | MOUNT_RBIND))
 		return;
 	for (size_t i = 0; i < superblock->n; i++)
 		if (has_backing || !str_equal(superblock->v[i], "ro"))
 			f->data[f->n_data++] = superblock->v[i];
+}
+
+/*
+ * A bind with any flag has the flags that were named and no others, whatever its source has: that
+ * is what mount(2) does with MS_REMOUNT | MS_BIND, and so what all runtimes do. Times differ: those
+ * of the source stay unless others are chosen.
+ */
+static void complete_bind(struct mount_flags *f)
+{
+	f->asked_clear = f->attr_clear & LOCKABLE;
+	if (f->has_flags)
+		f->attr_clear = (LOCKABLE | MOUNT_ATTR_NOSYMFOLLOW) & ~f->attr_set;
+	if (f->has_atime)
+		f->attr_clear |= ATIME;
+	else
+		f->attr_set &= ~ATIME;
 }
 
 int mount_flags_parse(const struct mount_spec *m, struct mount_flags *ret, struct err *e)
@@ -194,11 +222,69 @@ int mount_flags_parse(const struct mount_spec *m, struct mount_flags *ret, struc
 		if (r < 0)
 			return r;
 	}
+	if (mount_flags_is_bind(&f))
+		complete_bind(&f);
 	complete_atime(f.attr_set, &f.attr_clear);
 	complete_atime(f.rec_set, &f.rec_clear);
+	/* What holds for all below holds for the mount itself. */
+	merge(&f.attr_set, &f.attr_clear, f.rec_set, f.rec_clear);
 	add_superblock(m, &f, &superblock);
 	*ret = f;
 	f = (struct mount_flags){ 0 };
+	return 0;
+}
+
+void mount_clean_path(const char *path, char out[PATH_MAX])
+{
+	size_t n = 0;
+
+	while (*path) {
+		path += strspn(path, "/");
+		size_t len = strcspn(path, "/");
+		if (len == 2 && path[0] == '.' && path[1] == '.') {
+			while (n && out[--n] != '/')
+				;
+		} else if (len && !(len == 1 && path[0] == '.')) {
+			out[n++] = '/';
+			memcpy(out + n, path, len);
+			n += len;
+		}
+		path += len;
+	}
+	out[n] = '\0';
+}
+
+bool mount_flags_is_bind(const struct mount_flags *f)
+{
+	return f->bits & (MOUNT_BIND | MOUNT_RBIND) && !(f->bits & MOUNT_REMOUNT);
+}
+
+/*
+ * In a user namespace the kernel locks what a mount of the host has (MNT_LOCK_*): it stays where
+ * nothing was said about it, and cannot be taken back.
+ */
+int mount_flags_keep_locked(struct mount_flags *f, uint64_t source, const char *what, struct err *e)
+{
+	static const struct {
+		uint64_t flag;
+		const char *name;
+	} names[] = { { MOUNT_ATTR_RDONLY, "ro" }, { MOUNT_ATTR_NOSUID, "nosuid" },
+		{ MOUNT_ATTR_NODEV, "nodev" }, { MOUNT_ATTR_NOEXEC, "noexec" } };
+	uint64_t asked = f->asked_clear | (f->rec_clear & LOCKABLE);
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (source & asked & names[i].flag)
+			return err_say(e, EPERM,
+				"%s: the source is mounted '%s', which cannot be taken back in a "
+				"user namespace: operation not permitted",
+				what, names[i].name);
+	uint64_t atime = f->attr_set & ATIME;
+	if (f->has_atime && atime != (source & ATIME))
+		return err_say(e, EPERM,
+			"%s: the source's way to keep access times cannot be changed in a user "
+			"namespace: operation not permitted",
+			what);
+	f->attr_clear &= ~(source & LOCKABLE);
 	return 0;
 }
 

@@ -9,8 +9,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/sched.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "spec/base/log.h"
+#include "spec/mount_maps.h"
 #include "spec/mounts.h"
 
 enum {
@@ -104,11 +107,7 @@ static unsigned option_bits(const struct mount_spec *m)
 
 	for (size_t i = 0; i < m->n_options; i++) {
 		const struct mount_option *o = mount_option_find(m->options[i]);
-		if (o)
-			bits |= o->bits;
-		/* crun's spelling, with the maps behind it */
-		if (str_starts(m->options[i], "idmap=") || str_starts(m->options[i], "ridmap="))
-			bits |= MOUNT_IDMAP;
+		bits |= o ? o->bits : 0;
 	}
 	return bits;
 }
@@ -122,33 +121,12 @@ static unsigned option_bits(const struct mount_spec *m)
 static const char *const proc_files[] = { "cpuinfo", "diskstats", "loadavg", "meminfo", "slabinfo",
 	"stat", "swaps", "uptime", "sys/kernel/ns_last_pid", "sys/crypto/fips_enabled", NULL };
 
-/* The path as text without empty, "." and ".." components: "/proc/cpuinfo", "" for the root. */
-static void clean_path(const char *path, char out[PATH_MAX])
-{
-	size_t n = 0;
-
-	while (*path) {
-		path += strspn(path, "/");
-		size_t len = strcspn(path, "/");
-		if (len == 2 && path[0] == '.' && path[1] == '.') {
-			while (n && out[--n] != '/')
-				;
-		} else if (len && !(len == 1 && path[0] == '.')) {
-			out[n++] = '/';
-			memcpy(out + n, path, len);
-			n += len;
-		}
-		path += len;
-	}
-	out[n] = '\0';
-}
-
 static int check_proc(const struct mount_spec *m, unsigned bits, size_t i, struct err *e)
 {
 	bool is_bind = bits & (MOUNT_BIND | MOUNT_RBIND);
 	char path[PATH_MAX];
 
-	clean_path(m->destination, path);
+	mount_clean_path(m->destination, path);
 	if (strcmp(path, "/proc") == 0) {
 		if (is_bind ? str_equal(m->source, "/proc") : str_equal(m->type, "proc"))
 			return 0;
@@ -181,23 +159,46 @@ static int check_mount_source(const struct mount_spec *m, unsigned bits, size_t 
 	return 0;
 }
 
-static int check_mount(const struct mount_spec *m, size_t i, struct err *e)
+static int check_maps(const struct spec *s, unsigned bits, size_t i, struct err *e)
 {
-	unsigned bits = option_bits(m);
+	automatic(mount_maps) struct mount_maps maps = { 0 };
+	char path[64];
+	int r = mount_maps_read(s, i, &maps, e);
 
-	if (m->destination[0] != '/' || strlen(m->destination) >= PATH_MAX)
-		return err_say(e, EINVAL, "mounts[%zu].destination: '%.80s' is not %s", i,
-			m->destination,
-			m->destination[0] == '/' ? "a path of at most 4095 bytes"
-						 : "an absolute path");
-	if (bits & (MOUNT_IDMAP | MOUNT_RIDMAP))
-		return err_say(e, ENOTSUP,
-			"mounts[%zu].options: id-mapped mounts are not supported by this version",
-			i);
-	if (m->n_uid_maps || m->n_gid_maps)
-		return err_say(e, ENOTSUP, "mounts[%zu].%s: not supported by this version", i,
-			m->n_uid_maps ? "uidMappings" : "gidMappings");
-	int r = check_mount_source(m, bits, i, e);
+	if (r < 0 || maps.kind == MOUNT_MAPS_NONE)
+		return r;
+	if (!(bits & (MOUNT_BIND | MOUNT_RBIND)))
+		return err_say(e, EINVAL,
+			"mounts[%zu]: an id-mapped mount needs the option 'bind' or 'rbind'", i);
+	snprintf(path, sizeof(path), "mounts[%zu].uidMappings", i);
+	r = check_id_map(maps.uids, maps.n_uids, path, e);
+	snprintf(path, sizeof(path), "mounts[%zu].gidMappings", i);
+	return r < 0 ? r : check_id_map(maps.gids, maps.n_gids, path, e);
+}
+
+/* A relative destination was allowed once, and means below "/" (config.md#mounts). */
+static int check_destination(const char *path, size_t i, struct err *e)
+{
+	if (!*path || strlen(path) >= PATH_MAX - 1)
+		return err_say(e, EINVAL, "mounts[%zu].destination: %s", i,
+			*path ? "longer than 4094 bytes" : "empty");
+	if (path[0] != '/')
+		log_warn("mounts[%zu].destination: '%.80s' is not an absolute path: taken as below "
+			 "'/', which is deprecated",
+			i, path);
+	return 0;
+}
+
+static int check_mount(const struct spec *s, size_t i, struct err *e)
+{
+	const struct mount_spec *m = &s->mounts[i];
+	unsigned bits = option_bits(m);
+	int r = check_destination(m->destination, i, e);
+
+	if (r == 0)
+		r = check_maps(s, bits, i, e);
+	if (r == 0)
+		r = check_mount_source(m, bits, i, e);
 	return r < 0 ? r : check_proc(m, bits, i, e);
 }
 
@@ -207,7 +208,7 @@ static int check_mounts(const struct spec *s, struct err *e)
 		return err_say(e, EINVAL, "mounts: %zu entries, more than the %d allowed",
 			s->n_mounts, MOUNTS_MAX);
 	for (size_t i = 0; i < s->n_mounts; i++) {
-		int r = check_mount(&s->mounts[i], i, e);
+		int r = check_mount(s, i, e);
 		if (r < 0)
 			return r;
 	}

@@ -37,4 +37,7 @@ int not_supported(const char *path, struct err *e);
 /* Paths that a kernel call can take: absolute, not longer than PATH_MAX. */
 int check_absolute(const char *path, const char *what, size_t index, struct err *e);
 
+/* Whether the kernel would take it; `path`: of the list, "linux.uidMappings". */
+int check_id_map(const struct id_map *v, size_t n, const char *path, struct err *e);
+
 #endif

@@ -50,23 +50,22 @@ static bool overlap(uint32_t a, uint32_t b, uint32_t size_a, uint32_t size_b)
 }
 
 /* The kernel would say EINVAL for all of these alike when the map is written. */
-static int check_map(const struct id_map *v, size_t n, const char *key, struct err *e)
+int check_id_map(const struct id_map *v, size_t n, const char *path, struct err *e)
 {
 	if (n > ID_MAPS_MAX)
-		return err_say(e, EINVAL, "linux.%s: %zu entries, more than the %d allowed", key, n,
+		return err_say(e, EINVAL, "%s: %zu entries, more than the %d allowed", path, n,
 			ID_MAPS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		if (v[i].size == 0)
-			return err_say(e, EINVAL, "linux.%s[%zu].size: 0 maps nothing", key, i);
+			return err_say(e, EINVAL, "%s[%zu].size: 0 maps nothing", path, i);
 		if ((uint64_t)v[i].inside + v[i].size > UINT32_MAX ||
 			(uint64_t)v[i].outside + v[i].size > UINT32_MAX)
-			return err_say(
-				e, EINVAL, "linux.%s[%zu]: goes beyond id 4294967294", key, i);
+			return err_say(e, EINVAL, "%s[%zu]: goes beyond id 4294967294", path, i);
 		for (size_t j = 0; j < i; j++)
 			if (overlap(v[i].inside, v[j].inside, v[i].size, v[j].size) ||
 				overlap(v[i].outside, v[j].outside, v[i].size, v[j].size))
 				return err_say(
-					e, EINVAL, "linux.%s[%zu]: overlaps with [%zu]", key, i, j);
+					e, EINVAL, "%s[%zu]: overlaps with [%zu]", path, i, j);
 	}
 	return 0;
 }
@@ -114,9 +113,9 @@ static int check_id_maps(const struct spec *s, struct err *e)
 	if (is_new && (!l->n_uid_maps || !l->n_gid_maps))
 		return err_say(e, EINVAL, "linux.%s: empty, but a new user namespace is asked for",
 			l->n_uid_maps ? "gidMappings" : "uidMappings");
-	int r = check_map(l->uid_maps, l->n_uid_maps, "uidMappings", e);
+	int r = check_id_map(l->uid_maps, l->n_uid_maps, "linux.uidMappings", e);
 	if (r == 0)
-		r = check_map(l->gid_maps, l->n_gid_maps, "gidMappings", e);
+		r = check_id_map(l->gid_maps, l->n_gid_maps, "linux.gidMappings", e);
 	return r < 0 || !is_new ? r : check_mapped_user(s, e);
 }
 
@@ -334,8 +333,6 @@ static int check_features(const struct spec *s, struct err *e)
 		{ 0 },
 	};
 
-	if (s->linux_.mount_label && *s->linux_.mount_label)
-		return not_supported("linux.mountLabel", e);
 	return check_unsupported(rows, &s->linux_, e);
 }
 

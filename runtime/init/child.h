@@ -95,10 +95,22 @@ long filter_load_for_hook(struct child *c);
 /* knobs.c: writes a value to a file below the plan's procfs; -errno. */
 long knob_write(struct child *c, const char *path, const char *value);
 
-/* target.c: a place in the container's root to mount on, made where it is missing. */
-int target_open(struct child *c, const char *what, const char *path, uint32_t flags);
+/*
+ * target.c: a place in the container's root to mount on, made where it is missing (`ret_made`, which
+ * may be NULL, says so): TARGET_* of plan.h.
+ */
+int target_open(
+	struct child *c, const char *what, const char *path, uint32_t flags, bool *ret_made);
 /* An O_PATH fd of `path` below the root, symlinks resolved inside of it; -errno. */
-int target_find(const struct child *c, const char *path, uint64_t resolve);
+int target_find(const struct child *c, const char *path, int flags, uint64_t resolve);
 void target_attach(struct child *c, const char *what, int tree, int target, const char *path);
+
+/* mounts.c: mount_setattr(2) on what `fd` is, with AT_RECURSIVE on all below; -errno. */
+long mount_change(int fd, unsigned flags, uint64_t set, uint64_t clear, uint64_t propagation);
+/* What was mounted writable so that things could be made in it. */
+void mounts_make_readonly(struct child *c);
+
+/* copyup.c: all of the directory `from` into the tmpfs `to`; with its own owner and mode, too. */
+void copy_up(struct child *c, const char *what, const char *path, int from, int to, bool with_root);
 
 #endif

@@ -28,7 +28,8 @@ static int open_parent(struct child *c, const char *path, const char **ret_name)
 	text_add_bytes(&t, path, (size_t)(slash - path));
 	text_add(&t, slash == path ? "/" : "");
 	*ret_name = slash + 1;
-	return target_open(c, "linux.devices", directory, TARGET_ORDINARY);
+	return target_open(c, "linux.devices", directory,
+		text_starts(path, "/dev/") ? TARGET_ORDINARY : 0, NULL);
 }
 
 /* What lies there already is accepted when it is this very device (a redundant entry), else not. */
@@ -95,7 +96,7 @@ void devices_make(struct child *c)
 	if (!(c->plan->flags & PLAN_ROOTFS))
 		return;
 	if (c->plan->flags & PLAN_DEV)
-		dev = target_open(c, "devices", "/dev", TARGET_ORDINARY);
+		dev = target_open(c, "devices", "/dev", TARGET_ORDINARY, NULL);
 	for (uint32_t i = 0; i < c->plan->n_devices; i++) {
 		const char *path = child_text(c, devices[i].path), *name = path + 5;
 		bool in_dev = dev >= 0 && text_starts(path, "/dev/") && !text_find(name, '/');

@@ -68,7 +68,7 @@ static void mask_all(struct child *c)
 
 	for (uint32_t i = 0; i < c->plan->n_masked; i++) {
 		const char *path = child_text(c, paths[i]);
-		int target = target_find(c, path, 0);
+		int target = target_find(c, path, 0, 0);
 		struct statx st;
 		if (absent(target))
 			continue;
@@ -87,7 +87,7 @@ static void mask_all(struct child *c)
 static void protect(struct child *c, const char *path)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-	int target = target_find(c, path, 0);
+	int target = target_find(c, path, 0, 0);
 
 	if (absent(target))
 		return;

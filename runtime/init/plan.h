@@ -54,14 +54,19 @@ struct plan_join {
 
 enum mount_kind {
 	MOUNT_KIND_NEW,	   /* a file system of its own: fsopen(type) */
-	MOUNT_KIND_TREE,   /* a detached tree from the host, attributes already set */
-	MOUNT_KIND_CHANGE, /* "remount": new attributes for what is there */
+	MOUNT_KIND_TREE,   /* a detached tree from the host, its flags set already */
+	MOUNT_KIND_CHANGE, /* "remount": new flags and options for what is there */
 };
 
 enum mount_op_flags {
 	TARGET_FILE = 1 << 0, /* the mount point is a file (else a directory) */
 	TARGET_ORDINARY =
 		1 << 1, /* no component may be a symlink: /proc, /sys, /dev (CVE-2019-16884) */
+	TARGET_ROOT = 1 << 2,	      /* on "/": what comes later lies on top of it */
+	MOUNT_TAKE_MODE = 1 << 3,     /* its root has the mode of the directory that it covers */
+	MOUNT_COPY_UP = 1 << 4,	      /* and all that is in there: "tmpcopyup" */
+	MOUNT_COPY_ROOT = 1 << 5,     /* with that directory's owner and mode */
+	MOUNT_READONLY_LATE = 1 << 6, /* when all is there that has to be made in it */
 };
 
 struct mount_op {
@@ -74,7 +79,7 @@ struct mount_op {
 	int32_t tree;
 	uint32_t n_propagation;
 	uint64_t attr_set, attr_clear; /* MOUNT_ATTR_* */
-	uint64_t rec_set, rec_clear;   /* the same, for all below as well */
+	uint64_t rec_set, rec_clear;   /* CHANGE: the same, for all below as well, before those */
 	uint64_t propagation[4];       /* MS_SHARED and so on, MS_REC for all below */
 };
 

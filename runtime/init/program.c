@@ -26,9 +26,9 @@ void cwd_make(struct child *c)
 {
 	if (!(c->plan->flags & PLAN_MAKE_CWD))
 		return;
-	int fd = target_find(c, child_text(c, c->plan->cwd), 0);
+	int fd = target_find(c, child_text(c, c->plan->cwd), 0, 0);
 	if (fd == -ENOENT)
-		fd = target_open(c, "process.cwd", child_text(c, c->plan->cwd), 0);
+		fd = target_open(c, "process.cwd", child_text(c, c->plan->cwd), 0, NULL);
 	if (fd >= 0)
 		sys(close, fd);
 }

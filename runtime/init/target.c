@@ -13,11 +13,11 @@
 #include "runtime/init/child.h"
 #include "runtime/init/text.h"
 
-#define PATH_BYTES 4096
+enum { PATH_BYTES = 4096, LINKS_MAX = 40 };
 
-int target_find(const struct child *c, const char *path, uint64_t resolve)
+int target_find(const struct child *c, const char *path, int flags, uint64_t resolve)
 {
-	return sys_openat2_path(c->root, path, O_PATH | O_CLOEXEC,
+	return sys_openat2_path(c->root, path, O_PATH | O_CLOEXEC | flags,
 		resolve | RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
@@ -31,68 +31,131 @@ static bool next_component(const char **path, char *name)
 	while (**path && **path != '/' && n < 255)
 		name[n++] = *(*path)++;
 	name[n] = '\0';
+	while (**path == '/')
+		(*path)++;
 	return n > 0;
 }
 
-/* One missing component, below the fd of its parent, which is closed. -errno. */
+/*
+ * One missing component, below the fd of its parent, which is closed. -errno. That somebody made it
+ * meanwhile, as another container with the same volume may, is fine: nothing is followed.
+ */
 static int make_component(int parent, const char *name, bool file)
 {
-	long fd;
+	long fd = text_equal(name, "..") ? -EINVAL : 0;
 
-	if (text_equal(name, ".."))
-		fd = -EINVAL;
-	else if (file) {
+	if (fd == 0 && file)
 		fd = sys(openat, parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC,
 			0644);
-		if (fd >= 0) {
-			sys(close, fd);
-			fd = sys(openat, parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		}
-	} else {
+	else if (fd == 0)
 		fd = sys(mkdirat, parent, name, 0755);
-		if (fd >= 0)
-			fd = sys(openat, parent, name,
-				O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC);
-	}
+	if (fd >= 0 && file)
+		sys(close, fd);
+	if (fd >= 0 || fd == -EEXIST)
+		fd = sys(openat, parent, name,
+			O_PATH | O_NOFOLLOW | O_CLOEXEC | (file ? 0 : O_DIRECTORY));
 	sys(close, parent);
 	return (int)fd;
 }
 
+/* A way through the root: what exists of it, and the rest. */
+struct walk {
+	char done
+		[PATH_BYTES]; /* "/var" of "/var/lib/x": resolved by the kernel as often as needed */
+	char rest[PATH_BYTES]; /* "lib/x" */
+	struct text at;	       /* `done` */
+};
+
+/* Begins at the directory that `path` is in, when that exists, else at the root. */
+static int walk_begin(const struct child *c, struct walk *w, const char *path, uint64_t resolve)
+{
+	struct text rest = TEXT_IN(w->rest);
+	const char *last = path;
+	int fd = -ENOENT;
+
+	w->at = (struct text){ w->done, 0, sizeof(w->done) };
+	for (const char *s = path; *s; s++)
+		if (*s == '/' && s[1] && s[1] != '/')
+			last = s;
+	text_add_bytes(&w->at, path, (size_t)(last - path));
+	if (w->at.len)
+		fd = target_find(c, w->done, O_DIRECTORY, resolve);
+	if (fd < 0) {
+		w->at.len = 0;
+		w->done[0] = '\0';
+		last = path;
+		fd = target_find(c, "/", O_DIRECTORY, resolve);
+	}
+	text_add(&rest, last);
+	return fd;
+}
+
+/*
+ * A component that is there, and leads nowhere: a dangling symlink, whose target is to be made.
+ * Where it points takes its place in the path, and the walk begins anew. False: it is no link.
+ */
+static bool walk_follow(struct walk *w, int parent, const char *name, const char *rest, char *path)
+{
+	char link[PATH_BYTES];
+	struct text t = { path, 0, PATH_BYTES };
+	long n = sys(readlinkat, parent, name, link, sizeof(link) - 1);
+
+	if (n < 0)
+		return false;
+	link[n] = '\0';
+	if (link[0] != '/')
+		text_add(&t, w->done);
+	text_add(&t, "/");
+	text_add(&t, link);
+	text_add(&t, "/");
+	text_add(&t, rest);
+	return true;
+}
+
 /*
  * Follows `path` as far as it exists, resolved by the kernel prefix by prefix, and makes the rest.
- * Called only when the whole of it is missing, so it may take its time.
+ * Called only when the whole of it is missing, so it may take its time. With RESOLVE_NO_SYMLINKS no
+ * link is followed by us either, not even one that somebody puts there after the kernel looked.
  */
-static int make_path(const struct child *c, const char *path, uint64_t resolve, bool file)
+static int make_path(const struct child *c, const char *from, uint64_t resolve, bool file)
 {
-	char prefix[PATH_BYTES], name[256];
-	struct text t = TEXT_IN(prefix);
-	bool missing = false;
-	int fd = target_find(c, "/", resolve);
+	static struct walk w; /* there is one thread, and one at a time */
+	static char path[PATH_BYTES];
+	char name[256];
+	struct text t = TEXT_IN(path);
 
-	while (fd >= 0 && next_component(&path, name)) {
-		const char *rest = path;
-		while (*rest == '/')
-			rest++;
-		if (missing) {
-			fd = make_component(fd, name, file && !*rest);
-			continue;
-		}
-		text_add(&t, "/");
-		text_add(&t, name);
-		if (t.len + 2 >= t.room) {
-			sys(close, fd);
-			return -ENAMETOOLONG;
-		}
-		int next = target_find(c, prefix, resolve);
-		if (next == -ENOENT) {
+	text_add(&t, from);
+	for (int links = 0; links <= LINKS_MAX; links++) {
+		int fd = walk_begin(c, &w, path, resolve);
+		const char *rest = w.rest;
+		bool missing = false, again = false;
+		while (fd >= 0 && !again && next_component(&rest, name)) {
+			int next = -ENOENT;
+			text_add(&w.at, "/");
+			text_add(&w.at, name);
+			if (w.at.len + 2 >= w.at.room)
+				next = -ENAMETOOLONG;
+			else if (!missing)
+				next = target_find(c, w.done, 0, resolve);
+			if (next != -ENOENT) {
+				sys(close, fd);
+				fd = next;
+				continue;
+			}
+			w.at.len -= strlen(name) + 1;
+			w.done[w.at.len] = '\0';
+			again = !missing && !resolve && walk_follow(&w, fd, name, rest, path);
+			if (again) {
+				sys(close, fd);
+				continue;
+			}
 			missing = true;
 			fd = make_component(fd, name, file && !*rest);
-		} else {
-			sys(close, fd);
-			fd = next;
 		}
+		if (!again)
+			return fd;
 	}
-	return fd;
+	return -ELOOP;
 }
 
 /*
@@ -111,32 +174,77 @@ static bool may_cover_proc(const char *path)
 	return false;
 }
 
-int target_open(struct child *c, const char *what, const char *path, uint32_t flags)
+/* Where a symlink leads to is seen here only; a path without one was judged as text. */
+static void check_not_in_proc(struct child *c, const char *what, const char *path, int fd)
 {
-	uint64_t resolve = flags & TARGET_ORDINARY ? RESOLVE_NO_SYMLINKS : 0;
-	int fd = target_find(c, path, resolve);
-	struct statx st;
 	struct statfs fs;
+	long r = sys(fstatfs, fd, &fs);
 
-	if (fd == -ENOENT)
-		fd = make_path(c, path, resolve, flags & TARGET_FILE);
-	if (fd == -ELOOP && resolve)
-		child_refuse(c, ELOOP,
-			"%s: mount on '%s': it must be an ordinary directory, and is or lies behind a symlink",
-			what, path);
-	if (fd < 0)
-		child_fail(c, fd, "%s: open the mount point '%s'", what, path);
+	if (r < 0)
+		child_fail(c, (int)r, "%s: look at the file system of '%s'", what, path);
+	if (fs.f_type == PROC_SUPER_MAGIC && !may_cover_proc(path))
+		child_refuse(c, EPERM, "%s: mount on '%s': it is inside /proc", what, path);
+}
+
+/* A file's mount point is anything but a directory; the kernel saw to the other case. */
+static void check_file(struct child *c, const char *what, const char *path, int fd)
+{
+	struct statx st;
 	long r = sys(statx, fd, "", AT_EMPTY_PATH, STATX_TYPE, &st);
+
 	if (r < 0)
 		child_fail(c, (int)r, "%s: look at '%s'", what, path);
-	bool is_dir = (st.stx_mode & S_IFMT) == S_IFDIR;
-	if (is_dir != !(flags & TARGET_FILE))
-		child_refuse(c, ENOTDIR, "%s: the source is a %s and '%s' in the container is %s",
-			what, is_dir ? "file" : "directory", path, is_dir ? "a directory" : "none");
-	r = sys(fstatfs, fd, &fs);
-	if (r == 0 && fs.f_type == PROC_SUPER_MAGIC && !(flags & TARGET_ORDINARY) &&
-		!may_cover_proc(path))
-		child_refuse(c, EPERM, "%s: mount on '%s': it is inside /proc", what, path);
+	if ((st.stx_mode & S_IFMT) == S_IFDIR)
+		child_refuse(c, EISDIR,
+			"%s: the source is a file, and '%s' in the container is a directory", what,
+			path);
+}
+
+static _Noreturn void fail_open(
+	struct child *c, const char *what, const char *path, uint32_t flags, int code)
+{
+	struct statx st;
+	int fd;
+
+	if (code == -ELOOP && flags & TARGET_ORDINARY)
+		child_refuse(c, ELOOP,
+			"%s: '%s' is, or lies behind, a symlink: must be mounted on ordinary directory",
+			what, path);
+	/* The thing itself, or something on the way to it? */
+	if (code == -ENOTDIR && (fd = target_find(c, path, 0, 0)) >= 0 &&
+		sys(statx, fd, "", AT_EMPTY_PATH, STATX_TYPE, &st) == 0) {
+		if (flags & TARGET_ORDINARY)
+			child_refuse(c, ENOTDIR,
+				"%s: '%s' is a file: must be mounted on ordinary directory", what,
+				path);
+		child_refuse(c, ENOTDIR,
+			"%s: the source is a directory, and '%s' in the container is a file", what,
+			path);
+	}
+	child_fail(c, code, "%s: open the mount point '%s'", what, path);
+}
+
+int target_open(struct child *c, const char *what, const char *path, uint32_t flags, bool *ret_made)
+{
+	bool file = flags & TARGET_FILE;
+	uint64_t resolve = RESOLVE_NO_SYMLINKS;
+	int fd = target_find(c, path, file ? 0 : O_DIRECTORY, resolve);
+
+	if (fd == -ELOOP && !(flags & TARGET_ORDINARY)) {
+		resolve = 0;
+		fd = target_find(c, path, file ? 0 : O_DIRECTORY, resolve);
+	}
+	if (fd == -ENOENT) {
+		fd = make_path(c, path, resolve, file);
+		if (ret_made)
+			*ret_made = fd >= 0;
+	}
+	if (fd < 0)
+		fail_open(c, what, path, flags, fd);
+	if (!resolve)
+		check_not_in_proc(c, what, path, fd);
+	if (file)
+		check_file(c, what, path, fd);
 	return fd;
 }
 

@@ -102,7 +102,7 @@ static int open_slave(struct child *c, int master)
 
 static void bind_console(struct child *c, int slave)
 {
-	int dev = target_open(c, "process.terminal", "/dev", TARGET_ORDINARY);
+	int dev = target_open(c, "process.terminal", "/dev", TARGET_ORDINARY, NULL);
 	struct statx st;
 	long r = sys(
 		openat, dev, "console", O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0600);

@@ -2,50 +2,7 @@
 # shellcheck disable=SC2030,SC2031 # bats runs each test in a shell of its own
 load helpers
 load containers
-
-# The host of these tests is a mount namespace of its own, in which everything is shared: what a container lets out
-# is seen there, and nothing else comes and goes. It ends with its holder.
-setup() {
-	SOURCE=$SCRATCH/source
-	unshare -m --propagation private bash -c 'mount --make-rshared / && echo && exec sleep 1000' >"$SCRATCH/holder" 3>&- &
-	HOLDER=$!
-	await test -s "$SCRATCH/holder"
-	rm -rf "$SOURCE"
-	mkdir -p "$SOURCE/dir"
-	echo content >"$SOURCE/file"
-	echo inner >"$SOURCE/dir/file"
-	mountinfo_before=$(mounts_here)
-}
-
-teardown() {
-	containers_remove
-	kill "$HOLDER"
-}
-
-host() { nsenter -t "$HOLDER" -m -- "$@"; }
-cowrun() { host "$COWRUN" --root "$STATE" "$@" 3>&-; }
-mount() { host mount "$@"; }
-mounts_here() { cut -d ' ' -f 3- "/proc/$HOLDER/mountinfo" | sort; }
-nothing_mounted_here() { diff <(echo "$mountinfo_before") <(mounts_here) >&2; }
-
-# bind DESTINATION OPTION... : a jq filter that binds $SOURCE (or $FROM) there
-bind() {
-	local destination=$1
-	shift
-	jq -nr --arg d "$destination" --arg s "${FROM:-$SOURCE}" \
-		'".mounts += [\({destination: $d, type: "none", source: $s, options: $ARGS.positional})]"' --args "$@"
-}
-
-# fresh TYPE DESTINATION OPTION...: a jq filter that mounts a new file system there
-fresh() {
-	local type=$1 destination=$2
-	shift 2
-	jq -nr --arg t "$type" --arg d "$destination" \
-		'".mounts += [\({destination: $d, type: $t, source: $t, options: $ARGS.positional})]"' --args "$@"
-}
-
-# Inside: the flags of the mount there, in order
-FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self/mountinfo; }; '
+load mounts
 
 @test "a bind mount shows the host's directory, and is written through" {
 	gives $'content\ninner' 'cat /mnt/file /mnt/dir/file; echo new >/mnt/new' "$(bind /mnt bind)"
@@ -101,18 +58,9 @@ FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self
 
 @test "options of the file system are its own" {
 	gives "1700 64" 'echo $(stat -c %a /mnt) $(($(stat -fc "%b * %S" /mnt) / 1024))' "$(fresh tmpfs /mnt mode=1700 size=64k)"
-	refuses "^cowrun: run: mounts\[6\]: mount tmpfs: option 'sizee=1': .*[Uu]nknown parameter 'sizee'" "$(fresh tmpfs /mnt sizee=1)"
-	refuses "^cowrun: run: mounts\[6\]: mount tmpfs: option 'size=x': .*[Bb]ad value for 'size'" "$(fresh tmpfs /mnt size=x)"
-	refuses "^cowrun: run: mounts\[6\]: this kernel has no file system 'nofs'" "$(fresh nofs /mnt)"
-}
-
-@test "an option that asks for what we cannot do is refused" {
-	refuses "mounts\[6\].options: tmpcopyup is not supported" "$(fresh tmpfs /mnt tmpcopyup)"
-	refuses "mounts\[6\].options: id-mapped mounts are not supported" "$(bind /mnt bind idmap)"
-}
-
-@test "remount changes what is there" {
-	gives "ro" "$FLAGS flags /dev/shm | cut -c 1-2" "$(fresh tmpfs /dev/shm remount ro)"
+	refuses "^cowrun: run: mounts\[6\]: mount tmpfs on '/mnt': option 'sizee=1': .*[Uu]nknown parameter 'sizee'" "$(fresh tmpfs /mnt sizee=1)"
+	refuses "^cowrun: run: mounts\[6\]: mount tmpfs on '/mnt': option 'size=x': .*[Bb]ad value for 'size'" "$(fresh tmpfs /mnt size=x)"
+	refuses "^cowrun: run: mounts\[6\]: mount on '/mnt': this kernel has no file system 'nofs'" "$(fresh nofs /mnt)"
 }
 
 @test "mounts are made in their order" {
@@ -195,9 +143,9 @@ FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self
 # --- what is refused ------------------------------------------------------------------------------------------------------
 @test "a bind source that is missing, or of the other kind, is told by name" {
 	refuses "^cowrun: run: mounts\[6\]: bind source '/no/such': no such file or directory" "$(FROM=/no/such bind /mnt bind)"
-	refuses "^cowrun: run: mounts\[6\]: the source is a directory and '/etc/passwd' in the container is none" \
+	refuses "^cowrun: run: mounts\[6\]: the source is a directory, and '/etc/passwd' in the container is a file" \
 		"$(bind /etc/passwd bind)"
-	refuses "^cowrun: run: mounts\[6\]: the source is a file and '/mnt' in the container is a directory" "$(FROM=$SOURCE/file bind /mnt bind)"
+	refuses "^cowrun: run: mounts\[6\]: the source is a file, and '/mnt' in the container is a directory" "$(FROM=$SOURCE/file bind /mnt bind)"
 	refuses "^cowrun: run: mounts\[6\]: open the mount point '/etc/passwd/x': not a directory" "$(bind /etc/passwd/x bind)"
 }
 
@@ -211,6 +159,47 @@ FLAGS='flags() { awk -v d="$1" "\$5 == d { f = \$6 } END { print f }" /proc/self
 @test "a mount without a type or a destination is refused" {
 	refuses "mounts\[6\].type: missing" '.mounts += [{destination: "/mnt"}]'
 	refuses "mounts\[6\].destination: .*missing" '.mounts += [{type: "tmpfs"}]'
-	refuses "mounts\[6\].destination: 'mnt' is not an absolute path" '.mounts += [{destination: "mnt", type: "tmpfs"}]'
+	refuses "mounts\[6\].destination: empty" '.mounts += [{destination: "", type: "tmpfs"}]'
 	refuses "mounts\[6\].options: type 'bind' needs the option 'bind' or 'rbind'" '.mounts += [{destination: "/mnt", type: "bind", source: "/"}]'
+}
+
+@test "a label without SELinux is refused, an empty one is none" {
+	grep -qs selinuxfs /proc/filesystems && skip "needs a kernel without SELinux"
+	refuses "^cowrun: run: linux.mountLabel: 'system_u:object_r:x': SELinux is not enabled in this kernel" '.linux.mountLabel = "system_u:object_r:x"'
+	gives fine 'echo fine' '.linux.mountLabel = ""'
+}
+
+@test "a relative destination lies below the root, and is warned of" {
+	inside 'cat /mnt/file' "$(bind mnt bind)"
+	assert_status 0
+	assert_output content
+	assert_one_line "warning: mounts\[6\].destination: 'mnt' is not an absolute path"
+}
+
+@test "mount points behind dangling symlinks are made where these lead" {
+	bundle
+	local rootfs=$BUNDLE/rootfs
+	rm -rf "$rootfs/jump" "$rootfs/etc/hosts" "$rootfs/tmp/foo" "$rootfs/tmp/hosts"
+	ln -s /tmp/foo/bar "$rootfs/jump"
+	ln -s ../jump/baz/hosts "$rootfs/etc/hosts"
+	FROM=$SOURCE/file gives "content content" 'echo $(cat /etc/hosts) $(cat /tmp/foo/bar/baz/hosts)' "$(FROM=$SOURCE/file bind /etc/hosts bind)"
+	ln -sf /tmp/hosts "$rootfs/etc/hosts"
+	gives "inner" 'cat /tmp/hosts/dir/file' "$(bind /etc/hosts bind)"
+	# out of the root there is no way, nor out of a circle
+	ln -sf ../../../../../../dev/shm/escaped-"$ID" "$rootfs/etc/hosts"
+	FROM=$SOURCE/file gives content 'cat /dev/shm/escaped*' "$(FROM=$SOURCE/file bind /etc/hosts bind)"
+	not ls "/dev/shm/escaped-$ID"
+	ln -sf b "$rootfs/a" && ln -sf a "$rootfs/b"
+	refuses "mounts\[6\]: open the mount point '/a': too many levels of symbolic links" "$(bind /a bind)"
+	ln -sf /nothing/../there "$rootfs/a"
+	refuses "mounts\[6\]: open the mount point '/a': " "$(bind /a bind)"
+	rm -rf "$BUNDLE"
+}
+
+@test "made directories inherit a set-gid bit" {
+	bundle
+	rm -rf "$BUNDLE/rootfs/setgid"
+	install -d -m 7755 "$BUNDLE/rootfs/setgid"
+	gives "" true "$(fresh tmpfs /setgid/a/b)"
+	[ "$(cd "$BUNDLE/rootfs/setgid" && stat -c %a . a a/b | paste -sd ' ' -)" = "7755 2755 2755" ]
 }

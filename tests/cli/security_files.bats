@@ -14,7 +14,7 @@ load attacks
 		ln -s "/bad-$at" "$BUNDLE/rootfs/$at"
 		attempt
 		assert_status 1
-		assert_one_line "mount on '/$at': it must be an ordinary directory, and is or lies behind a symlink"
+		assert_one_line "'/$at' is, or lies behind, a symlink: must be mounted on ordinary directory"
 		rm "$BUNDLE/rootfs/$at"
 		ln -s "$(outside)" "$BUNDLE/rootfs/$at"
 		attempt
@@ -54,8 +54,7 @@ load attacks
 	attempt '.mounts += [{destination: "/etc/deep/dir", type: "tmpfs", source: "x"}]'
 	attempt '.process.cwd = "/etc/made/by/cwd"'
 	attempt '.linux.devices = [{path: "/etc/device", type: "c", major: 1, minor: 3}]'
-	assert_status 1
-	[ ! -e "$CANARY/deep" ]
+	[ ! -e "$CANARY/deep" ] && [ ! -e "$CANARY/made" ] && [ ! -e "$CANARY/device" ]
 }
 
 @test "mount points in a volume that another one changes all the time stay inside" {

@@ -44,7 +44,7 @@ strangers() {
 		/ openat2\([0-9]+, .*resolve=[A-Z_|]*RESOLVE_(IN_ROOT|BENEATH)/ && /RESOLVE_NO_MAGICLINKS/ { next }
 		/"\/|"\.\.|"[^"]+\// || /AT_FDCWD/ { print; next }
 		# a name alone may be a symlink: it is not followed
-		/"[^"]+"/ && !/O_NOFOLLOW|AT_SYMLINK_NOFOLLOW| (mkdirat|mknodat|symlinkat|unlinkat)\(/ { print }
+		/"[^"]+"/ && !/O_NOFOLLOW|AT_SYMLINK_NOFOLLOW| (mkdirat|mknodat|symlinkat|readlinkat|unlinkat)\(/ { print }
 		END { if (!whole) print "no pivot seen" }
 	' "$1"
 }
@@ -75,5 +75,15 @@ traced() {
 	bundle "$(everything) | $(args true) | .mounts |= map(select(.destination | startswith(\"/dev\") | not))"
 	traced
 	run strangers "$SCRATCH/trace"
+	assert_output ''
+}
+
+# Somebody may put a symlink there after the kernel has said that nothing is there, and before it is made.
+@test "what appears in place of a missing mount point is not followed" {
+	bundle "$(args true)"' | .mounts += [{destination: "/mnt/new/dir", type: "tmpfs", source: "x"}]'
+	rm -rf "$BUNDLE/rootfs/mnt/new"
+	traced
+	grep -q 'mkdirat(.*"new"' "$SCRATCH/trace"
+	run grep -E 'readlinkat\(.*"(new|dir)"' "$SCRATCH/trace"
 	assert_output ''
 }

@@ -1,5 +1,6 @@
 /* Mount options: the table held against libmount's, and what lists of words come to. */
 #include <check.h>
+#include <errno.h>
 #include <libmount/libmount.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -187,16 +188,67 @@ START_TEST(atime_is_one_value)
 }
 END_TEST
 
+/* "all" and "this one" are two calls; what holds for all is in the second one as well. */
 START_TEST(recursive_words_are_apart)
 {
 	automatic(mount_flags) struct mount_flags f =
 		PARSE("/src", "rbind", "ro", "rro", "rnosuid", "rdev", "rnoatime");
 
-	ck_assert_uint_eq(f.attr_set, MOUNT_ATTR_RDONLY);
+	ck_assert_uint_eq(f.attr_set, f.rec_set);
 	ck_assert_uint_eq(f.rec_set, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOATIME);
 	ck_assert_uint_eq(f.rec_clear, MOUNT_ATTR_NODEV | MOUNT_ATTR__ATIME);
 	ck_assert_uint_eq(f.bits, MOUNT_RBIND);
 	check_data(&f, "");
+}
+END_TEST
+
+START_TEST(a_bind_has_what_is_named)
+{
+	automatic(mount_flags) struct mount_flags none = PARSE("/src", "bind", "rslave", "atime");
+	automatic(mount_flags) struct mount_flags ro = PARSE("/src", "bind", "ro");
+	automatic(mount_flags) struct mount_flags rw = PARSE("/src", "bind", "rw", "noatime");
+
+	ck_assert_uint_eq(none.attr_set, 0);
+	ck_assert_uint_eq(none.attr_clear & MOUNT_ATTR__ATIME, 0);
+	ck_assert_uint_eq(ro.attr_set, MOUNT_ATTR_RDONLY);
+	ck_assert_uint_eq(ro.attr_clear,
+		MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW);
+	ck_assert_uint_eq(ro.asked_clear, 0);
+	ck_assert_uint_eq(rw.attr_set, MOUNT_ATTR_NOATIME);
+	ck_assert_uint_eq(rw.asked_clear, MOUNT_ATTR_RDONLY);
+	ck_assert_uint_eq(rw.attr_clear & MOUNT_ATTR__ATIME, MOUNT_ATTR__ATIME);
+}
+END_TEST
+
+START_TEST(locked_flags_are_kept)
+{
+	const uint64_t source = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSYMFOLLOW | MOUNT_ATTR_NOATIME;
+	automatic(mount_flags) struct mount_flags dev = PARSE("/src", "bind", "dev");
+	automatic(mount_flags) struct mount_flags rw = PARSE("/src", "bind", "rw");
+	automatic(mount_flags) struct mount_flags same = PARSE("/src", "bind", "noatime");
+	automatic(mount_flags) struct mount_flags times = PARSE("/src", "bind", "relatime");
+	struct err e;
+
+	ck_assert_int_eq(mount_flags_keep_locked(&dev, source, "m", &e), 0);
+	ck_assert_uint_eq(dev.attr_clear & (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSYMFOLLOW),
+		MOUNT_ATTR_NOSYMFOLLOW);
+	ck_assert_int_eq(mount_flags_keep_locked(&same, source, "m", &e), 0);
+	ck_assert_int_eq(mount_flags_keep_locked(&rw, source, "m", &e), -EPERM);
+	ck_assert_int_eq(mount_flags_keep_locked(&times, source, "m", &e), -EPERM);
+}
+END_TEST
+
+START_TEST(paths_are_cleaned)
+{
+	static const struct {
+		const char *path, *clean;
+	} rows[] = { { "/", "" }, { "//a//b/", "/a/b" }, { "a", "/a" }, { "/a/./b/../c", "/a/c" },
+		{ "/../..", "" }, { "/a/..", "" }, { "/a/../..b", "/..b" },
+		{ "/.a/...", "/.a/..." } };
+	char out[PATH_MAX];
+
+	mount_clean_path(rows[_i].path, out);
+	ck_assert_str_eq(out, rows[_i].clean);
 }
 END_TEST
 
@@ -255,6 +307,9 @@ int main(void)
 	tcase_add_test(cases, later_words_win);
 	tcase_add_loop_test(cases, atime_is_one_value, 0, 10);
 	tcase_add_test(cases, recursive_words_are_apart);
+	tcase_add_test(cases, a_bind_has_what_is_named);
+	tcase_add_test(cases, locked_flags_are_kept);
+	tcase_add_loop_test(cases, paths_are_cleaned, 0, 8);
 	tcase_add_test(cases, propagation_keeps_its_order);
 	tcase_add_test(cases, superblock_is_read_only_only_over_a_file);
 	tcase_add_test(cases, no_words);

@@ -1,0 +1,353 @@
+/*
+ * config.json's mounts as operations of the plan.
+ *
+ * What comes from the host is cloned, id-mapped and given its flags here; a file system of the
+ * container's own is made by the child, whose namespaces it shows.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "runtime/idmap.h"
+#include "runtime/plan.h"
+#include "runtime/tree.h"
+#include "spec/base/log.h"
+#include "spec/mounts.h"
+
+struct mounts {
+	const struct spec *spec;
+	const struct plan_inputs *in;
+	struct draft *draft;
+	struct idmaps idmaps;
+	bool user_namespace, shared_root;
+};
+
+/* One mount while it is planned. */
+struct job {
+	const struct mount_spec *spec;
+	size_t i;
+	char name[32]; /* "mounts[3]" */
+	struct mount_flags flags;
+	struct mount_op *op;
+};
+
+static bool is_type(const struct mount_spec *m, const char *type)
+{
+	return m->type && strcmp(m->type, type) == 0;
+}
+
+static bool is_dev(const struct mount_spec *m)
+{
+	char path[PATH_MAX];
+
+	mount_clean_path(m->destination, path);
+	return strcmp(path, "/dev") == 0;
+}
+
+/*
+ * How a clone stands to what it is cloned from: by rootfsPropagation, or by the mount's own first
+ * word, which then needs no call of its own. Never a peer unless "shared" was said for the root.
+ */
+static uint64_t first_propagation(const struct mounts *m, struct mount_op *op)
+{
+	uint64_t first = op->n_propagation ? op->propagation[0] : 0;
+
+	if (first != (MS_REC | MS_PRIVATE) && first != (MS_REC | MS_SLAVE))
+		return m->shared_root ? 0 : MS_SLAVE;
+	op->n_propagation--;
+	memmove(op->propagation, op->propagation + 1, op->n_propagation * sizeof(uint64_t));
+	return first & ~(uint64_t)MS_REC;
+}
+
+/* The flags of a bind in a user namespace depend on those of its source. */
+static int keep_locked(struct job *j, int dirfd, const char *path, struct err *e)
+{
+	uint64_t source = 0;
+	autofd int fd =
+		*path ? openat(dirfd, path, O_PATH | O_CLOEXEC) : fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
+	int r = fd < 0 ? -errno : tree_flags(fd, &source);
+
+	if (r < 0)
+		return err_set(e, -r, "%s: bind source '%s'", j->name, path);
+	return mount_flags_keep_locked(&j->flags, source, j->name, e);
+}
+
+static int map_tree(struct mounts *m, const struct job *j, int fd, struct err *e)
+{
+	automatic(mount_maps) struct mount_maps maps = { 0 };
+	int r = mount_maps_read(m->spec, j->i, &maps, e);
+
+	if (r < 0 || maps.kind == MOUNT_MAPS_NONE)
+		return r;
+	bool recursive = maps.recursive;
+	int user = idmaps_open(&m->idmaps, m->spec, &maps, e);
+	if (user < 0)
+		return err_while(e, "%s", j->name);
+	r = tree_map(fd, user, recursive);
+	if (r == -EINVAL)
+		return err_say(e, EINVAL,
+			"%s: id-map '%s': its file system cannot be id-mapped on this kernel%s",
+			j->name, j->spec->source, recursive ? ", or one below it" : "");
+	return r < 0 ? err_set(e, -r, "%s: id-map '%s'", j->name, j->spec->source) : 0;
+}
+
+/* Where a bind mount's source is a file, its mount point is one too. */
+static int plan_tree(
+	struct mounts *m, struct job *j, int dirfd, const char *path, bool recursive, struct err *e)
+{
+	const struct mount_flags *f = &j->flags;
+	struct stat st;
+
+	if (m->user_namespace && (f->has_flags || f->rec_clear)) {
+		int r = keep_locked(j, dirfd, path, e);
+		if (r < 0)
+			return r;
+	}
+	const struct tree_wish wish = { .recursive = recursive,
+		.rec_set = f->rec_set,
+		.rec_clear = f->rec_clear,
+		.set = f->attr_set,
+		.clear = f->attr_clear,
+		.propagation = first_propagation(m, j->op) };
+	int fd = tree_clone(dirfd, path, &wish);
+	if (fd < 0)
+		return err_set(e, -fd, "%s: bind source '%s'", j->name, path);
+	j->op->kind = MOUNT_KIND_TREE;
+	j->op->tree = draft_fd(m->draft, fd);
+	if (fstat(fd, &st) < 0)
+		return err_set(e, errno, "%s: look at bind source '%s'", j->name, path);
+	if (!S_ISDIR(st.st_mode))
+		j->op->flags |= TARGET_FILE;
+	return map_tree(m, j, fd, e);
+}
+
+/* "sizee=1" of a bind: mount(2) would not even look at it. */
+static void warn_of_data(const struct job *j)
+{
+	for (size_t i = 0; i < j->flags.n_data; i++)
+		if (!strstr(j->flags.data[i], "idmap="))
+			log_warn(
+				"%s.options: '%.80s' means nothing to a bind mount, and is ignored",
+				j->name, j->flags.data[i]);
+}
+
+static int plan_bind(struct mounts *m, struct job *j, struct err *e)
+{
+	if (!j->spec->source)
+		return err_say(e, EINVAL, "%s: a bind mount needs a source", j->name);
+	warn_of_data(j);
+	return plan_tree(m, j, m->in->bundle_fd, j->spec->source, j->flags.bits & MOUNT_RBIND, e);
+}
+
+/*
+ * A sysfs shows a network namespace, and may be mounted where the user namespace owns that one: not
+ * where the network is the host's, or one that was made before the user namespace.
+ */
+static bool may_mount_sysfs(const struct mounts *m)
+{
+	const struct namespace_spec *net = spec_namespace(m->spec, CLONE_NEWNET);
+	const struct namespace_spec *user = spec_namespace(m->spec, CLONE_NEWUSER);
+	struct stat wanted, owner;
+
+	if (!user || (net && !net->path))
+		return true;
+	if (!net || !user->path)
+		return false;
+	autofd int fd = open(net->path, O_RDONLY | O_CLOEXEC);
+	autofd int owned_by = fd < 0 ? -1 : ioctl(fd, NS_GET_USERNS);
+	return owned_by >= 0 && fstat(owned_by, &owner) == 0 && stat(user->path, &wanted) == 0 &&
+	       owner.st_ino == wanted.st_ino;
+}
+
+/* In its place the host's, with the flags for all of it: the cgroups of the host lie below. */
+static int plan_sysfs_of_host(struct mounts *m, struct job *j, struct err *e)
+{
+	struct mount_flags *f = &j->flags;
+
+	f->rec_set |= f->attr_set & ~(uint64_t)(MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME);
+	f->attr_set = f->rec_set;
+	f->attr_clear = f->rec_clear = 0;
+	f->has_flags = f->has_atime = false;
+	return plan_tree(m, j, AT_FDCWD, "/sys", true, e);
+}
+
+/* A word of SELinux: config-linux.md, "Linux Mount Label". These take none, or no such option. */
+static bool takes_label(const struct mount_spec *m)
+{
+	static const char *const without[] = { "proc", "sysfs", "mqueue", "cgroup", "cgroup2" };
+
+	for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+		if (is_type(m, without[i]))
+			return false;
+	return true;
+}
+
+/* The file system's own words, and the label for all of its files. */
+static int plan_params(struct mounts *m, const struct job *j, const char *label, struct err *e)
+{
+	size_t n = j->flags.n_data;
+	autofree char *context = label && *label ? str_format("context=%s", label) : NULL;
+	autofree const char **words = calloc(n + 1, sizeof(*words));
+
+	if (!words || (label && *label && !context))
+		return err_set(e, ENOMEM, "%s", j->name);
+	memcpy(words, j->flags.data, n * sizeof(*words));
+	if (context)
+		words[n++] = context;
+	j->op->n_params = (uint32_t)n;
+	j->op->params = draft_texts(m->draft, (char *const *)words, n);
+	return 0;
+}
+
+static bool has_word(const struct mount_flags *f, const char *prefix)
+{
+	for (size_t i = 0; i < f->n_data; i++)
+		if (str_starts(f->data[i], prefix))
+			return true;
+	return false;
+}
+
+static void plan_tmpfs(struct job *j)
+{
+	const struct mount_flags *f = &j->flags;
+	bool has_mode = has_word(f, "mode=");
+
+	if (!has_mode)
+		j->op->flags |= MOUNT_TAKE_MODE;
+	if (!(f->bits & MOUNT_TMPCOPYUP))
+		return;
+	j->op->flags |= MOUNT_COPY_UP;
+	if (!has_mode && !has_word(f, "uid=") && !has_word(f, "gid="))
+		j->op->flags |= MOUNT_COPY_ROOT;
+}
+
+static int plan_new(struct mounts *m, struct job *j, const char *type, struct err *e)
+{
+	struct mount_op *op = j->op;
+
+	op->kind = MOUNT_KIND_NEW;
+	if (strcmp(type, "tmpfs") == 0)
+		plan_tmpfs(j);
+	else if (j->flags.bits & MOUNT_TMPCOPYUP)
+		return err_say(e, EINVAL, "%s.options: 'tmpcopyup' is for the type tmpfs, not '%s'",
+			j->name, type);
+	/* What is mounted below it, and the nodes of /dev, have to be made in it first. */
+	if (op->attr_set & MOUNT_ATTR_RDONLY && (strcmp(type, "tmpfs") == 0 || is_dev(j->spec)))
+		op->flags |= MOUNT_READONLY_LATE;
+	op->type = draft_text(m->draft, type);
+	op->source = draft_text(m->draft, j->spec->source);
+	return plan_params(m, j, takes_label(j->spec) ? m->spec->linux_.mount_label : NULL, e);
+}
+
+/* What the mount really is: some are something else under some namespaces. */
+static int plan_source(struct mounts *m, struct job *j, struct err *e)
+{
+	const struct mount_spec *s = j->spec;
+	bool cgroup = is_type(s, "cgroup") || is_type(s, "cgroup2");
+
+	if (j->flags.bits & MOUNT_REMOUNT) {
+		j->op->kind = MOUNT_KIND_CHANGE;
+		j->op->type = draft_text(m->draft, s->type && *s->type ? s->type : "what is");
+		return plan_params(m, j, NULL, e);
+	}
+	if (mount_flags_is_bind(&j->flags))
+		return plan_bind(m, j, e);
+	/* Without a cgroup namespace the container sees its own group as it is on the host. */
+	if (cgroup && !spec_namespace(m->spec, CLONE_NEWCGROUP) && m->in->cgroup >= 0)
+		return plan_tree(m, j, m->in->cgroup, "", false, e);
+	if (is_type(s, "sysfs") && !may_mount_sysfs(m))
+		return plan_sysfs_of_host(m, j, e);
+	if (!s->type || is_type(s, "none") || is_type(s, "bind"))
+		return err_say(
+			e, EINVAL, "%s: neither a file system type nor the option 'bind'", j->name);
+	return plan_new(m, j, cgroup ? "cgroup2" : s->type, e);
+}
+
+/*
+ * Where it goes, in the form in which it was judged. /proc, /sys and /dev are what the runtime, and
+ * privileged programs in the container, go by.
+ */
+static void plan_target(struct mounts *m, struct job *j)
+{
+	static const char *const ordinary[] = { "/proc", "/sys", "/dev" };
+	char path[PATH_MAX];
+
+	mount_clean_path(j->spec->destination, path);
+	j->op->target = draft_text(m->draft, *path ? path : "/");
+	if (!*path && !(j->flags.bits & MOUNT_REMOUNT))
+		j->op->flags |= TARGET_ROOT;
+	if (is_type(j->spec, "proc") || is_type(j->spec, "sysfs"))
+		j->op->flags |= TARGET_ORDINARY;
+	for (size_t k = 0; k < sizeof(ordinary) / sizeof(ordinary[0]); k++)
+		if (strcmp(path, ordinary[k]) == 0)
+			j->op->flags |= TARGET_ORDINARY;
+}
+
+static int plan_mount(
+	struct mounts *m, size_t i, struct mount_op *op, bool *ret_dev_is_bound, struct err *e)
+{
+	struct job j = { .spec = &m->spec->mounts[i], .i = i, .op = op };
+
+	snprintf(j.name, sizeof(j.name), "mounts[%zu]", i);
+	int r = mount_flags_parse(j.spec, &j.flags, e);
+	if (r < 0)
+		return err_while(e, "%s", j.name);
+	*op = (struct mount_op){ .name = draft_text(m->draft, j.name),
+		.tree = -1,
+		.attr_set = j.flags.attr_set,
+		.attr_clear = j.flags.attr_clear,
+		.rec_set = j.flags.rec_set,
+		.rec_clear = j.flags.rec_clear,
+		.n_propagation = (uint32_t)j.flags.n_propagation };
+	memcpy(op->propagation, j.flags.propagation, sizeof(op->propagation));
+	plan_target(m, &j);
+	if (is_dev(j.spec) && !(j.flags.bits & MOUNT_REMOUNT))
+		*ret_dev_is_bound = mount_flags_is_bind(&j.flags);
+	r = plan_source(m, &j, e);
+	mount_flags_done(&j.flags);
+	return r;
+}
+
+/* selinuxfs is there when SELinux is on, whether anybody mounted it or not. */
+static int check_label(const struct spec *s, struct err *e)
+{
+	const char *label = s->linux_.mount_label;
+
+	if (!label || !*label)
+		return 0;
+	autofd int fd = fsopen("selinuxfs", FSOPEN_CLOEXEC);
+	if (fd < 0)
+		return err_say(e, ENOTSUP,
+			"linux.mountLabel: '%.80s': SELinux is not enabled in this kernel", label);
+	return 0;
+}
+
+int plan_mounts(const struct spec *spec, const struct plan_inputs *in, struct draft *d,
+	bool *ret_dev_is_bound, struct err *e)
+{
+	const char *wanted = spec->linux_.rootfs_propagation;
+	struct mounts m = { .spec = spec,
+		.in = in,
+		.draft = d,
+		.user_namespace = spec_namespace(spec, CLONE_NEWUSER),
+		.shared_root = wanted && strstr(wanted, "shared") };
+	size_t n = spec->n_mounts;
+	autofree struct mount_op *ops = calloc(n + 1, sizeof(*ops));
+
+	if (!ops)
+		return err_set(e, ENOMEM, "draw up the mounts");
+	int r = check_label(spec, e);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = plan_mount(&m, i, &ops[i], ret_dev_is_bound, e);
+	idmaps_done(&m.idmaps);
+	d->plan.n_mounts = (uint32_t)n;
+	d->plan.mounts = draft_list(d, ops, n * sizeof(*ops));
+	return r;
+}
