@@ -98,6 +98,15 @@ knob() {
 	assert_nothing_left
 }
 
+@test "384 KiB are enough to start, with the profile loaded, and nothing runs out" {
+	need_controller memory
+	cow run --name "$NAME" -m 384k "$IMAGE" true
+	[ "$(knob memory.max) $(knob memory.events oom)" = "393216 0" ]
+	cow rm "$NAME"
+	run cow run --name "$NAME" -m 384k "$IMAGE" grep Seccomp: /proc/self/status
+	assert_output $'Seccomp:\t2'
+}
+
 @test "too little memory to start at all" {
 	need_controller memory
 	run --separate-stderr cow run --name "$NAME" -m 64k "$IMAGE" true
