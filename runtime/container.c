@@ -13,10 +13,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "cgroup/devices.h"
-#include "cgroup/hierarchy.h"
-#include "cgroup/limits.h"
 #include "cgroup/stat.h"
+#include "runtime/group.h"
 #include "runtime/handover.h"
 #include "runtime/hooks.h"
 #include "runtime/notify.h"
@@ -55,78 +53,6 @@ int container_reserve(const struct home *h, const char *id, struct container *re
 	c.id = strdup(id);
 	*ret = c;
 	return c.id ? 0 : err_set(e, ENOMEM, "reserve '%s'", id);
-}
-
-/* How many levels of the path are not there: what cgroup_make() is about to make. */
-static unsigned missing_levels(int root, const char *path)
-{
-	autofree char *prefix = strdup(path + strspn(path, "/"));
-	unsigned missing = 0;
-
-	for (size_t n = prefix ? strlen(prefix) : 0; n; missing++) {
-		while (prefix[n - 1] == '/')
-			prefix[--n] = '\0';
-		autofd int fd = openat(root, prefix, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd >= 0)
-			break;
-		const char *slash = strrchr(prefix, '/');
-		n = slash ? (size_t)(slash - prefix) : 0;
-		prefix[n] = '\0';
-	}
-	return missing;
-}
-
-/* Without a group nothing holds a limit: refused, not left out. Device rules are in what engines
- * write for every container. */
-static int check_unlimited(const struct resources *r, struct err *e)
-{
-	automatic(limits_plan) struct limits_plan plan = { 0 };
-	int bad = limits_plan(r, &plan, e);
-
-	if (bad == 0 && plan.n)
-		return err_say(e, EINVAL,
-			"linux.resources: '%s' cannot be set without a cgroup (option --cgroup-manager)",
-			plan.v[0].file);
-	if (bad == 0 && r->n_devices)
-		log_warn("linux.resources.devices: without a cgroup the rules are not enforced");
-	return bad;
-}
-
-/*
- * Without a path of its own a container lives in /cowrun-ID, which names whose it is also where its
- * record is damaged. The record names the group before it is made.
- */
-static int make_cgroup(struct container *c, const struct create_options *o, struct err *e)
-{
-	const struct linux_spec *l = &c->spec->linux_;
-	const char *given = l->cgroups_path;
-
-	if (o->no_cgroup)
-		return check_unlimited(&l->resources, e);
-	int r = hierarchy_open(&c->root, e);
-	if (r < 0)
-		return r;
-	r = limits_check(c->root, &l->resources, e);
-	if (r < 0)
-		return r;
-	c->cgroup_path = given && *given ? str_format("%s%s", *given == '/' ? "" : "/", given)
-					 : str_format("/cowrun-%s", c->id);
-	if (!c->cgroup_path)
-		return err_set(e, ENOMEM, "name the cgroup");
-	unsigned made =
-		strchr(c->cgroup_path + 1, '/') ? missing_levels(c->root, c->cgroup_path) : 1;
-	r = record_add(c->journal, "cgroup", "%s", e, c->cgroup_path);
-	if (r == 0 && made != 1)
-		r = record_add(c->journal, "cgroup-made", "%u", e, made);
-	if (r == 0)
-		r = cgroup_make(c->root, c->cgroup_path, &l->resources, &c->cgroup, e);
-	if (r == 0)
-		r = limits_apply(c->cgroup.fd, &l->resources, e);
-	if (r == 0)
-		r = devices_apply(c->cgroup.fd, &l->resources, c->cgroup.made, e);
-	if (r == 0 && o->die_together)
-		r = limits_die_together(c->cgroup.fd, e);
-	return r;
 }
 
 static int write_config(const struct container *c, struct err *e)
@@ -342,7 +268,7 @@ int container_create(struct container *c, const struct spec *spec, const char *c
 	if (r == 0)
 		r = describe(c, o, e);
 	if (r == 0)
-		r = make_cgroup(c, o, e);
+		r = group_make(c, o, e);
 	if (r == 0)
 		r = bear(c, o, &filter, e);
 	if (r == 0 && !o->waits)

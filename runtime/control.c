@@ -8,9 +8,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "cgroup/hierarchy.h"
-#include "cgroup/watch.h"
 #include "overlay/stack.h"
+#include "runtime/group.h"
 #include "runtime/hooks.h"
 #include "runtime/notify.h"
 #include "runtime/status.h"
@@ -19,7 +18,6 @@
 
 #define KILL_TIMEOUT_MS 10000
 #define FREEZE_TIMEOUT_MS 10000
-#define SETTLE_TIMEOUT_MS 2000
 
 static const char *status_name(enum state_status s)
 {
@@ -35,17 +33,6 @@ int container_spec(const struct home *h, const char *id, struct spec *ret, struc
 		return record_missing(h, id, e);
 	int r = spec_load(dir, RECORD_CONFIG, ret, e);
 	return r < 0 ? err_while(e, "container '%s'", id) : 0;
-}
-
-int container_cgroup(const struct record *r, struct cgroup *ret)
-{
-	struct err ignored;
-	autofd int root = -1;
-
-	if (!r->cgroup)
-		return -ENOENT;
-	int bad = hierarchy_open(&root, &ignored);
-	return bad < 0 ? bad : cgroup_open(root, r->cgroup, ret, &ignored);
 }
 
 /* A connection to the init that waits to be started. `flags`: SOCK_NONBLOCK for one that does not
@@ -170,32 +157,6 @@ int container_start(const struct home *h, const char *id, struct err *e)
 	return r;
 }
 
-static int kill_group(const struct record *record, int signal, struct err *e)
-{
-	struct cgroup group = CGROUP_NONE;
-	autofree pid_t *pids = NULL;
-	size_t n = 0;
-	int r = container_cgroup(record, &group);
-
-	if (r < 0)
-		return err_say(e, ERR_NOT_RUNNING,
-			"cannot signal all of container '%s': it has no cgroup", record->id);
-	if (signal == SIGKILL)
-		r = cgroup_kill(group.fd, e);
-	else
-		r = cgroup_processes(group.fd, true, &pids, &n, e);
-	/* A number from the group's list is somebody in the group as long as he lives; should he
-	 * die now and his number be given away at once, the newcomer is spared by looking again. */
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct process_mark mark;
-		autofd int pidfd = mark_take(pids[i], &mark) == 0 ? mark_open(&mark) : -1;
-		if (pidfd >= 0)
-			pidfd_send_signal(pidfd, signal, NULL, 0);
-	}
-	cgroup_done(&group);
-	return r;
-}
-
 int container_kill(const struct home *h, const char *id, int signal, bool all, struct err *e)
 {
 	automatic(record) struct record record = { 0 };
@@ -205,7 +166,7 @@ int container_kill(const struct home *h, const char *id, int signal, bool all, s
 	if (r < 0)
 		return r;
 	if (all)
-		return kill_group(&record, signal, e);
+		return group_signal(&record, signal, e);
 	autofd int pidfd = mark_open(&record.init);
 	if (pidfd < 0)
 		return err_say(e, ERR_NOT_RUNNING, "container not running: '%s': %s", id,
@@ -231,81 +192,6 @@ static int kill_and_wait(const struct record *record, struct err *e)
 	return 0;
 }
 
-/* Where the record does not tell: as config.json has it, or by the name that we give. */
-static char *cgroup_path(const struct home *h, const struct record *record, const char *id)
-{
-	automatic(spec) struct spec spec = { 0 };
-	struct err ignored;
-
-	if (record->cgroup)
-		return strdup(record->cgroup);
-	int r = container_spec(h, id, &spec, &ignored);
-	const char *given = r < 0 ? NULL : spec.linux_.cgroups_path;
-	return given && *given ? str_format("%s%s", *given == '/' ? "" : "/", given)
-			       : str_format("/cowrun-%s", id);
-}
-
-/* Waits until nobody lives in the group; false when somebody stays. */
-static bool becomes_empty(int root, const char *path)
-{
-	struct cgroup group = CGROUP_NONE;
-	struct err ignored;
-	autofd int events = -1;
-
-	if (cgroup_open(root, path, &group, &ignored) < 0)
-		return true;
-	int r = watch_open(group.fd, "cgroup.events", &events, &ignored);
-	if (r == 0)
-		r = watch_until(events, "populated", 0, SETTLE_TIMEOUT_MS);
-	cgroup_done(&group);
-	return r != -ETIMEDOUT;
-}
-
-/* What `delete` does for a record that does not name the group any more, told. */
-static void tell_found(int root, const char *path, const char *id)
-{
-	struct cgroup group = CGROUP_NONE;
-	autofree pid_t *pids = NULL;
-	struct err ignored;
-	size_t n = 0;
-
-	if (cgroup_open(root, path, &group, &ignored) < 0)
-		return;
-	cgroup_processes(group.fd, true, &pids, &n, &ignored);
-	cgroup_done(&group);
-	log_warn(
-		"the record of container '%s' is damaged: its cgroup '%s' is found by name, with %zu process%s, and removed",
-		id, path, n, n == 1 ? "" : "es");
-}
-
-/*
- * A whole record without a first process is of a maker who was killed before he could write it
- * down. What he may have cloned waits for him to speak, and ends as he is gone; who lives on in a
- * group of that name is another's, since the maker need not have got it, and is not killed. Where
- * the record is damaged its name says whose the group is.
- */
-static int remove_cgroup(const struct home *h, const struct record *record, const char *id,
-	bool damaged, struct err *e)
-{
-	autofd int root = -1;
-	autofree char *path = cgroup_path(h, record, id);
-	struct err ignored;
-
-	if (!damaged && record->init.pid && !record->cgroup)
-		return 0; /* it was to have none */
-	if (hierarchy_open(&root, &ignored) < 0 || !path)
-		return 0;
-	if (!damaged && !record->init.pid && !becomes_empty(root, path)) {
-		log_warn(
-			"cgroup '%s' stays: processes live in it that container '%s' did not start",
-			path, id);
-		return 0;
-	}
-	if (damaged)
-		tell_found(root, path, id);
-	return cgroup_remove(root, path, record->cgroup_made ? record->cgroup_made : 1, e);
-}
-
 int container_remove_files(const char *path, const char *id, struct err *e)
 {
 	automatic(store) struct store store = STORE_NONE;
@@ -322,7 +208,7 @@ static int remove_resources(const struct home *h, const struct record *record, c
 	int r = kill_and_wait(record, e);
 
 	if (r == 0)
-		r = remove_cgroup(h, record, id, damaged, e);
+		r = group_remove(h, record, id, damaged, e);
 	if (record->store || !damaged)
 		store = record->store;
 	if (r == 0 && store)

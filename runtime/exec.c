@@ -5,8 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "cgroup/hierarchy.h"
-#include "runtime/container.h"
+#include "runtime/group.h"
 #include "runtime/handover.h"
 #include "runtime/notify.h"
 #include "runtime/plan.h"
@@ -78,32 +77,6 @@ static int accompany(struct birth *b, const struct exec_options *o, const struct
 	}
 }
 
-/*
- * The group below the container's that its first process is in now. One that has made groups of its
- * own and enabled controllers for them can have no process beside them ("no internal processes",
- * cgroups(7)): there, the kernel says EBUSY.
- */
-static int open_inner_group(const struct record *record, struct cgroup *ret)
-{
-	autofree char *text = NULL;
-	autofd int root = -1;
-	size_t len, n = strlen(record->cgroup);
-	struct err ignored;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)record->init.pid);
-	int r = fd_read_file(AT_FDCWD, path, 1u << 20, &text, &len, &ignored);
-	char *at = r < 0 ? NULL : strstr(text, "0::");
-	if (!at || !mark_is_alive(&record->init))
-		return -ENOENT;
-	at += 3;
-	at[strcspn(at, "\n")] = '\0';
-	if (strncmp(at, record->cgroup, n) != 0 || at[n] != '/')
-		return -ENOENT;
-	r = hierarchy_open(&root, &ignored);
-	return r < 0 ? r : cgroup_open(root, at, ret, &ignored);
-}
-
 static int bear(
 	const struct record *record, const struct draft *d, struct birth *ret, struct err *e)
 {
@@ -114,7 +87,7 @@ static int bear(
 			"cannot exec in container '%s': its cgroup '%s' is gone", record->id,
 			record->cgroup);
 	int r = birth_begin(0, 0, group.fd, d, ret, e);
-	if (r == -EBUSY && record->cgroup && open_inner_group(record, &inner) == 0)
+	if (r == -EBUSY && record->cgroup && group_open_inner(record, &inner) == 0)
 		r = birth_begin(0, 0, inner.fd, d, ret, e);
 	cgroup_done(&group);
 	cgroup_done(&inner);

@@ -1,0 +1,224 @@
+/* A container's cgroup. */
+#include "runtime/group.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+
+#include "cgroup/devices.h"
+#include "cgroup/hierarchy.h"
+#include "cgroup/limits.h"
+#include "cgroup/watch.h"
+#include "spec/base/fd.h"
+#include "spec/base/log.h"
+
+#define SETTLE_TIMEOUT_MS 2000
+
+/* --- made -------------------------------------------------------------------------------------- */
+
+/* How many levels of the path are not there: what cgroup_make() is about to make. */
+static unsigned missing_levels(int root, const char *path)
+{
+	autofree char *prefix = strdup(path + strspn(path, "/"));
+	unsigned missing = 0;
+
+	for (size_t n = prefix ? strlen(prefix) : 0; n; missing++) {
+		while (prefix[n - 1] == '/')
+			prefix[--n] = '\0';
+		autofd int fd = openat(root, prefix, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0)
+			break;
+		const char *slash = strrchr(prefix, '/');
+		n = slash ? (size_t)(slash - prefix) : 0;
+		prefix[n] = '\0';
+	}
+	return missing;
+}
+
+/* Without a group nothing holds a limit: refused, not left out. Device rules are in what engines
+ * write for every container. */
+static int check_unlimited(const struct resources *r, struct err *e)
+{
+	automatic(limits_plan) struct limits_plan plan = { 0 };
+	int bad = limits_plan(r, &plan, e);
+
+	if (bad == 0 && plan.n)
+		return err_say(e, EINVAL,
+			"linux.resources: '%s' cannot be set without a cgroup (option --cgroup-manager)",
+			plan.v[0].file);
+	if (bad == 0 && r->n_devices)
+		log_warn("linux.resources.devices: without a cgroup the rules are not enforced");
+	return bad;
+}
+
+/* Without a path of its own a container lives in /cowrun-ID, which names whose it is also where its
+ * record is damaged. NULL: no memory. */
+static char *group_path(const char *given, const char *id)
+{
+	return given && *given ? str_format("%s%s", *given == '/' ? "" : "/", given)
+			       : str_format("/cowrun-%s", id);
+}
+
+int group_make(struct container *c, const struct create_options *o, struct err *e)
+{
+	const struct linux_spec *l = &c->spec->linux_;
+
+	if (o->no_cgroup)
+		return check_unlimited(&l->resources, e);
+	int r = hierarchy_open(&c->root, e);
+	if (r < 0)
+		return r;
+	r = limits_check(c->root, &l->resources, e);
+	if (r < 0)
+		return r;
+	c->cgroup_path = group_path(l->cgroups_path, c->id);
+	if (!c->cgroup_path)
+		return err_set(e, ENOMEM, "name the cgroup");
+	unsigned made =
+		strchr(c->cgroup_path + 1, '/') ? missing_levels(c->root, c->cgroup_path) : 1;
+	r = record_add(c->journal, "cgroup", "%s", e, c->cgroup_path);
+	if (r == 0 && made != 1)
+		r = record_add(c->journal, "cgroup-made", "%u", e, made);
+	if (r == 0)
+		r = cgroup_make(c->root, c->cgroup_path, &l->resources, &c->cgroup, e);
+	if (r == 0)
+		r = limits_apply(c->cgroup.fd, &l->resources, e);
+	if (r == 0)
+		r = devices_apply(c->cgroup.fd, &l->resources, c->cgroup.made, e);
+	if (r == 0 && o->die_together)
+		r = limits_die_together(c->cgroup.fd, e);
+	return r;
+}
+
+/* --- found again ------------------------------------------------------------------------------- */
+
+int container_cgroup(const struct record *r, struct cgroup *ret)
+{
+	struct err ignored;
+	autofd int root = -1;
+
+	if (!r->cgroup)
+		return -ENOENT;
+	int bad = hierarchy_open(&root, &ignored);
+	return bad < 0 ? bad : cgroup_open(root, r->cgroup, ret, &ignored);
+}
+
+int group_open_inner(const struct record *record, struct cgroup *ret)
+{
+	autofree char *text = NULL;
+	autofd int root = -1;
+	size_t len, n = strlen(record->cgroup);
+	struct err ignored;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)record->init.pid);
+	int r = fd_read_file(AT_FDCWD, path, 1u << 20, &text, &len, &ignored);
+	char *at = r < 0 ? NULL : strstr(text, "0::");
+	if (!at || !mark_is_alive(&record->init))
+		return -ENOENT;
+	at += 3;
+	at[strcspn(at, "\n")] = '\0';
+	if (strncmp(at, record->cgroup, n) != 0 || at[n] != '/')
+		return -ENOENT;
+	r = hierarchy_open(&root, &ignored);
+	return r < 0 ? r : cgroup_open(root, at, ret, &ignored);
+}
+
+/* --- who lives in it --------------------------------------------------------------------------- */
+
+int group_signal(const struct record *record, int signal, struct err *e)
+{
+	struct cgroup group = CGROUP_NONE;
+	autofree pid_t *pids = NULL;
+	size_t n = 0;
+	int r = container_cgroup(record, &group);
+
+	if (r < 0)
+		return err_say(e, ERR_NOT_RUNNING,
+			"cannot signal all of container '%s': it has no cgroup", record->id);
+	if (signal == SIGKILL)
+		r = cgroup_kill(group.fd, e);
+	else
+		r = cgroup_processes(group.fd, true, &pids, &n, e);
+	/* A number from the group's list is somebody in the group as long as he lives; should he
+	 * die now and his number be given away at once, the newcomer is spared by looking again. */
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct process_mark mark;
+		autofd int pidfd = mark_take(pids[i], &mark) == 0 ? mark_open(&mark) : -1;
+		if (pidfd >= 0)
+			pidfd_send_signal(pidfd, signal, NULL, 0);
+	}
+	cgroup_done(&group);
+	return r;
+}
+
+/* --- removed ----------------------------------------------------------------------------------- */
+
+/* Where the record does not tell: as config.json has it, or by the name that we give. */
+static char *path_of(const struct home *h, const struct record *record, const char *id)
+{
+	automatic(spec) struct spec spec = { 0 };
+	struct err ignored;
+
+	if (record->cgroup)
+		return strdup(record->cgroup);
+	int r = container_spec(h, id, &spec, &ignored);
+	return group_path(r < 0 ? NULL : spec.linux_.cgroups_path, id);
+}
+
+/* Waits until nobody lives in the group; false when somebody stays. */
+static bool becomes_empty(int root, const char *path)
+{
+	struct cgroup group = CGROUP_NONE;
+	struct err ignored;
+	autofd int events = -1;
+
+	if (cgroup_open(root, path, &group, &ignored) < 0)
+		return true;
+	int r = watch_open(group.fd, "cgroup.events", &events, &ignored);
+	if (r == 0)
+		r = watch_until(events, "populated", 0, SETTLE_TIMEOUT_MS);
+	cgroup_done(&group);
+	return r != -ETIMEDOUT;
+}
+
+/* What `delete` does for a record that does not name the group any more, told. */
+static void tell_found(int root, const char *path, const char *id)
+{
+	struct cgroup group = CGROUP_NONE;
+	autofree pid_t *pids = NULL;
+	struct err ignored;
+	size_t n = 0;
+
+	if (cgroup_open(root, path, &group, &ignored) < 0)
+		return;
+	cgroup_processes(group.fd, true, &pids, &n, &ignored);
+	cgroup_done(&group);
+	log_warn(
+		"the record of container '%s' is damaged: its cgroup '%s' is found by name, with %zu process%s, and removed",
+		id, path, n, n == 1 ? "" : "es");
+}
+
+int group_remove(const struct home *h, const struct record *record, const char *id, bool damaged,
+	struct err *e)
+{
+	autofd int root = -1;
+	autofree char *path = path_of(h, record, id);
+	struct err ignored;
+
+	if (!damaged && record->init.pid && !record->cgroup)
+		return 0; /* it was to have none */
+	if (hierarchy_open(&root, &ignored) < 0 || !path)
+		return 0;
+	if (!damaged && !record->init.pid && !becomes_empty(root, path)) {
+		log_warn(
+			"cgroup '%s' stays: processes live in it that container '%s' did not start",
+			path, id);
+		return 0;
+	}
+	if (damaged)
+		tell_found(root, path, id);
+	return cgroup_remove(root, path, record->cgroup_made ? record->cgroup_made : 1, e);
+}

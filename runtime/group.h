@@ -1,0 +1,35 @@
+/*
+ * A container's cgroup: made for it, found again by its record, and what becomes of who lives in
+ * it. Its figures and limits are the room cgroup/'s.
+ */
+#ifndef RUNTIME_GROUP_H
+#define RUNTIME_GROUP_H
+
+#include "cgroup/cgroup.h"
+#include "runtime/container.h"
+
+/* c->root, cgroup_path and cgroup, with its limits; the record names it before it is made. */
+int group_make(struct container *c, const struct create_options *o, struct err *e);
+
+/*
+ * The group below the container's that its first process is in now: -ENOENT when it is in its own.
+ * One that has made groups of its own and enabled controllers for them can have no process beside
+ * them ("no internal processes", cgroups(7)): there, the kernel says EBUSY.
+ */
+int group_open_inner(const struct record *record, struct cgroup *ret);
+
+/* To everybody in it. */
+int group_signal(const struct record *record, int signal, struct err *e);
+
+/*
+ * Kills who lives in it and removes it. `damaged`: the record may lack lines.
+ *
+ * A whole record without a first process is of a maker who was killed before he could write it
+ * down. What he may have cloned waits for him to speak, and ends as he is gone; who lives on in a
+ * group of that name is another's, since the maker need not have got it, and is not killed. Where
+ * the record is damaged its name says whose the group is.
+ */
+int group_remove(const struct home *h, const struct record *record, const char *id, bool damaged,
+	struct err *e);
+
+#endif
