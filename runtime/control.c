@@ -157,24 +157,59 @@ int container_start(const struct home *h, const char *id, struct err *e)
 	return r;
 }
 
+static int refuse_kill(const struct home *h, const struct record *record, struct err *e)
+{
+	char text[STATUS_WORDS_MAX];
+
+	return err_say(e, ERR_NOT_RUNNING, "container not running: '%s': %s", record->id,
+		status_words(h, record, false, text));
+}
+
+static int kill_init(const struct home *h, const struct record *record, int signal, struct err *e)
+{
+	autofd int pidfd = mark_open(&record->init);
+
+	if (pidfd < 0)
+		return refuse_kill(h, record, e);
+	log_debug("signal %d goes to process %d", signal, (int)record->init.pid);
+	if (pidfd_send_signal(pidfd, signal, NULL, 0) < 0)
+		return err_set(e, errno, "send signal %d to container '%s'", signal, record->id);
+	return 0;
+}
+
+/* With the first process of a pid namespace the kernel kills all the others. */
+static int kill_all_without_group(
+	const struct home *h, const struct record *record, int signal, struct err *e)
+{
+	if (!mark_is_alive(&record->init))
+		return 0;
+	if (signal == SIGKILL && !record->shares_pids)
+		return kill_init(h, record, signal, e);
+	return err_say(e, ERR_NOT_RUNNING, "cannot signal all of container '%s': it has no cgroup",
+		record->id);
+}
+
+/*
+ * Without a pid namespace of its own a container is not over when its first process is killed, and
+ * nobody could get at the others afterwards: so SIGKILL is for all of them, unasked.
+ */
 int container_kill(const struct home *h, const char *id, int signal, bool all, struct err *e)
 {
 	automatic(record) struct record record = { 0 };
-	char text[STATUS_WORDS_MAX];
+	automatic(cgroup) struct cgroup group = CGROUP_NONE;
 	int r = record_read(h, id, &record, e);
 
 	if (r < 0)
 		return r;
-	if (all)
-		return group_signal(&record, signal, e);
-	autofd int pidfd = mark_open(&record.init);
-	if (pidfd < 0)
-		return err_say(e, ERR_NOT_RUNNING, "container not running: '%s': %s", id,
-			status_words(h, &record, false, text));
-	log_debug("signal %d goes to process %d", signal, (int)record.init.pid);
-	if (pidfd_send_signal(pidfd, signal, NULL, 0) < 0)
-		return err_set(e, errno, "send signal %d to container '%s'", signal, id);
-	return 0;
+	bool together = all || (signal == SIGKILL && record.shares_pids);
+	if (!together)
+		return kill_init(h, &record, signal, e);
+	if (container_cgroup(&record, &group) < 0)
+		return all ? kill_all_without_group(h, &record, signal, e)
+			   : kill_init(h, &record, signal, e);
+	if (!all && !mark_is_alive(&record.init) && cgroup_is_populated(group.fd) <= 0)
+		return refuse_kill(h, &record, e);
+	return group_signal(group.fd, signal, e);
 }
 
 /* By pidfd, for containers without a group. */

@@ -9,6 +9,7 @@
 
 #include "cgroup/devices.h"
 #include "cgroup/hierarchy.h"
+#include "cgroup/knob.h"
 #include "cgroup/limits.h"
 #include "cgroup/watch.h"
 #include "spec/base/fd.h"
@@ -128,30 +129,39 @@ int group_open_inner(const struct record *record, struct cgroup *ret)
 
 /* --- who lives in it --------------------------------------------------------------------------- */
 
-int group_signal(const struct record *record, int signal, struct err *e)
+/* Each that is listed. A number that was given away since is somebody else's, with another start. */
+static int signal_each(int group, int signal, struct err *e)
 {
-	struct cgroup group = CGROUP_NONE;
 	autofree pid_t *pids = NULL;
 	size_t n = 0;
-	int r = container_cgroup(record, &group);
+	int r = cgroup_processes(group, true, &pids, &n, e);
 
-	if (r < 0)
-		return err_say(e, ERR_NOT_RUNNING,
-			"cannot signal all of container '%s': it has no cgroup", record->id);
-	if (signal == SIGKILL)
-		r = cgroup_kill(group.fd, e);
-	else
-		r = cgroup_processes(group.fd, true, &pids, &n, e);
-	/* A number from the group's list is somebody in the group as long as he lives; should he
-	 * die now and his number be given away at once, the newcomer is spared by looking again. */
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct process_mark mark;
 		autofd int pidfd = mark_take(pids[i], &mark) == 0 ? mark_open(&mark) : -1;
 		if (pidfd >= 0)
 			pidfd_send_signal(pidfd, signal, NULL, 0);
 	}
-	cgroup_done(&group);
 	return r;
+}
+
+int group_signal(int group, int signal, struct err *e)
+{
+	struct err ignored;
+
+	/* The kernel's own way misses nobody, but is refused in a threaded group. */
+	if (signal == SIGKILL && cgroup_kill(group, &ignored) == 0)
+		return 0;
+	/* Frozen, nobody is born or dies between the list and the signals; these are taken when it
+	 * thaws, or at once where they kill. One who waits in the kernel keeps a group from
+	 * freezing: then it is done without. */
+	bool freezes = cgroup_is_frozen(group) == 0 && cgroup_is_populated(group) > 0 &&
+		       cgroup_freeze(group, true, SETTLE_TIMEOUT_MS, &ignored) == 0;
+	int r = signal_each(group, signal, e);
+	if (!freezes)
+		return r;
+	int thawed = cgroup_freeze(group, false, SETTLE_TIMEOUT_MS, r < 0 ? &ignored : e);
+	return r < 0 || knob_is_gone(thawed) ? r : thawed;
 }
 
 /* --- removed ----------------------------------------------------------------------------------- */

@@ -18,8 +18,8 @@ int group_make(struct container *c, const struct create_options *o, struct err *
  */
 int group_open_inner(const struct record *record, struct cgroup *ret);
 
-/* To everybody in it. */
-int group_signal(const struct record *record, int signal, struct err *e);
+/* To everybody in it, and in the groups below it. */
+int group_signal(int group, int signal, struct err *e);
 
 /*
  * Kills who lives in it and removes it. `damaged`: the record may lack lines.

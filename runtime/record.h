@@ -49,7 +49,8 @@ struct record {
 	struct process_mark init; /* its first process */
 	bool waits;		  /* it was created to be started through the socket */
 	bool started;
-	bool no_keyring; /* its processes keep the session keyring of whoever makes them */
+	bool no_keyring;  /* its processes keep the session keyring of whoever makes them */
+	bool shares_pids; /* it has no pid namespace of its own */
 	/* What `cow` adds. */
 	char *image, *store, *command;
 	struct process_mark monitor;
