@@ -110,6 +110,7 @@ struct exec_options {
 	const struct screen *screen;
 	int n_preserve;
 	bool ignore_paused;
+	const char *cgroup; /* below the container's, "/" for that one; NULL: where it can be */
 };
 
 /* A further process in it, our child. `ret`: its birth, over. */

@@ -77,20 +77,25 @@ static int accompany(struct birth *b, const struct exec_options *o, const struct
 	}
 }
 
-static int bear(
-	const struct record *record, const struct draft *d, struct birth *ret, struct err *e)
+/* Where no group is asked for, a container that manages groups of its own is followed into them. */
+static int bear(const struct record *record, const struct draft *d, const char *below,
+	struct birth *ret, struct err *e)
 {
-	struct cgroup group = CGROUP_NONE, inner = CGROUP_NONE;
+	automatic(cgroup) struct cgroup group = CGROUP_NONE, inner = CGROUP_NONE;
 
-	if (record->cgroup && container_cgroup(record, &group) < 0)
-		return err_say(e, ERR_NOT_RUNNING,
-			"cannot exec in container '%s': its cgroup '%s' is gone", record->id,
-			record->cgroup);
-	int r = birth_begin(0, 0, group.fd, d, ret, e);
-	if (r == -EBUSY && record->cgroup && group_open_inner(record, &inner) == 0)
+	int r = below || record->cgroup ? group_open_below(record, below ? below : "/", &group, e)
+					: 0;
+	if (r < 0)
+		return err_while(e, "cannot exec in container '%s'", record->id);
+	r = birth_begin(0, 0, group.fd, d, ret, e);
+	if (r == -EBUSY && !below && record->cgroup && group_open_inner(record, &inner) == 0)
 		r = birth_begin(0, 0, inner.fd, d, ret, e);
-	cgroup_done(&group);
-	cgroup_done(&inner);
+	if (r == -EBUSY)
+		return err_say(e, EBUSY,
+			"cannot exec in container '%s': in its cgroup '%s%s': device or resource busy: "
+			"groups below it have controllers, and cgroup v2 has no processes beside those",
+			record->id, record->cgroup ? record->cgroup : "",
+			below && *below != '/' ? below : "");
 	return r;
 }
 
@@ -154,7 +159,7 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 	if (r == 0 && o->console_socket)
 		r = console = handover_connect(o->console_socket, "--console-socket", e);
 	if (r >= 0)
-		r = bear(&record, &d, &b, e);
+		r = bear(&record, &d, o->cgroup, &b, e);
 	if (r == 0)
 		b.console = take_fd(&console);
 	if (r == 0)

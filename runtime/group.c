@@ -11,6 +11,7 @@
 #include "cgroup/hierarchy.h"
 #include "cgroup/knob.h"
 #include "cgroup/limits.h"
+#include "cgroup/path.h"
 #include "cgroup/watch.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
@@ -125,6 +126,38 @@ int group_open_inner(const struct record *record, struct cgroup *ret)
 		return -ENOENT;
 	r = hierarchy_open(&root, &ignored);
 	return r < 0 ? r : cgroup_open(root, at, ret, &ignored);
+}
+
+int group_open_below(
+	const struct record *record, const char *below, struct cgroup *ret, struct err *e)
+{
+	automatic(cgroup) struct cgroup group = CGROUP_NONE;
+	struct cgroup_path names;
+
+	if (!record->cgroup)
+		return err_say(e, EINVAL, "container '%s' has no cgroup", record->id);
+	int r = container_cgroup(record, &group);
+	if (r < 0)
+		return err_say(e, ERR_NOT_RUNNING, "cgroup '%s' of container '%s' is gone",
+			record->cgroup, record->id);
+	if (str_equal(below, "/")) {
+		*ret = group;
+		group = CGROUP_NONE;
+		return 0;
+	}
+	r = cgroup_path_parse(below, &names, e);
+	if (r < 0)
+		return err_while(e, "bad sub cgroup path");
+	int fd = fd_open_beneath(group.fd, names.whole, O_PATH | O_DIRECTORY);
+	/* Not at the end: there, engines take the words to be about the program. */
+	if (fd == -ENOENT)
+		return err_say(e, ENOENT,
+			"cgroup '%s' of container '%s': no such file or directory '%s' in it",
+			record->cgroup, record->id, below);
+	if (fd < 0)
+		return knob_error(e, -fd, "open the cgroup '%s' in '%s'", below, record->cgroup);
+	*ret = (struct cgroup){ .fd = fd };
+	return 0;
 }
 
 /* --- who lives in it --------------------------------------------------------------------------- */

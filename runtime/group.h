@@ -18,6 +18,10 @@ int group_make(struct container *c, const struct create_options *o, struct err *
  */
 int group_open_inner(const struct record *record, struct cgroup *ret);
 
+/* The group at `below`, a path from the container's own on; "/" is that one. */
+int group_open_below(
+	const struct record *record, const char *below, struct cgroup *ret, struct err *e);
+
 /* To everybody in it, and in the groups below it. */
 int group_signal(int group, int signal, struct err *e);
 

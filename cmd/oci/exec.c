@@ -15,7 +15,7 @@
 
 struct exec_words {
 	const char *process, *pid_file, *console_socket, *pidfd_socket, *cwd, *user, *label,
-		*profile;
+		*profile, *cgroup;
 	struct option_list env, caps, groups;
 	int n_preserve;
 	bool detach, tty, no_new_privs, ignore_paused;
@@ -44,6 +44,7 @@ static const struct option_row options[] = {
 		"send the terminal to who listens on SOCKET"),
 	ROW("pidfd-socket", 0, OPTION_TEXT, pidfd_socket, "SOCKET",
 		"send its pidfd to who listens on SOCKET"),
+	ROW("cgroup", 0, OPTION_TEXT, cgroup, "PATH", "born in that group below the container's"),
 	ROW("no-new-privs", 0, OPTION_FLAG, no_new_privs, NULL, "set no_new_privs"),
 	ROW("ignore-paused", 0, OPTION_FLAG, ignore_paused, NULL, "also in a paused container"),
 	{ 0 },
@@ -192,7 +193,8 @@ static int finish(struct context *c, const char *id, const struct exec_words *w,
 		.pidfd_socket = w->pidfd_socket,
 		.screen = shows ? &screen : NULL,
 		.n_preserve = w->n_preserve,
-		.ignore_paused = w->ignore_paused };
+		.ignore_paused = w->ignore_paused,
+		.cgroup = w->cgroup };
 	struct outcome outcome;
 
 	int r = process_validate(p, "process", e);

@@ -88,14 +88,3 @@ load containers
 	await status_is "$ID" stopped
 	fails "^cowrun: exec: cannot exec in container '$ID': container not running: stopped" cowrun exec "$ID" true
 }
-
-@test "exec finds a container that has moved into a group below its own" {
-	need_controller memory
-	bundle "$(args sh -c 'mkdir /mnt/inner && echo 0 >/mnt/inner/cgroup.procs && echo +memory >/mnt/cgroup.subtree_control && echo ready; exec sleep 1000')"'
-		| .mounts += [{destination: "/mnt", type: "cgroup", source: "cgroup", options: ["rw"]}] | .linux.resources.memory.limit = 67108864'
-	cowrun run -d -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID" >"$SCRATCH/out" 2>&1
-	await grep -q ready "$SCRATCH/out"
-	run cowrun exec "$ID" sed -n 's/^0:://p' /proc/self/cgroup
-	assert_status 0
-	assert_output /inner
-}

@@ -356,59 +356,6 @@ NO_PIDNS='del(.linux.namespaces[] | select(.type == "pid"))'
 	alive "$PID"
 }
 
-@test "kill of what has stopped fails, --all of it does not" {
-	sleeper
-	cowrun kill "$ID" KILL
-	await status_is "$ID" stopped
-	fails "^cowrun: kill: container not running: '$ID': it has stopped" cowrun kill "$ID" TERM
-	cowrun kill --all "$ID" KILL
-	cowrun kill -a "$ID" 0
-	cowrun delete "$ID"
-	bundle
-	cowrun --cgroup-manager disabled run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
-	await status_is "$ID" stopped
-	cowrun kill --all "$ID" KILL
-}
-
-@test "kill --all reaches every process" {
-	sleeper "$(args sh -c 'sleep 1001 & sleep 1002 & echo >/ready; wait') | $NO_PIDNS"
-	await test -e "$BUNDLE/rootfs/ready"
-	local pids pid
-	pids=$(cowrun ps --format json "$ID" | jq -r '.[]')
-	[ "$(wc -w <<<"$pids")" = 3 ]
-	cowrun kill --all "$ID" TERM
-	for pid in $pids; do await ended "$pid"; done
-}
-
-# Each process forks and ends: whoever takes a list and goes by it comes too late for the last one.
-@test "kill --all misses nobody who is being born, and leaves nothing frozen" {
-	sleeper "$(args sh -c 'next() { next & }; for i in 1 2 3 4 5 6 7 8; do next; done; echo >/ready; exec sleep 1000') | $NO_PIDNS"
-	await test -e "$BUNDLE/rootfs/ready"
-	cowrun kill --all "$ID" TERM
-	await grep -qx 'populated 0' "$CGROUP/cowrun-$ID/cgroup.events"
-	cowrun delete "$ID"
-	sleeper "$NO_PIDNS"
-	cowrun kill --all "$ID" 0
-	status_is "$ID" running
-	cowrun pause "$ID"
-	cowrun kill --all "$ID" CONT
-	status_is "$ID" paused
-}
-
-@test "KILL is for all where there is no pid namespace, also when the first process is gone" {
-	local pids pid
-	sleeper "$(args sh -c 'rm -f /ready; sleep 1001 & echo >/ready; wait') | $NO_PIDNS"
-	await test -e "$BUNDLE/rootfs/ready"
-	pids=$(cowrun ps --format json "$ID" | jq -r '.[]')
-	[ "$(wc -w <<<"$pids")" = 2 ]
-	kill -KILL "$PID"
-	await status_is "$ID" stopped
-	fails "container not running" cowrun kill "$ID" TERM
-	cowrun kill "$ID" KILL
-	for pid in $pids; do await ended "$pid"; done
-	await fails "container not running" cowrun kill "$ID" KILL
-}
-
 # --- delete -------------------------------------------------------------------------------------------------------------
 @test "delete refuses what runs, and removes what has ended" {
 	sleeper
