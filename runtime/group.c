@@ -2,11 +2,13 @@
 #include "runtime/group.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 
+#include "cgroup/delegate.h"
 #include "cgroup/devices.h"
 #include "cgroup/hierarchy.h"
 #include "cgroup/knob.h"
@@ -63,6 +65,40 @@ static char *group_path(const char *given, const char *id)
 			       : str_format("/cowrun-%s", id);
 }
 
+static bool is_writable_cgroup_mount(const struct mount_spec *m)
+{
+	if (!str_equal(m->source, "cgroup") || !str_equal(m->destination, "/sys/fs/cgroup"))
+		return false;
+	for (size_t i = 0; i < m->n_options; i++)
+		if (str_equal(m->options[i], "ro"))
+			return false;
+	return true;
+}
+
+bool group_owner(const struct spec *spec, uid_t *ret)
+{
+	const struct linux_spec *l = &spec->linux_;
+	const struct namespace_spec *cgroup = spec_namespace(spec, CLONE_NEWCGROUP),
+				    *user = spec_namespace(spec, CLONE_NEWUSER);
+	uint32_t uid = spec->process->user.uid;
+	bool writable = false;
+
+	for (size_t i = 0; !writable && i < spec->n_mounts; i++)
+		writable = is_writable_cgroup_mount(&spec->mounts[i]);
+	if (!writable || !cgroup || cgroup->path)
+		return false;
+	if (!user) {
+		*ret = uid;
+		return uid != 0; /* it is root's already */
+	}
+	for (size_t i = 0; i < l->n_uid_maps; i++)
+		if (uid - l->uid_maps[i].inside < l->uid_maps[i].size) {
+			*ret = l->uid_maps[i].outside + (uid - l->uid_maps[i].inside);
+			return true;
+		}
+	return false;
+}
+
 int group_make(struct container *c, const struct create_options *o, struct err *e)
 {
 	const struct linux_spec *l = &c->spec->linux_;
@@ -91,6 +127,9 @@ int group_make(struct container *c, const struct create_options *o, struct err *
 		r = devices_apply(c->cgroup.fd, &l->resources, c->cgroup.made, e);
 	if (r == 0 && o->die_together)
 		r = limits_die_together(c->cgroup.fd, e);
+	uid_t owner;
+	if (r == 0 && group_owner(c->spec, &owner))
+		r = cgroup_delegate(c->cgroup.fd, owner, e);
 	return r;
 }
 

@@ -12,6 +12,13 @@
 int group_make(struct container *c, const struct create_options *o, struct err *e);
 
 /*
+ * Pure: who is to own it, as a user of the host; false for nobody new. By config-linux.md#cgroup-
+ * ownership that is the user of the process, if the container sees its own group only (a new cgroup
+ * namespace) and may write there (a mount of it that is not "ro").
+ */
+bool group_owner(const struct spec *spec, uid_t *ret);
+
+/*
  * The group below the container's that its first process is in now: -ENOENT when it is in its own.
  * One that has made groups of its own and enabled controllers for them can have no process beside
  * them ("no internal processes", cgroups(7)): there, the kernel says EBUSY.

@@ -89,3 +89,32 @@ group_of_exec() { cowrun exec "$@" "$ID" sed -n 's/^0:://p' /proc/self/cgroup; }
 	cowrun --cgroup-manager disabled run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
 	fails "cannot exec in container '$ID': container '$ID' has no cgroup" cowrun exec --cgroup / "$ID" true
 }
+
+# --- owners -------------------------------------------------------------------------------------------------------
+# owned_by [FILTER]: who owns the group of such a container, which has it on /sys/fs/cgroup, and files in it
+owned_by() {
+	sleeper '(.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["rw"]}]) | '"${1:-.}"
+	(cd "$CGROUP/cowrun-$ID" && stat -c %u . cgroup.procs cgroup.threads cgroup.subtree_control cgroup.freeze | xargs)
+	cowrun delete -f "$ID"
+}
+MAPPED='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings'
+
+@test "a cgroup that the container sees as its own, and may write to, is its user's, but for limits" {
+	[ "$(owned_by "$MAPPED")" = "100000 100000 100000 100000 0" ]
+	[ "$(owned_by "$MAPPED | .process.user.uid = 1000")" = "101000 101000 101000 101000 0" ]
+	[ "$(owned_by '.process.user.uid = 1000')" = "1000 1000 1000 1000 0" ]
+	[ "$(owned_by)" = "0 0 0 0 0" ]
+}
+
+@test "a cgroup that is read-only in the container, or not all that it sees, stays root's" {
+	[ "$(owned_by "$MAPPED | .mounts[-1].options = [\"ro\"]")" = "0 0 0 0 0" ]
+	[ "$(owned_by "$MAPPED | del(.linux.namespaces[] | select(.type == \"cgroup\"))")" = "0 0 0 0 0" ]
+	[ "$(owned_by "$MAPPED | .mounts[-1].destination = \"/mnt\"")" = "0 0 0 0 0" ]
+}
+
+@test "root of a user namespace makes groups of his own" {
+	sleeper "$MAPPED"' | .mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["rw"]}]'
+	cowrun exec "$ID" sh -c 'cd /sys/fs/cgroup && mkdir own && echo 1 >own/cgroup.procs && echo $$ >own/cgroup.procs'
+	[ "$(cat "$CGROUP/cowrun-$ID/own/cgroup.procs")" = "$PID" ]
+	not cowrun exec "$ID" sh -c 'echo 5 >/sys/fs/cgroup/cgroup.max.depth' 2>/dev/null
+}
