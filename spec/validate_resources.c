@@ -25,10 +25,16 @@ static int check_devices(const struct resources *r, const char *path, struct err
 			return err_say(e, EINVAL,
 				"%s.devices[%zu].type: '%.20s' is unknown (known: a, b, c)", path,
 				i, d->type);
-		if (d->access && strspn(d->access, "rwm") != strlen(d->access))
+		if (d->access && *d->access &&
+			(strspn(d->access, "rwma") != strlen(d->access) ||
+				!strpbrk(d->access, "rwm")))
 			return err_say(e, EINVAL,
 				"%s.devices[%zu].access: '%.20s' is not of the letters r, w and m",
 				path, i, d->access);
+		/* A type that slipped into the letters: other runtimes do without it unseen. */
+		if (d->access && strchr(d->access, 'a'))
+			log_warn("%s.devices[%zu].access: '%s': 'a' is no access, ignoring", path,
+				i, d->access);
 		/* -1: all of them */
 		if ((d->major.set && (d->major.value < -1 || d->major.value > UINT32_MAX)) ||
 			(d->minor.set && (d->minor.value < -1 || d->minor.value > UINT32_MAX)))

@@ -131,6 +131,10 @@ block_device() {
 }
 
 @test "what only cgroup v1 had is told, and goes without" {
+	# "rwa" is in runc's own tests.
+	inside true "$(resources '{devices: [{allow: true, access: "rwa"}]}')"
+	assert_status 0
+	[ "$stderr" = "cowrun: warning: linux.resources.devices[0].access: 'rwa': 'a' is no access, ignoring" ]
 	inside true "$(resources '{memory: {kernel: 1, kernelTCP: 1, swappiness: 60, disableOOMKiller: true}, network: {classID: 1}}')"
 	assert_status 0
 	[ "$stderr" = "cowrun: warning: linux.resources.memory.kernel: cgroup v2 has nothing like it, ignoring
