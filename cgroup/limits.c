@@ -18,7 +18,7 @@ int limits_check(int root, const struct resources *r, struct err *e)
 		return bad;
 	unsigned offered = hierarchy_controllers(root);
 	for (size_t i = 0; i < plan.n; i++)
-		if (plan.v[i].controller & ~offered)
+		if (plan.v[i].controller & ~offered && !(plan.v[i].flags & LIMIT_MAY_LACK))
 			return hierarchy_refuse(plan.v[i].controller, e);
 	return 0;
 }

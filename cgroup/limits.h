@@ -34,7 +34,7 @@ enum limit_flags {
 struct limits_plan {
 	struct limit_write *v; /* does not move: `file` may be the `name` beside it */
 	size_t n;
-	unsigned controllers; /* the set that they need */
+	unsigned controllers; /* the set that they need, those that LIMIT_MAY_LACK aside */
 };
 
 /* Pure; the resources are borrowed. -EINVAL for values that no order of writes could give,

@@ -33,6 +33,8 @@ static int plan_amount(const char *key, struct opt_i64 v, struct limit_write *w,
 		return err_say(
 			e, EINVAL, "linux.resources.%s: %" PRId64 " is no limit", key, v.value);
 	convert_bytes(v.value, w->value);
+	/* "max" is what a group has that nobody gave a limit, with its controller or without. */
+	w->flags = v.value == -1 ? LIMIT_MAY_LACK : 0;
 	return 1;
 }
 
@@ -346,9 +348,12 @@ static int plan_row(
 	if (row->list)
 		return row->list(row, r, p, e);
 	struct limit_write w = { .controller = row->controller, .file = row->file };
+	unsigned needed = p->controllers;
 	int n = row->value(r, &w, e);
 	if (n > 0)
 		*add(p, row) = w;
+	if (w.flags & LIMIT_MAY_LACK)
+		p->controllers = needed;
 	return n < 0 ? n : 0;
 }
 

@@ -48,10 +48,11 @@ static int check_unlimited(const struct resources *r, struct err *e)
 	automatic(limits_plan) struct limits_plan plan = { 0 };
 	int bad = limits_plan(r, &plan, e);
 
-	if (bad == 0 && plan.n)
-		return err_say(e, EINVAL,
-			"linux.resources: '%s' cannot be set without a cgroup (option --cgroup-manager)",
-			plan.v[0].file);
+	for (size_t i = 0; bad == 0 && i < plan.n; i++)
+		if (!(plan.v[i].flags & LIMIT_MAY_LACK))
+			return err_say(e, EINVAL,
+				"linux.resources: '%s' cannot be set without a cgroup (option --cgroup-manager)",
+				plan.v[i].file);
 	if (bad == 0 && r->n_devices)
 		log_warn("linux.resources.devices: without a cgroup the rules are not enforced");
 	return bad;

@@ -100,6 +100,10 @@ cannot_run() {
 		'.linux.resources = {memory: {limit: 33554432}}'
 	refuses "^cowrun: run: cannot limit the number of processes: the controller 'pids' is bound" '.linux.resources = {pids: {limit: 10}}'
 	refuses "^cowrun: run: cannot limit cpu time: the controller 'cpu' is bound" '.linux.resources = {cpu: {quota: 10000}}'
+	# -1, "no limit", needs none
+	bundle "$(args true) | .linux.resources = {pids: {limit: -1}, memory: {limit: -1, swap: -1}, cpu: {quota: -1}}"
+	cowrun run -b "$BUNDLE" "$ID"
+	cowrun --cgroup-manager disabled run -b "$BUNDLE" "$ID"
 }
 
 @test "11: the limit's controller is not there, or cannot be handed down" {
@@ -160,19 +164,19 @@ cannot_run() {
 }
 
 @test "17: a file system cannot be mounted" {
-	refuses "^cowrun: run: mounts\[6\]: mount tmpfs.*: option 'sizee=3': tmpfs: Unknown parameter 'sizee'" \
+	refuses "^cowrun: run: mounts\[6\]: mount tmpfs on '/tmp': option 'sizee=3': tmpfs: Unknown parameter 'sizee'$" \
 		'.mounts += [{destination: "/tmp", type: "tmpfs", source: "x", options: ["sizee=3"]}]'
-	refuses "^cowrun: run: mounts\[6\]: mount tmpfs.*: option 'size=abc': tmpfs: Bad value for 'size'" \
+	refuses "^cowrun: run: mounts\[6\]: mount tmpfs on '/tmp': option 'size=abc': tmpfs: Bad value for 'size'$" \
 		'.mounts += [{destination: "/tmp", type: "tmpfs", source: "x", options: ["size=abc"]}]'
-	refuses "^cowrun: run: mounts\[6\]: this kernel has no file system 'nofs'$" '.mounts += [{destination: "/tmp", type: "nofs", source: "x"}]'
+	refuses "^cowrun: run: mounts\[6\]: mount on '/tmp': this kernel has no file system 'nofs'$" '.mounts += [{destination: "/tmp", type: "nofs", source: "x"}]'
 }
 
 @test "18: the source of a bind is not there, or not of the target's kind" {
 	refuses "^cowrun: run: mounts\[6\]: bind source '/no/such/source': no such file or directory$" \
 		'.mounts += [{destination: "/tmp", type: "bind", source: "/no/such/source", options: ["bind"]}]'
-	refuses "^cowrun: run: mounts\[6\]: the source is a directory and '/bin/busybox' in the container is none$" \
+	refuses "^cowrun: run: mounts\[6\]: the source is a directory, and '/bin/busybox' in the container is a file$" \
 		'.mounts += [{destination: "/bin/busybox", type: "bind", source: "/tmp", options: ["bind"]}]'
-	refuses "^cowrun: run: mounts\[6\]: the source is a file and '/tmp' in the container is a directory$" \
+	refuses "^cowrun: run: mounts\[6\]: the source is a file, and '/tmp' in the container is a directory$" \
 		'.mounts += [{destination: "/tmp", type: "bind", source: "/etc/passwd", options: ["bind"]}]'
 }
 
