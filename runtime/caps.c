@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 #include <sys/capability.h>
 #include <sys/syscall.h>
@@ -37,13 +38,21 @@ const char *caps_name(unsigned cap)
 	return known ? names[cap] : NULL;
 }
 
+/* libcap takes numbers and any case as well, and what it takes would be granted. */
+static bool is_name(const char *name)
+{
+	return str_starts(name, "CAP_") &&
+	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(name);
+}
+
+/* What is no capability here is left out and told (config.md, "process.capabilities"). */
 static uint64_t to_bits(char *const *names, size_t n, uint64_t held, struct str *left_out)
 {
 	uint64_t bits = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		cap_value_t cap;
-		if (cap_from_name(names[i], &cap) == 0 && cap >= 0 && cap < 64 &&
+		if (is_name(names[i]) && cap_from_name(names[i], &cap) == 0 && cap >= 0 && cap < 64 &&
 			held & (1ull << cap)) {
 			bits |= 1ull << cap;
 			continue;

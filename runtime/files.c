@@ -192,7 +192,7 @@ int plan_files(
 		return err_say(e, EINVAL,
 			"linux.namespaces: a mount namespace is needed, and none is listed");
 	/* Joining one, the files are those that are there. */
-	if (mount_ns->path)
+	if (namespace_is_joined(mount_ns))
 		return 0;
 	int r = plan_root(&f, e);
 	if (r == 0)

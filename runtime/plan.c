@@ -42,7 +42,7 @@ static int join_namespaces(const struct linux_spec *l, struct draft *d, struct e
 	for (int user = 1; user >= 0; user--)
 		for (size_t i = 0; i < l->n_namespaces && n < 8; i++) {
 			const struct namespace_spec *ns = &l->namespaces[i];
-			if (!ns->path || (ns->type == CLONE_NEWUSER) != user)
+			if (!namespace_is_joined(ns) || (ns->type == CLONE_NEWUSER) != user)
 				continue;
 			int fd = open_namespace(ns, i, e);
 			if (fd < 0)
@@ -65,8 +65,10 @@ struct plan_namespaces plan_namespaces(const struct spec *spec)
 	const struct linux_spec *l = &spec->linux_;
 	uint64_t fresh = 0, joined = 0;
 
-	for (size_t i = 0; i < l->n_namespaces; i++)
-		*(l->namespaces[i].path ? &joined : &fresh) |= (uint64_t)l->namespaces[i].type;
+	for (size_t i = 0; i < l->n_namespaces; i++) {
+		const struct namespace_spec *ns = &l->namespaces[i];
+		*(namespace_is_joined(ns) ? &joined : &fresh) |= (uint64_t)ns->type;
+	}
 	if ((fresh | joined) & CLONE_NEWUSER || joined & CLONE_NEWPID || fresh & CLONE_NEWTIME)
 		return (struct plan_namespaces){ .forks = true, .behind = fresh };
 	return (struct plan_namespaces){

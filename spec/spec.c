@@ -87,6 +87,11 @@ void spec_done(struct spec *s)
 	json_free(spec_fields, s);
 }
 
+bool namespace_is_joined(const struct namespace_spec *ns)
+{
+	return ns->path && *ns->path;
+}
+
 const struct namespace_spec *spec_namespace(const struct spec *s, int type)
 {
 	for (size_t i = 0; i < s->linux_.n_namespaces; i++)

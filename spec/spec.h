@@ -119,8 +119,10 @@ extern const struct enum_name namespace_names[];
 
 struct namespace_spec {
 	int type;   /* CLONE_NEW* */
-	char *path; /* NULL: a new one */
+	char *path; /* NULL or empty: a new one */
 };
+
+bool namespace_is_joined(const struct namespace_spec *ns);
 
 enum device_type { DEVICE_CHAR = 1, DEVICE_BLOCK, DEVICE_FIFO };
 

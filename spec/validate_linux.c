@@ -31,7 +31,7 @@ static int check_namespaces(const struct spec *s, struct err *e)
 			return err_say(e, EINVAL, "linux.namespaces[%zu]: '%s' is there twice", i,
 				enum_name_of(namespace_names, ns->type));
 		seen |= (unsigned)ns->type;
-		if (ns->path && *ns->path && ns->path[0] != '/')
+		if (namespace_is_joined(ns) && ns->path[0] != '/')
 			return err_say(e, EINVAL,
 				"linux.namespaces[%zu].path: '%.80s' is not an absolute path", i,
 				ns->path);
@@ -142,7 +142,7 @@ static int check_time_offsets(const struct spec *s, struct err *e)
 	const struct namespace_spec *ns = spec_namespace(s, CLONE_NEWTIME);
 	int r = 0;
 
-	if (s->linux_.n_time_offsets && (!ns || (ns->path && *ns->path)))
+	if (s->linux_.n_time_offsets && (!ns || namespace_is_joined(ns)))
 		return err_say(e, EINVAL, "linux.timeOffsets: set, but linux.namespaces has no %s",
 			ns ? "new time namespace" : "time namespace");
 	for (size_t i = 0; r == 0 && i < s->linux_.n_time_offsets; i++)

@@ -76,39 +76,6 @@ static int check_user(const struct process_spec *p, const char *path, struct err
 	return 0;
 }
 
-static bool is_capability_name(const char *name)
-{
-	return str_starts(name, "CAP_") && name[4] &&
-	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(name);
-}
-
-/* Names that the kernel does not have are only warned about, where they are looked up. */
-static int check_capabilities(const struct process_spec *p, const char *path, struct err *e)
-{
-	const struct capability_spec *c = p->capabilities;
-
-	if (!c)
-		return 0;
-	const struct {
-		const char *name;
-		char *const *v;
-		size_t n;
-	} sets[] = {
-		{ "bounding", c->bounding, c->n_bounding },
-		{ "effective", c->effective, c->n_effective },
-		{ "inheritable", c->inheritable, c->n_inheritable },
-		{ "permitted", c->permitted, c->n_permitted },
-		{ "ambient", c->ambient, c->n_ambient },
-	};
-	for (size_t s = 0; s < sizeof(sets) / sizeof(sets[0]); s++)
-		for (size_t i = 0; i < sets[s].n; i++)
-			if (!is_capability_name(sets[s].v[i]))
-				return err_say(e, EINVAL,
-					"%s.capabilities.%s[%zu]: '%.40s' is not like 'CAP_KILL'",
-					path, sets[s].name, i, sets[s].v[i]);
-	return 0;
-}
-
 /* Two entries of one type, and which of them holds? config.md: an error. */
 static int check_rlimits(const struct process_spec *p, const char *path, struct err *e)
 {
@@ -157,7 +124,6 @@ int process_validate(const struct process_spec *p, const char *path, struct err 
 		check_env,
 		check_cwd,
 		check_user,
-		check_capabilities,
 		check_rlimits,
 		check_oom_score,
 		check_scheduler,

@@ -203,10 +203,37 @@ void channel_wait_go(struct child *c)
  * A `start` that dies between connecting and saying GO leaves us as we were: the next one may try.
  * (`state` connects as well, to see whether somebody still accepts.)
  */
+static void end(int signal)
+{
+	sys(exit_group, 128 + signal);
+}
+
+/*
+ * The first process of a pid namespace is spared every signal that it does not handle
+ * (pid_namespaces(7)); but who tells a created container to end means it. execve() takes the
+ * handlers away.
+ */
+static void obey_signals(void)
+{
+	/* The kernel's struct sigaction. Nothing returns from the handler, but x86-64 asks where to. */
+	const struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(int);
+		uint64_t mask;
+	} action = { end, 0x04000000 /* SA_RESTORER */, end, 0 };
+	static const unsigned char signals[] = { 1 /* HUP */, 2 /* INT */, 3 /* QUIT */,
+		15 /* TERM */ };
+
+	for (size_t i = 0; i < sizeof(signals); i++)
+		sys(rt_sigaction, signals[i], &action, 0, sizeof(action.mask));
+}
+
 void channel_wait_start(struct child *c)
 {
 	int listener = child_fd(c, c->plan->start_socket);
 
+	obey_signals();
 	for (;;) {
 		struct channel_header header;
 		long fd = sys(accept4, listener, 0, 0, SOCK_CLOEXEC);

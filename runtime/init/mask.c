@@ -82,6 +82,11 @@ static void mask_all(struct child *c)
 		cover(c, is_dir ? &directory : &file, target, path);
 		sys(close, target);
 	}
+	/* A process that waits for its start holds nothing but what it needs for it. */
+	if (directory.tree >= 0)
+		sys(close, directory.tree);
+	if (file.used)
+		sys(close, file.tree);
 }
 
 static void protect(struct child *c, const char *path)

@@ -115,6 +115,31 @@ NO_PIDNS='del(.linux.namespaces[] | select(.type == "pid"))'
 	alive "$PID"
 }
 
+@test "what is created obeys the signals that end a process, though it is the first of its namespace" {
+	local signal pid
+	for signal in HUP INT QUIT TERM; do
+		created "$(args sleep 1000)"
+		pid=$(state "$ID" pid)
+		cowrun kill "$ID" "$signal"
+		await ended "$pid"
+		status_is "$ID" stopped
+		fails "cannot start container '$ID'" cowrun start "$ID"
+		cowrun delete "$ID"
+	done
+}
+
+@test "what is created holds nothing of its making but the socket that it is started by" {
+	local pid fd
+	created "$(args sleep 1000)"
+	pid=$(state "$ID" pid)
+	for fd in /proc/"$pid"/fd/*; do
+		case ${fd##*/}:$(readlink "$fd") in
+		[012]:* | *:socket:* | *:/) ;;
+		*) say "${fd##*/}: $(readlink "$fd")"; return 1 ;;
+		esac
+	done
+}
+
 @test "what is created does not die with its creator" {
 	bundle "$(args sleep 1000)"
 	# a creator that is itself a child about to end, as conmon's is

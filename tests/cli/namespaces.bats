@@ -67,6 +67,13 @@ mapped_inside() {
 	done
 }
 
+@test "an empty path is none" {
+	sleeper '.linux.namespaces |= map(.path = "")'
+	for type in pid mnt net ipc uts cgroup; do
+		[ "$(namespace_of "$PID" $type)" != "$(namespace_of $$ $type)" ] || { say "$type"; false; }
+	done
+}
+
 @test "a path of another type, or of no namespace, is refused" {
 	refuses "^cowrun: run: linux.namespaces\[[0-9]\]: '/proc/self/ns/uts' is not a ipc namespace" \
 		'(.linux.namespaces[] | select(.type == "ipc")).path = "/proc/self/ns/uts"'
