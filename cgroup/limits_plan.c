@@ -9,6 +9,8 @@
 
 #include "cgroup/convert.h"
 
+#define CPU_WEIGHT_USUAL 100 /* the kernel's CGROUP_WEIGHT_DFL */
+
 /* --- the rows' values: 1 to write, 0 to leave alone, -errno ---------------------------------- */
 
 typedef int plan_value(const struct resources *r, struct limit_write *w, struct err *e);
@@ -97,6 +99,8 @@ static int plan_cpu_weight(const struct resources *r, struct limit_write *w, str
 	if (weight == 0 || (r->cpu.idle.set && r->cpu.idle.value == 1))
 		return 0;
 	snprintf(w->value, sizeof(w->value), "%" PRIu64, weight);
+	/* What every group has: containerd asks for it where nobody asked it for a weight. */
+	w->flags = weight == CPU_WEIGHT_USUAL ? LIMIT_MAY_LACK : 0;
 	return 1;
 }
 

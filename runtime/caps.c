@@ -52,8 +52,8 @@ static uint64_t to_bits(char *const *names, size_t n, uint64_t held, struct str 
 
 	for (size_t i = 0; i < n; i++) {
 		cap_value_t cap;
-		if (is_name(names[i]) && cap_from_name(names[i], &cap) == 0 && cap >= 0 && cap < 64 &&
-			held & (1ull << cap)) {
+		if (is_name(names[i]) && cap_from_name(names[i], &cap) == 0 && cap >= 0 &&
+			cap < 64 && held & (1ull << cap)) {
 			bits |= 1ull << cap;
 			continue;
 		}
@@ -65,16 +65,17 @@ static uint64_t to_bits(char *const *names, size_t n, uint64_t held, struct str 
 /* The kernel raises only what is permitted and inheritable as well (capabilities(7)). */
 static void warn_of_ambient(uint64_t refused)
 {
-	for (int cap = 0; refused; cap++, refused >>= 1) {
-		char *name = refused & 1 ? cap_to_name(cap) : NULL;
-		for (char *c = name; c && *c; c++)
-			*c = (char)toupper((unsigned char)*c);
-		if (name)
-			log_warn(
-				"can't raise ambient capability %s: it is not permitted and inheritable as well",
-				name);
-		cap_free(name);
-	}
+	automatic(str) struct str names = { 0 };
+	bool one = !(refused & (refused - 1));
+
+	for (unsigned cap = 0; refused >> cap && cap < 64; cap++)
+		if (refused >> cap & 1 && caps_name(cap))
+			str_addf(&names, "%s%s", names.len ? " " : "", caps_name(cap));
+	if (names.len)
+		log_warn(
+			one ? "can't raise ambient capability %s: it is not permitted and inheritable as well"
+			    : "can't raise ambient capabilities [%s]: they are not permitted and inheritable as well",
+			names.data);
 }
 
 struct cap_words caps_from_spec(const struct capability_spec *spec, uint64_t held)

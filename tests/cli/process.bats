@@ -145,6 +145,10 @@ bits() {
 	assert_status 0
 	assert_output "$(bits KILL)"
 	assert_one_line "^cowrun: warning: can't raise ambient capability CAP_CHOWN: it is not permitted and inheritable as well$"
+	# of many one line (buildah asks for all that it has as ambient ones)
+	bundle "$(args true) | .process.capabilities |= (.inheritable = [] | .ambient = [\"CAP_KILL\", \"CAP_CHOWN\"])"
+	run --separate-stderr cowrun run -b "$BUNDLE" "$ID"
+	assert_one_line "^cowrun: warning: can't raise ambient capabilities \[CAP_CHOWN CAP_KILL\]: they are not permitted and inheritable as well$"
 	# what libcap would take for one is none
 	bundle "$(args sh -c "$STATUS status CapBnd")"' | .process.capabilities = {bounding: ["kill", "cap_kill", "5", "CAP_", "CAP_KILL ", "CAP_CHOWN"]}'
 	run --separate-stderr cowrun run -b "$BUNDLE" "$ID"

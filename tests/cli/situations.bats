@@ -100,8 +100,8 @@ cannot_run() {
 		'.linux.resources = {memory: {limit: 33554432}}'
 	refuses "^cowrun: run: cannot limit the number of processes: the controller 'pids' is bound" '.linux.resources = {pids: {limit: 10}}'
 	refuses "^cowrun: run: cannot limit cpu time: the controller 'cpu' is bound" '.linux.resources = {cpu: {quota: 10000}}'
-	# -1, "no limit", needs none
-	bundle "$(args true) | .linux.resources = {pids: {limit: -1}, memory: {limit: -1, swap: -1}, cpu: {quota: -1}}"
+	# what asks for no limit needs none: -1, and the weight that containerd writes for everybody
+	bundle "$(args true) | .linux.resources = {pids: {limit: -1}, memory: {limit: -1, swap: -1}, cpu: {quota: -1, shares: 1024}}"
 	cowrun run -b "$BUNDLE" "$ID"
 	cowrun --cgroup-manager disabled run -b "$BUNDLE" "$ID"
 }
@@ -259,4 +259,6 @@ cannot_run() {
 	[ "$(stat -c %F "$BUNDLE/rootfs/non/exist")" = directory ]
 	rm -r "$BUNDLE/rootfs/non"
 	refuses "^cowrun: run: process.cwd: 'tmp' is not an absolute path$" '.process.cwd = "tmp"'
+	sleeper
+	fails "^cowrun: exec: change to the working directory '/non/exist': it is not in the container$" cowrun exec --cwd /non/exist "$ID" true
 }

@@ -118,7 +118,7 @@ START_TEST(cpu)
 	r.cpu.quota.value = INT64_MAX;
 	expect(&r, "cpu.max=9223372036854775807 18446744073709551615", CONTROLLER_CPU);
 	r = (struct resources){ .cpu.shares = { true, 1024 } };
-	expect(&r, "cpu.weight=100", CONTROLLER_CPU);
+	expect(&r, "cpu.weight=100", 0);
 	r.cpu.idle = (struct opt_i64){ true, 0 };
 	expect(&r, "cpu.idle=0 cpu.weight=100", CONTROLLER_CPU);
 	r.cpu.idle.value = 1;
