@@ -111,11 +111,22 @@ int launch_resolve_user(
 	return account_resolve(root, text, ret, e);
 }
 
+/* Its own in that of the parent, named as elsewhere. */
+static char *group_below(const char *parent, const char *id)
+{
+	size_t n = strlen(parent);
+
+	while (n && parent[n - 1] == '/')
+		n--;
+	return str_format("%.*s/cowrun-%s", (int)n, parent, id);
+}
+
 static int derive(const struct launch_options *o, const struct image *image, const char *id,
 	int rootfs, struct spec *ret, struct err *e)
 {
 	automatic(user) struct user user = { 0 };
 	struct derive_options d = o->derive;
+	autofree char *path = o->cgroup_parent ? group_below(o->cgroup_parent, id) : NULL;
 	autofd int hierarchy = -1;
 	struct rlimit files;
 	struct err ignored;
@@ -124,6 +135,11 @@ static int derive(const struct launch_options *o, const struct image *image, con
 	if (r < 0)
 		return r;
 	d.user = &user;
+	if (o->cgroup_parent && !path) {
+		err_set(e, ENOMEM, "name the cgroup");
+		return -ENOMEM;
+	}
+	d.cgroups_path = path;
 	if (id && !d.hostname && d.network != DERIVE_NETWORK_HOST && strlen(id) < 64)
 		d.hostname = id;
 	if (hierarchy_open(&hierarchy, &ignored) == 0)
@@ -140,7 +156,7 @@ static int create(struct launched *l, const struct home *h, const struct launch_
 	automatic(str) struct str config = { 0 };
 	autofree char *bundle = str_format("%s/%s", h->path, l->container.id);
 	struct create_options c = {
-		.bundle = bundle, .rootfs = -1, .die_together = o->derive.memory.set
+		.bundle = bundle, .rootfs = -1, .die_together = o->derive.limits.memory.limit.set
 	};
 
 	json_write(spec_fields, &l->spec, JSON_INDENTED, &config);

@@ -11,10 +11,8 @@
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 enum {
-	NOFILE_SOFT = 1024,	  /* what select() can take */
-	NOFILE_HARD = 524288,	  /* more costs programs that close every fd they might have */
-	CPU_PERIOD = 100000,	  /* microseconds, the kernel's default */
-	CPU_PER_THOUSANDTH = 100, /* of that period */
+	NOFILE_SOFT = 1024,   /* what select() can take */
+	NOFILE_HARD = 524288, /* more costs programs that close every fd they might have */
 	UMASK = 0022,
 };
 
@@ -140,20 +138,32 @@ static int fill_capabilities(struct process_spec *p)
 	return r < 0 ? r : profile_copy(profile_capabilities, n, &c->permitted, &c->n_permitted);
 }
 
-/* Never above the host's hard limit: raising that takes CAP_SYS_RESOURCE. */
+static void set_rlimit(struct process_spec *p, struct rlimit_spec limit)
+{
+	size_t i = 0;
+
+	while (i < p->n_rlimits && p->rlimits[i].type != limit.type)
+		i++;
+	p->rlimits[i] = limit;
+	if (i == p->n_rlimits)
+		p->n_rlimits++;
+}
+
+/* Never above the host's hard limit, unless asked for: raising that takes CAP_SYS_RESOURCE. */
 static int fill_rlimits(const struct derive_options *o, struct process_spec *p)
 {
 	uint64_t hard = o->nofile_hard < NOFILE_HARD ? o->nofile_hard : NOFILE_HARD;
 
-	if (!o->nofile_hard)
-		return 0;
-	p->rlimits = calloc(2, sizeof(*p->rlimits));
+	p->rlimits = calloc(o->n_rlimits + 2, sizeof(*p->rlimits));
 	if (!p->rlimits)
 		return -ENOMEM;
-	p->n_rlimits = 2;
-	p->rlimits[0] = (struct rlimit_spec){ RLIMIT_NOFILE + 1,
-		hard < NOFILE_SOFT ? hard : NOFILE_SOFT, hard };
-	p->rlimits[1] = (struct rlimit_spec){ RLIMIT_CORE + 1, 0, 0 };
+	if (o->nofile_hard) {
+		uint64_t soft = hard < NOFILE_SOFT ? hard : NOFILE_SOFT;
+		set_rlimit(p, (struct rlimit_spec){ RLIMIT_NOFILE + 1, soft, hard });
+		set_rlimit(p, (struct rlimit_spec){ RLIMIT_CORE + 1, 0, 0 });
+	}
+	for (size_t i = 0; i < o->n_rlimits; i++)
+		set_rlimit(p, o->rlimits[i]);
 	return 0;
 }
 
@@ -169,6 +179,7 @@ static int fill_process(const struct image_config *image, const struct derive_op
 		return r;
 	p->cwd = strdup(cwd && *cwd ? cwd : "/");
 	p->no_new_privileges = !o->allow_new_privileges;
+	p->oom_score_adj = o->oom_score_adj;
 	if (!p->cwd || fill_user(o, &p->user) < 0 || fill_capabilities(p) < 0 ||
 		fill_rlimits(o, p) < 0)
 		return err_set(e, ENOMEM, "derive the process");
@@ -209,28 +220,66 @@ static int add_volumes(const struct derive_options *o, struct spec *s)
 	return 0;
 }
 
+/* NULL stays NULL. */
+static int copy_text(const char *from, char **ret)
+{
+	if (from && !(*ret = strdup(from)))
+		return -ENOMEM;
+	return 0;
+}
+
+/* Nothing beyond what every container gets (cgroup/devices.h), and what was asked for. */
+static int fill_device_rules(const struct derive_options *o, struct resources *r)
+{
+	r->devices = calloc(o->n_devices + 1, sizeof(*r->devices));
+	if (!r->devices || copy_text("rwm", &r->devices[r->n_devices++].access) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < o->n_devices; i++) {
+		const struct device_spec *node = &o->devices[i].node;
+		struct device_rule *rule = &r->devices[r->n_devices++];
+		rule->allow = true;
+		rule->major = node->major;
+		rule->minor = node->minor;
+		if (copy_text(node->type == DEVICE_BLOCK ? "b" : "c", &rule->type) < 0 ||
+			copy_text(o->devices[i].access, &rule->access) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int fill_devices(const struct derive_options *o, struct linux_spec *l)
+{
+	if (!o->n_devices)
+		return 0;
+	l->devices = calloc(o->n_devices, sizeof(*l->devices));
+	if (!l->devices)
+		return -ENOMEM;
+	for (size_t i = 0; i < o->n_devices; i++) {
+		struct device_spec *node = &l->devices[l->n_devices++];
+		*node = o->devices[i].node;
+		node->path = NULL;
+		if (copy_text(o->devices[i].node.path, &node->path) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* Absent wishes stay absent: no limit, no controller needed. */
 static int fill_resources(const struct derive_options *o, struct resources *r)
 {
-	/* Nothing beyond what every container gets (cgroup/devices.h). */
-	r->devices = calloc(1, sizeof(*r->devices));
-	if (!r->devices)
-		return -ENOMEM;
-	r->n_devices = 1;
-	r->devices[0].access = strdup("rwm");
-	if (!r->devices[0].access)
-		return -ENOMEM;
-	r->memory.limit = o->memory;
-	r->memory.swap = o->memory_swap.set ? o->memory_swap : o->memory;
-	if (o->cpus.set) {
-		r->cpu.period = (struct opt_u64){ true, CPU_PERIOD };
-		r->cpu.quota =
-			(struct opt_i64){ true, (int64_t)(o->cpus.value * CPU_PER_THOUSANDTH) };
-	}
-	r->pids.limit = o->pids;
-	if (!o->pids.set && o->has_pids_controller)
+	r->memory = o->limits.memory;
+	if (!r->memory.swap.set)
+		r->memory.swap = r->memory.limit;
+	r->block_io.weight = o->limits.block_io.weight;
+	r->cpu = o->limits.cpu;
+	r->cpu.cpus = r->cpu.mems = NULL;
+	r->pids = o->limits.pids;
+	if (!r->pids.limit.set && o->has_pids_controller)
 		r->pids.limit = (struct opt_i64){ true, DERIVE_PIDS_LIMIT };
-	return 0;
+	if (copy_text(o->limits.cpu.cpus, &r->cpu.cpus) < 0 ||
+		copy_text(o->limits.cpu.mems, &r->cpu.mems) < 0)
+		return -ENOMEM;
+	return fill_device_rules(o, r);
 }
 
 static int add_annotation(struct spec *s, const char *key, const char *value)
@@ -262,21 +311,13 @@ static int fill_annotations(
 	return r == 0 && has_signal ? add_annotation(s, DERIVE_STOP_SIGNAL, signal) : r;
 }
 
-/* NULL stays NULL. */
-static int copy_text(const char *from, char **ret)
-{
-	if (from && !(*ret = strdup(from)))
-		return -ENOMEM;
-	return 0;
-}
-
 static int fill_rest(
 	const struct image_config *image, const struct derive_options *o, struct spec *s)
 {
 	const struct profile profile = { .host_network = o->network == DERIVE_NETWORK_HOST };
 
 	s->root->readonly = o->read_only;
-	if (fill_resources(o, &s->linux_.resources) < 0 ||
+	if (fill_resources(o, &s->linux_.resources) < 0 || fill_devices(o, &s->linux_) < 0 ||
 		copy_text(SPEC_VERSION, &s->version) < 0 ||
 		copy_text(o->hostname, &s->hostname) < 0 ||
 		copy_text(o->rootfs ? o->rootfs : "rootfs", &s->root->path) < 0 ||

@@ -17,6 +17,13 @@
 
 enum derive_network { DERIVE_NETWORK_NONE, DERIVE_NETWORK_HOST };
 
+/* A device of the host, and what may be done with it. */
+struct derive_device {
+	char *source; /* its path there */
+	struct device_spec node;
+	char *access; /* of "rwm" */
+};
+
 /* What the user asked for; zeroed is "nothing in particular". All of it is borrowed. */
 struct derive_options {
 	const char *const *args; /* in the place of the image's command */
@@ -37,13 +44,16 @@ struct derive_options {
 	size_t n_volumes;
 	const struct string_pair *annotations;
 	size_t n_annotations;
-	struct opt_i64 memory;	    /* bytes */
-	struct opt_i64 memory_swap; /* memory and swap together; not given: as memory, no swap */
-	struct opt_u64 cpus;	    /* thousandths of a CPU */
-	struct opt_i64 pids;	    /* processes and threads; -1: no limit */
-	bool has_pids_controller;   /* then 2048 is the limit unless asked otherwise */
-	bool no_seccomp;	    /* no filter: every system call of the kernel */
-	const char *seccomp_file;   /* what errors call ... */
+	struct resources
+		limits; /* numbers and cpusets; memory.swap not given: as memory, no swap */
+	bool has_pids_controller;	   /* then 2048 is the limit unless asked otherwise */
+	const struct rlimit_spec *rlimits; /* over the usual ones */
+	size_t n_rlimits;
+	const struct derive_device *devices; /* beside the usual ones */
+	size_t n_devices;
+	struct opt_i64 oom_score_adj;
+	bool no_seccomp;		 /* no filter: every system call of the kernel */
+	const char *seccomp_file;	 /* what errors call ... */
 	const struct json_text *seccomp; /* ... this profile; NULL: the default one */
 	uint64_t nofile_hard;		 /* the host's hard limit; 0: leave the limits alone */
 };
@@ -54,6 +64,13 @@ struct derive_options {
 /* Untouched on failure; the caller ends it with spec_done(). It is not validated yet. */
 int derive_spec(const struct image_config *image, const struct derive_options *options,
 	struct spec *ret, struct err *e);
+
+/* "nofile=1024:2048" as a limit of processes; names in any case. */
+int derive_ulimit_parse(const char *text, struct rlimit_spec *ret, struct err *e);
+
+/* "/dev/x[:/dev/y][:rwm]": all but what it is on the host. */
+int derive_device_parse(const char *text, struct derive_device *ret, struct err *e);
+void derive_device_done(struct derive_device *d);
 
 /* "SRC:DST[:OPTIONS]" as a bind mount. The caller ends it with mount_spec_done(). */
 int derive_volume_parse(const char *text, struct mount_spec *ret, struct err *e);

@@ -5,6 +5,7 @@
 
 #include "cmd/cow/commands.h"
 #include "cmd/cow/detach.h"
+#include "cmd/cow/limits.h"
 #include "runtime/launch.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
@@ -12,9 +13,9 @@
 #include "spec/id.h"
 
 struct run_words {
-	const char *name, *workdir, *user, *hostname, *network, *entrypoint, *cpus, *pids;
+	const char *name, *workdir, *user, *hostname, *network, *entrypoint;
 	struct option_list env, volumes, security;
-	struct opt_i64 memory, memory_swap;
+	struct limit_words limits;
 	bool detach, remove, read_only, interactive, tty;
 };
 
@@ -33,12 +34,7 @@ static const struct option_row options[] = {
 	ROW("user", 'u', OPTION_TEXT, user, "USER[:GROUP]", "who it is, by name or number"),
 	ROW("volume", 'v', OPTION_LIST, volumes, "SRC:DST[:OPTIONS]",
 		"a directory or file of the host"),
-	ROW("memory", 'm', OPTION_BYTES, memory, "SIZE",
-		"what it may use (64m); beyond, it is killed"),
-	ROW("memory-swap", 0, OPTION_BYTES, memory_swap, "SIZE",
-		"memory and swap together; -1: any"),
-	ROW("cpus", 0, OPTION_TEXT, cpus, "N", "how many CPUs' time it gets (1.5)"),
-	ROW("pids-limit", 0, OPTION_TEXT, pids, "N", "how many processes and threads; -1: any"),
+	LIMIT_ROWS(struct run_words, limits),
 	ROW("hostname", 0, OPTION_TEXT, hostname, "NAME",
 		"its host name; else the container's name"),
 	ROW("read-only", 0, OPTION_FLAG, read_only, NULL,
@@ -58,6 +54,7 @@ struct derived {
 	char **env;
 	struct mount_spec *volumes;
 	struct json_text seccomp;
+	struct limits limits;
 	size_t n_env, n_volumes;
 };
 
@@ -70,6 +67,7 @@ static void derived_done(struct derived *d)
 	free(d->env);
 	free(d->volumes);
 	free(d->seccomp.text);
+	limits_done(&d->limits);
 	*d = (struct derived){ 0 };
 }
 DEFINE_AUTO(derived, derived_done)
@@ -130,33 +128,12 @@ static int read_security(
 	return r < 0 ? err_while(e, "option --security-opt") : 0;
 }
 
-static int read_numbers(const struct run_words *w, struct derive_options *d, struct err *e)
+static int read_network(const char *word, struct derive_options *d, struct err *e)
 {
-	char *end;
-	uint64_t pids;
-
-	d->memory = w->memory;
-	d->memory_swap = w->memory_swap;
-	if (w->cpus) {
-		double cpus = strtod(w->cpus, &end);
-		if (end == w->cpus || *end || !(cpus >= 0.001 && cpus <= 100000))
-			return err_say(e, ERR_USAGE,
-				"option --cpus: '%s' is not a number of CPUs (like 0.5)", w->cpus);
-		d->cpus = (struct opt_u64){ true, (uint64_t)(cpus * 1000 + 0.5) };
-	}
-	if (w->pids && strcmp(w->pids, "-1") == 0)
-		d->pids = (struct opt_i64){ true, -1 };
-	else if (w->pids) {
-		if (!str_to_u64(w->pids, 1u << 22, &pids) || !pids)
-			return err_say(e, ERR_USAGE,
-				"option --pids-limit: '%s' is neither a number nor -1", w->pids);
-		d->pids = (struct opt_i64){ true, (int64_t)pids };
-	}
-	if (w->network && strcmp(w->network, "host") == 0)
+	if (word && strcmp(word, "host") == 0)
 		d->network = DERIVE_NETWORK_HOST;
-	else if (w->network && strcmp(w->network, "none") != 0)
-		return err_say(
-			e, ERR_USAGE, "option --net: '%s' is neither none nor host", w->network);
+	else if (word && strcmp(word, "none") != 0)
+		return err_say(e, ERR_USAGE, "option --net: '%s' is neither none nor host", word);
 	return 0;
 }
 
@@ -176,7 +153,9 @@ static int read_words(
 	if (r == 0)
 		r = read_volumes(&w->volumes, d, e);
 	if (r == 0)
-		r = read_numbers(w, &o->derive, e);
+		r = limits_read(&w->limits, &d->limits, o, e);
+	if (r == 0)
+		r = read_network(w->network, &o->derive, e);
 	if (r == 0)
 		r = read_security(&w->security, &o->derive, d, e);
 	o->name = w->name;

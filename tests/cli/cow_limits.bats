@@ -125,6 +125,17 @@ knob() {
 	[ "$(inspect "$NAME" cpu_usec)" -gt 0 ]
 }
 
+@test "cpus, shares, memory that is kept: as docker and podman spell them" {
+	need_controller memory cpu
+	cow run -d --name "$NAME" --memory-reservation 16m -c 512 --cpu-quota 25000 --cpu-period 50000 "$IMAGE" sleep 1000 >/dev/null
+	[ "$(knob memory.low) $(knob cpu.weight) $(knob cpu.max)" = "16777216 59 25000 50000" ]
+	[ "$(knob memory.max)" = max ]
+	cow rm -f "$NAME"
+	grep -qw cpuset "$CGROUP/cgroup.controllers" || return 0
+	cow run --name "$NAME" --cpuset-cpus 0 --cpuset-mems 0 "$IMAGE" true
+	[ "$(knob cpuset.cpus) $(knob cpuset.mems)" = "0 0" ]
+}
+
 @test "--pids-limit: a fork beyond it is refused" {
 	need_controller pids
 	run cow run --name "$NAME" --pids-limit 4 "$IMAGE" sh -c 'for i in 1 2 3 4 5; do sleep 1000 & done; true'

@@ -228,6 +228,54 @@ KEPT=1" ]
 	assert_output 0
 }
 
+@test "--ulimit: limits of each process, over the usual ones" {
+	image --ulimit nofile=100:200 --ulimit CORE=-1 "$IMAGE" sh -c 'echo $(ulimit -n; ulimit -Hn; ulimit -c)'
+	assert_output "100 200 unlimited"
+	local bad
+	for bad in nofile=2:1 nofile nofile= nofile=x nofile=-2 nofiles=1 =1; do
+		fails "^cow: run: option --ulimit: '$bad': " cow run --ulimit "$bad" "$IMAGE" true
+	done
+}
+
+@test "--oom-score-adj: who is killed first" {
+	image --oom-score-adj 500 "$IMAGE" cat /proc/self/oom_score_adj
+	assert_output 500
+	for bad in 1001 -1001 x -; do
+		fails "^cow: run: option --oom-score-adj: '$bad' is not" cow run --oom-score-adj "$bad" "$IMAGE" true
+	done
+}
+
+@test "--device: a device of the host, under its name or another, for what was said" {
+	[ -c /dev/loop-control ] || skip "needs a device that every root may open: /dev/loop-control"
+	local script='stat -c "%n %t:%T" "$1"; (: <"$1") 2>&1 && echo read; (: <>"$1") 2>&1 && echo both; true'
+	image --device /dev/loop-control "$IMAGE" sh -c "$script" - /dev/loop-control
+	assert_output $'/dev/loop-control a:ed\nread\nboth'
+	image --device /dev/loop-control:/dev/mine/c:r "$IMAGE" sh -c "$script" - /dev/mine/c
+	assert_output $'/dev/mine/c a:ed\nread\n-: line 0: can\'t create /dev/mine/c: Operation not permitted'
+	image --device /dev/loop-control:m "$IMAGE" sh -c "$script" - /dev/loop-control
+	[ "$(grep -c 'Operation not permitted' <<<"$output")" = 2 ]
+	fails "option --device: open '/dev/none': no such file or directory" cow run --device /dev/none "$IMAGE" true
+	fails "option --device: '/etc/passwd' is not a device" cow run --device /etc/passwd "$IMAGE" true
+	fails "option --device: 'null': not the absolute path" cow run --device null "$IMAGE" true
+	fails "option --device: '/dev/null:rx': access 'rx' is not" cow run --device /dev/null:rx "$IMAGE" true
+}
+
+@test "--cgroup-parent: the container's group is made in that one, and both go" {
+	local parent=/cowrun-test.$COWRUN_TEST-parent
+	cow run -d --name "$NAME" --cgroup-parent "$parent/a/" "$IMAGE" sleep 1000 >/dev/null
+	[ -d "$CGROUP$parent/a/cowrun-$NAME" ]
+	cow rm -f "$NAME"
+	[ ! -e "$CGROUP$parent" ]
+	fails "linux.cgroupsPath: '../x/cowrun-$NAME' has a component" cow run --name "$NAME" --cgroup-parent ../x "$IMAGE" true
+}
+
+@test "limits that exclude each other, or are none" {
+	fails "^cow: run: options --cpus and --cpu-quota exclude each other" cow run --cpus 1 --cpu-quota 5000 "$IMAGE" true
+	fails "^cow: run: options --cpus and --cpu-period exclude each other" cow run --cpu-period 5000 --cpus 1 "$IMAGE" true
+	fails "^cow: run: linux.resources.cpu.cpus: '1-x'" cow run --cpuset-cpus 1-x "$IMAGE" true
+	fails "^cow: run: option --pids-limit: 'x' is neither a number nor -1" cow run --pids-limit x "$IMAGE" true
+}
+
 @test "no file of ours is open in a container" {
 	image "$IMAGE" sh -c 'ls /proc/1/fd'
 	[ "$(grep -vcxE '[012]' <<<"$output")" -le 1 ] # ls has the directory open in its own

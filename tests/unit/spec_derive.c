@@ -214,16 +214,15 @@ END_TEST
 
 START_TEST(limits_what_is_asked)
 {
-	const struct derive_options o = {
-		.memory = { true, 64 << 20 }, .cpus = { true, 1500 }, .has_pids_controller = true
-	};
+	const struct derive_options o = { .limits = { .memory.limit = { true, 64 << 20 },
+						  .cpu.quota = { true, 150000 } },
+		.has_pids_controller = true };
 	automatic(spec) struct spec s = derive(&o);
 	const struct resources *r = &s.linux_.resources;
 
 	ck_assert_int_eq(r->memory.limit.value, 64 << 20);
 	ck_assert_int_eq(r->memory.swap.value, 64 << 20); /* both together: no swap */
 	ck_assert_int_eq(r->cpu.quota.value, 150000);
-	ck_assert_uint_eq(r->cpu.period.value, 100000);
 	ck_assert_int_eq(r->pids.limit.value, DERIVE_PIDS_LIMIT);
 	ck_assert(resources_limit_memory(r) && resources_limit_cpu(r) && resources_limit_pids(r));
 }
@@ -231,14 +230,53 @@ END_TEST
 
 START_TEST(limits_as_asked)
 {
-	const struct derive_options o = { .memory = { true, 64 << 20 },
-		.memory_swap = { true, -1 },
-		.pids = { true, -1 },
-		.has_pids_controller = true };
+	const struct derive_options o = {
+		.limits = { .memory = { .limit = { true, 64 << 20 }, .swap = { true, -1 } },
+			.pids.limit = { true, -1 } },
+		.has_pids_controller = true
+	};
 	automatic(spec) struct spec s = derive(&o);
 
 	ck_assert_int_eq(s.linux_.resources.memory.swap.value, -1);
 	ck_assert(!resources_limit_pids(&s.linux_.resources));
+}
+END_TEST
+
+START_TEST(ulimits_take_the_place_of_the_usual_ones)
+{
+	const struct rlimit_spec asked[] = { { RLIMIT_NPROC + 1, 5, 6 },
+		{ RLIMIT_NOFILE + 1, 7, 8 } };
+	const struct derive_options o = {
+		.rlimits = asked, .n_rlimits = 2, .nofile_hard = 1 << 20
+	};
+	automatic(spec) struct spec s = derive(&o);
+	const struct process_spec *p = s.process;
+
+	ck_assert_uint_eq(p->n_rlimits, 3);
+	ck_assert(p->rlimits[0].type == RLIMIT_NOFILE + 1 && p->rlimits[0].hard == 8);
+	ck_assert(p->rlimits[1].type == RLIMIT_CORE + 1 && p->rlimits[1].hard == 0);
+	ck_assert(p->rlimits[2].type == RLIMIT_NPROC + 1 && p->rlimits[2].soft == 5);
+}
+END_TEST
+
+START_TEST(a_device_is_a_node_and_a_rule)
+{
+	const struct derive_device asked = { .node = { .path = (char *)"/dev/b",
+						     .type = DEVICE_BLOCK,
+						     .major = { true, 7 },
+						     .minor = { true, 1 } },
+		.access = (char *)"r" };
+	const struct derive_options o = { .devices = &asked, .n_devices = 1 };
+	automatic(spec) struct spec s = derive(&o);
+	const struct resources *r = &s.linux_.resources;
+
+	ck_assert_uint_eq(s.linux_.n_devices, 1);
+	ck_assert_str_eq(s.linux_.devices[0].path, "/dev/b");
+	ck_assert_uint_eq(r->n_devices, 2);
+	ck_assert(!r->devices[0].allow && r->devices[1].allow);
+	ck_assert_str_eq(r->devices[1].type, "b");
+	ck_assert_str_eq(r->devices[1].access, "r");
+	ck_assert(r->devices[1].major.value == 7 && r->devices[1].minor.value == 1);
 }
 END_TEST
 
@@ -431,6 +469,8 @@ int main(void)
 	tcase_add_test(cases, limits_nothing_unasked);
 	tcase_add_test(cases, limits_what_is_asked);
 	tcase_add_test(cases, limits_as_asked);
+	tcase_add_test(cases, ulimits_take_the_place_of_the_usual_ones);
+	tcase_add_test(cases, a_device_is_a_node_and_a_rule);
 	tcase_add_loop_test(cases, has_the_profiles_namespaces, 0, 2);
 	tcase_add_test(cases, hides_the_host);
 	tcase_add_test(cases, ignores_labels_and_volumes);
