@@ -86,7 +86,7 @@ bool group_owner(const struct spec *spec, uid_t *ret)
 
 	for (size_t i = 0; !writable && i < spec->n_mounts; i++)
 		writable = is_writable_cgroup_mount(&spec->mounts[i]);
-	if (!writable || !cgroup || cgroup->path)
+	if (!writable || !cgroup || namespace_is_joined(cgroup))
 		return false;
 	if (!user) {
 		*ret = uid;

@@ -86,7 +86,7 @@ static int make_container(const struct spec *s, struct err *e)
 		.gids = s->linux_.gid_maps,
 		.n_gids = s->linux_.n_gid_maps };
 
-	if (!user->path)
+	if (!namespace_is_joined(user))
 		return make(&maps, e);
 	int fd = open(user->path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? err_set(e, errno, "open the user namespace '%s'", user->path) : fd;

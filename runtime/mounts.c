@@ -156,9 +156,9 @@ static bool may_mount_sysfs(const struct mounts *m)
 	const struct namespace_spec *user = spec_namespace(m->spec, CLONE_NEWUSER);
 	struct stat wanted, owner;
 
-	if (!user || (net && !net->path))
+	if (!user || (net && !namespace_is_joined(net)))
 		return true;
-	if (!net || !user->path)
+	if (!net || !namespace_is_joined(user))
 		return false;
 	autofd int fd = open(net->path, O_RDONLY | O_CLOEXEC);
 	autofd int owned_by = fd < 0 ? -1 : ioctl(fd, NS_GET_USERNS);

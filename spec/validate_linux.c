@@ -104,7 +104,7 @@ static int check_id_maps(const struct spec *s, struct err *e)
 {
 	const struct linux_spec *l = &s->linux_;
 	const struct namespace_spec *user = spec_namespace(s, CLONE_NEWUSER);
-	bool is_new = user && (!user->path || !*user->path);
+	bool is_new = user && !namespace_is_joined(user);
 
 	if (!user && (l->n_uid_maps || l->n_gid_maps))
 		return err_say(e, EINVAL,

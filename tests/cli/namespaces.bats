@@ -68,8 +68,9 @@ mapped_inside() {
 }
 
 @test "an empty path is none" {
-	sleeper '.linux.namespaces |= map(.path = "")'
-	for type in pid mnt net ipc uts cgroup; do
+	local user='.linux += {uidMappings: [{containerID: 0, hostID: 100000, size: 1000}], gidMappings: [{containerID: 0, hostID: 200000, size: 1000}]}'
+	sleeper "$user"' | .linux.namespaces += [{type: "user"}] | .linux.namespaces |= map(.path = "")'
+	for type in user pid mnt net ipc uts cgroup; do
 		[ "$(namespace_of "$PID" $type)" != "$(namespace_of $$ $type)" ] || { say "$type"; false; }
 	done
 }
