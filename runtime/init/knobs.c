@@ -24,6 +24,17 @@ long knob_write(struct child *c, const char *path, const char *value)
 	return r;
 }
 
+/*
+ * It shows the host's processes, and through them the host's files: closed before the program or
+ * its directory is looked for, since an image may name that "/proc/self/fd/7/1234/cwd/...".
+ */
+static void close_proc(struct child *c)
+{
+	if (c->plan->proc >= 0)
+		sys(close, child_fd(c, c->plan->proc));
+	c->plan->proc = -1;
+}
+
 /* Files of /proc/sys show the namespaces of whoever opens them: here, the container's. */
 void sysctl_write(struct child *c)
 {
@@ -80,10 +91,10 @@ void limits_raise(struct child *c)
 				score);
 		child_fail(c, (int)r, "set oom_score_adj to %s", score);
 	}
-	/* It shows the host's processes: not to be found among our fds by somebody in there with
-	 * CAP_SYS_PTRACE, unless it is needed again. */
-	if (c->plan->proc >= 0 && !c->plan->n_sysctl && !c->plan->n_labels)
-		sys(close, child_fd(c, c->plan->proc));
+	/* Not to be found among our fds by somebody in there with CAP_SYS_PTRACE, unless it is
+	 * needed again. */
+	if (!c->plan->n_sysctl && !c->plan->n_labels)
+		close_proc(c);
 	for (uint32_t i = 0; i < c->plan->n_rlimits; i++) {
 		uint64_t ours[2] = { 0 };
 		r = sys(prlimit64, 0, limits[i].resource, NULL, ours);
@@ -117,6 +128,7 @@ void labels_write(struct child *c)
 			child_fail(c, (int)r, "%s: write '%s' for the program",
 				child_text(c, labels[i].what), value);
 	}
+	close_proc(c);
 }
 
 void memory_policy_set(struct child *c)

@@ -128,6 +128,35 @@ cowrun_pids_of() { grep -lsx "$1" /proc/[0-9]*/comm | cut -d / -f 3; }
 	assert_canary_unchanged
 }
 
+# A procfs shows the host's processes, and they have the host's files: an image may name its program so.
+@test "no program or directory is found behind the procfs that sysctls are written to" {
+	local n host way
+	cp "$(command -v busybox)" "$CANARY/busybox"
+	canary_state >"$SCRATCH/canary"
+	(cd "$CANARY" && exec setpriv --bounding-set=-all --inh-caps=-all busybox sleep 1000 3>&-) &
+	ATTACKERS=$!
+	host=$ATTACKERS
+	# (who holds one gets there)
+	exec 7</proc
+	"/proc/self/fd/7/$host/cwd/busybox" true
+	exec 7<&-
+	for n in {3..10}; do
+		way=/proc/self/fd/$n/$host/cwd
+		attempt "$(args "$way/busybox" true)"' | .linux.sysctl = {"kernel.domainname": "x"} | .process.oomScoreAdj = 1'
+		assert_status 1
+		assert_one_line "executable file '$way/busybox' not found"
+	done
+}
+
+@test "what is to be started holds no directory open but its root" {
+	local fd
+	created '.linux.sysctl = {"kernel.domainname": "x"} | .process.oomScoreAdj = 1'
+	for fd in "/proc/$PID"/fd/*; do
+		# (what directories are masked with is an empty one)
+		[ ! -d "$fd" ] || [ "$fd" -ef "/proc/$PID/root" ] || [ -z "$(ls -A "$fd")" ] || { say "$(ls -l "$fd"): $(ls "$fd")"; return 1; }
+	done
+}
+
 # --- 13. the cgroup of the host -------------------------------------------------------------------------------------------------------------
 @test "a container's cgroup file system shows its own group and no other" {
 	local may='(.process.capabilities | .bounding, .effective, .permitted) += ["CAP_DAC_OVERRIDE"]'
@@ -135,6 +164,33 @@ cowrun_pids_of() { grep -lsx "$1" /proc/[0-9]*/comm | cut -d / -f 3; }
 		"$may | .mounts += [{destination: \"/mnt\", type: \"cgroup\", source: \"cgroup\", options: [\"ro\"]}]"
 	assert_status 0
 	assert_output refused
+}
+
+@test "no cgroupsPath leads out of the hierarchy, or to where it does not say" {
+	local path deep
+	deep=$(printf '/d%.0s' {1..60})
+	for path in "/../../$ID" "/$ID/../../x" "$ID/.." "/$ID//x" "/$ID/./x" "/$ID/$(printf 'x%.0s' {1..300})" "/$ID$deep"; do
+		bundle '.linux.cgroupsPath = $path' --arg path "$path"
+		fails "cgroup(sPath|s path| path)?.*$ID" cowrun run -b "$BUNDLE" "$ID" || { say "$path"; return 1; }
+		assert_gone "$ID"
+		[ ! -e "$CGROUP/$ID" ] || { say "$path: made"; return 1; }
+	done
+}
+
+# --- 15. privilege that its caller has not --------------------------------------------------------------------------------------
+@test "a setuid cowrun or cow refuses to be one" {
+	need_static "a setuid program finds no library of a sanitizer"
+	local program
+	for program in cowrun cow; do
+		cp "$OUT/$program" "$SCRATCH/$program"
+		chmod 4755 "$SCRATCH/$program"
+		chmod 755 "$SCRATCH"
+		fails "setuid" setpriv --reuid 65534 --regid 65534 --clear-groups "$SCRATCH/$program" --root "$STATE" list
+		chown 0:0 "$SCRATCH/$program" && chmod 2755 "$SCRATCH/$program"
+		fails "setuid" setpriv --reuid 65534 --regid 65534 --clear-groups "$SCRATCH/$program" --root "$STATE" list
+		chmod 755 "$SCRATCH/$program"
+		"$SCRATCH/$program" --version >/dev/null
+	done
 }
 
 # --- 16. who may look at the records -----------------------------------------------------------------------------------------------------------
