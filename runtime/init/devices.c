@@ -61,8 +61,9 @@ static void make_node(struct child *c, int dir, const char *name, const struct p
 static void bind_node(struct child *c, int dir, const char *name, const struct plan_device *d)
 {
 	const char *path = child_text(c, d->path);
-	long fd = sys(
-		openat, dir, name, O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+	/* What is there is not opened: to open a device of the image's choice may do something. */
+	long fd =
+		sys(openat, dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0644);
 
 	if (fd >= 0)
 		sys(close, fd);
