@@ -142,6 +142,7 @@ static int accompany(
 	struct container *c, const struct create_options *o, bool synced, bool told, struct err *e)
 {
 	enum channel_type said;
+	bool mounted = false;
 	int r = 0;
 
 	while (r == 0 && !(told && c->birth.unheard && !c->birth.awaits_terminal)) {
@@ -154,13 +155,17 @@ static int accompany(
 		if (said == CHANNEL_NEED_MAPS) {
 			r = procfs_write_maps(c->birth.pid, &c->spec->linux_, e);
 			goes = 1;
-		} else if (said == CHANNEL_FORKED) {
-			r = settle(c, o, e);
-			goes = told = !synced;
-		} else if (said == CHANNEL_MOUNTED) {
-			r = runtime_hooks(c, e);
-			goes = 2;
-			told = true;
+		} else if (said == CHANNEL_FORKED || said == CHANNEL_MOUNTED) {
+			if (said == CHANNEL_FORKED)
+				r = settle(c, o, e);
+			/* Two processes: the successor may be heard before the one that forked it. */
+			mounted |= said == CHANNEL_MOUNTED;
+			if (c->birth.forks)
+				continue;
+			if (r == 0 && mounted)
+				r = runtime_hooks(c, e);
+			goes = mounted ? 2 : !synced;
+			told = goes;
 		} else if (said == CHANNEL_LISTENER) {
 			r = notify_agent(&c->birth, c->spec, c->id, c->bundle, STATE_CREATING,
 				c->birth.pid, e);
