@@ -1,101 +1,27 @@
 # Whatever moment a program of ours dies at, and whatever becomes of a record: one delete --force (for `cow`: rm -f)
 # leaves nothing, everybody else's containers are listed, and the id serves again.
-#
-# A sweep takes a baseline by strace, of which every system call is a point "name k" (its k-th use); at a point the
-# command is run anew and killed as it enters that call. `make test` tries a few points of each sweep, `make test-all`
-# (COWRUN_ALL) every one. SEED repeats a choice; a test that fails names it.
 # shellcheck disable=SC2016 # $ENV is for jq
 load helpers
 load containers
+load crash
 
 setup_file() {
 	scratch_make
-	SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
-	export SEED
-	# the mark by which what is left of a container is found, besides its cgroup
-	local mark='.process.env += ["CRASH=\($ENV.SCRATCH)"] | '
-	make_bundle "$SCRATCH/brief" "$mark$(args true)"
-	make_bundle "$SCRATCH/long" "$mark$(args sleep 1000)"
-	make_bundle "$SCRATCH/other" "$(args sleep 1000)"
+	seed_and_bundles
+	if grep -qw hugetlb "$CGROUP/cgroup.controllers"; then
+		echo '{"hugepageLimits": [{"pageSize": "2MB", "limit": 4194304}]}'
+	else
+		echo '{"pids": {"limit": 77}}'
+	fi >"$SCRATCH/limits"
 	if [ -x "$COW" ]; then
 		tar -C "$SCRATCH/rootfs" -cf - . | cow import --env "CRASH=$SCRATCH" --env PATH=/bin - image >/dev/null
 	fi
 }
 
-# --- points -------------------------------------------------------------------------------------------------------------
-need_injection() {
-	need_static "a leak sanitizer does not work under strace"
-	need_program strace
-	strace -qq -o /dev/null -e trace=getpid -e inject=getpid:signal=KILL true 2>/dev/null ||
-		need_host "strace does not work here: $(strace -qq -o /dev/null true 2>&1 | head -n 1)"
-}
-
-# calls FILE: the points of a baseline in their order, as "pid name k"; pid is 0 where strace did not follow forks.
-# The first execve is strace's own.
-calls() {
-	awk '
-		!/^[0-9]+ / { $0 = "0 " $0 }
-		match($2, /^[a-z][a-z0-9_]*\(/) {
-			name = substr($2, 1, RLENGTH - 1)
-			if (++n[$1, name] > 1 || name != "execve" || ran++) print $1, name, n[$1, name]
-		}' "$1"
-}
-
-# choose N: so many of the lines of the input, by SEED, in their order; all of them under COWRUN_ALL
-choose() {
-	[ -z "${COWRUN_ALL:-}" ] || { cat; return; }
-	awk -v n="$1" -v seed="$SEED" '
-		BEGIN { srand(seed) }
-		{ line[NR] = $0 }
-		END { for (i = 1; i <= NR; i++) if (rand() * (NR - i + 1) < n) { print line[i]; n-- } }'
-}
-
-# killed NAME K COMMAND...: the command, killed as it uses that system call for the k-th time. Its status is strace's.
-killed() {
-	local name=$1 k=$2
-	shift 2
-	# the inner shell would say "Killed", to its own standard error
-	(strace "${FOLLOW[@]}" -qq -o /dev/null -e "trace=$name" -e "inject=$name:signal=KILL:when=$k" "$@" 2>&4; exit $?) \
-		3>&- 4>&2 2>/dev/null
-}
-
-# --- what is left -------------------------------------------------------------------------------------------------------
-# processes ID: the pids of that container's group, and those with the mark; a zombie is none
-processes() {
-	local file
-	{ grep -lsE "/cowrun-$1(/| |\$)" /proc/[0-9]*/cgroup; grep -lszxF "CRASH=$SCRATCH" /proc/[0-9]*/environ; } | cut -d/ -f3 | sort -u |
-		while read -r file; do ! alive "$file" || echo "$file"; done
-}
-
-# await_end ID: fails when none is left; one that has left its group may be some instants from being a zombie
-await_end() {
-	local left
-	local tries=50
-	while left=$(processes "$1"); [ -n "$left" ]; do
-		[ $((tries -= 1)) -gt 0 ] || { echo "${left//$'\n'/ }"; return; }
-		sleep 0.02
-	done
-	return 1
-}
-
-# leaks ID: a line for each thing that is left of it
-leaks() {
-	local room living
-	[ ! -e "$STATE/$1" ] || echo "state: $(ls -A "$STATE/$1")"
-	[ ! -e "$CGROUP/cowrun-$1" ] || echo "cgroup"
-	! living=$(await_end "$1") || echo "processes: $living"
-	grep -F "$SCRATCH" /proc/self/mountinfo || true
-	for room in containers tmp trash; do
-		[ ! -d "$STORE/$room" ] || find "$STORE/$room" -mindepth 1 -maxdepth 1 -printf 'store: %P\n'
-	done
-}
-
-# So that the points behind one that leaks can be judged.
-mop() {
+teardown() {
 	local pid
-	for pid in $(processes "$1"); do kill -KILL "$pid"; done
-	[ ! -e "$CGROUP/cowrun-$1" ] || until rmdir "$CGROUP/cowrun-$1"; do sleep 0.01; done
-	rm -rf "${STATE:?}/$1" "${STORE:?}"/{containers,tmp,trash}/*
+	for pid in ${ENDS:-}; do kill "$pid"; done
+	containers_remove
 }
 
 # --- sweeps -------------------------------------------------------------------------------------------------------------
@@ -104,7 +30,7 @@ prepare() {
 	local run=("$COWRUN" --root "$STATE") cow=("$COW" --root "$STATE" --store "$STORE")
 	case $1 in
 	start) cowrun create -b "$SCRATCH/long" "$2" ;;
-	exec | pause | delete) cowrun run -d -b "$SCRATCH/long" "$2" ;;
+	exec | pause | update | delete) cowrun run -d -b "$SCRATCH/long" "$2" ;;
 	cow-rm) cow run -d --name "$2" image sleep 1000 ;;
 	esac >/dev/null 2>&1
 	case $1 in
@@ -113,6 +39,9 @@ prepare() {
 	create) CALL=("${run[@]}" create -b "$SCRATCH/long" "$2") ;;
 	delete) CALL=("${run[@]}" delete --force "$2") ;;
 	exec) CALL=("${run[@]}" exec "$2" true) ;;
+	whole) rm -rf "$STATE/.seccomp" && CALL=("${run[@]}" run -b "$SCRATCH/whole" "$2") ;;
+	terminal) CALL=("${run[@]}" run -d --console-socket "$SCRATCH/console" -b "$SCRATCH/terminal" "$2") ;;
+	update) CALL=("${run[@]}" update -r "$SCRATCH/limits" "$2") ;;
 	start | pause) CALL=("${run[@]}" "$1" "$2") ;;
 	cow-run) CALL=("${cow[@]}" run --name "$2" image true) ;;
 	cow-detach) CALL=("${cow[@]}" run -d --name "$2" image sleep 1000) ;;
@@ -171,6 +100,9 @@ sweep() {
 @test "create, killed at any system call" { sweep 5 create; }
 @test "start, killed at any system call" { sweep 2 start; }
 @test "exec, killed at any system call" { sweep 2 exec; }
+@test "run with a filter that is not kept yet, an agent, clocks and hooks, killed at any system call" { ends_of_sockets && sweep 3 whole; }
+@test "run --detach with a terminal, killed at any system call" { ends_of_sockets && sweep 3 terminal; }
+@test "update, killed at any system call" { sweep 1 update; }
 @test "pause, killed at any system call" { sweep 1 pause; }
 @test "delete, killed at any system call" { sweep 2 delete; }
 @test "cow run, killed at any system call" { sweep 3 cow-run; }
@@ -345,4 +277,20 @@ damaged() {
 	[ -d "$STATE/link/state" ]
 	rmdir "$STATE/not an id"
 	rm "$STATE/file" "$STATE/link"
+}
+
+# --- two processes that speak -------------------------------------------------------------------------------------------
+# A namespace may begin with a fork (joined pid namespaces, clocks). What the new process says may be heard first.
+@test "who is born by a fork is recorded before it goes on, whoever speaks first" {
+	need_injection
+	[ -e /proc/self/ns/time ] || skip "needs time namespaces"
+	bundle "$(args sleep 1000)"' | .linux.namespaces += [{type: "time"}] |
+		.hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", "cat >\($ENV.SCRATCH)/told"]}]'
+	strace -f -qq -o /dev/null -e trace=clone3 -e inject=clone3:delay_exit=200000 \
+		timeout 20 "$COWRUN" --root "$STATE" run -d -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID" >/dev/null 2>&1 3>&- &
+	local tracer=$!
+	await test -s "$SCRATCH/pid" && await status_is "$ID" running 2>/dev/null
+	[ "$(jq .pid "$SCRATCH/told")" = "$(<"$SCRATCH/pid")" ]
+	cowrun delete --force "$ID"
+	ends_with 0 $tracer
 }
