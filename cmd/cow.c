@@ -49,6 +49,7 @@ static const struct command *const commands[] = {
 	&ps_command,
 	&exec_command,
 	&logs_command,
+	&attach_command,
 	&stop_command,
 	&wait_command,
 	&rm_command,

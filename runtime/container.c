@@ -64,18 +64,6 @@ static int write_config(const struct container *c, struct err *e)
 	return r < 0 ? err_set(e, -r, "keep a copy of config.json") : 0;
 }
 
-/* The socket that `start` will connect to; reached by the record's directory, whatever its path. */
-static int start_socket(const struct container *c, struct err *e)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(at.sun_path, sizeof(at.sun_path), "/proc/self/fd/%d/" RECORD_SOCKET, c->dir);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 8) < 0)
-		return err_set(e, errno, "make the socket that waits for start");
-	return take_fd(&fd);
-}
-
 static int run_hooks(const struct container *c, const char *kind, const struct hook *hooks,
 	size_t n, enum state_status status, pid_t pid, struct err *e)
 {
@@ -219,7 +207,7 @@ static int plan(const struct container *c, const struct create_options *o,
 	if (bundle < 0)
 		return err_set(e, errno, "open the bundle '%s'", c->bundle);
 	if (o->waits) {
-		in.start_socket = start_socket(c, e);
+		in.start_socket = handover_listen(c->dir, RECORD_SOCKET, e);
 		if (in.start_socket < 0)
 			return in.start_socket;
 	}

@@ -136,4 +136,11 @@ void foreground_prepare(void);
 int foreground_wait(
 	struct birth *b, struct screen *screen, int cgroup, struct outcome *ret, struct err *e);
 
+/*
+ * Shows a terminal that somebody else keeps: `output` is what he sends of it, `terminal` its master,
+ * `pidfd` whom signals are for. Until its end (screen is_gone, and is_unseen where it is we who have
+ * nobody to show it to), or until its user leaves (is_detached). After foreground_prepare().
+ */
+void foreground_show(struct screen *s, int output, int terminal, int pidfd);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include "overlay/stack.h"
 #include "runtime/group.h"
+#include "runtime/handover.h"
 #include "runtime/hooks.h"
 #include "runtime/notify.h"
 #include "runtime/status.h"
@@ -35,19 +36,6 @@ int container_spec(const struct home *h, const char *id, struct spec *ret, struc
 	return r < 0 ? err_while(e, "container '%s'", id) : 0;
 }
 
-/* A connection to the init that waits to be started. `flags`: SOCK_NONBLOCK for one that does not
- * wait until it is accepted. -errno. */
-static int connect_start(int dir, int flags)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-
-	snprintf(at.sun_path, sizeof(at.sun_path), "/proc/self/fd/%d/" RECORD_SOCKET, dir);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
-		return -errno;
-	return take_fd(&fd);
-}
-
 /*
  * Created or running? The socket knows: once its init has executed the program, nobody listens any
  * more, whether or not `start` lived to write it down.
@@ -57,7 +45,7 @@ static bool still_waits(const struct home *h, const struct record *r)
 	if (!r->waits || r->started)
 		return false;
 	autofd int dir = openat(h->fd, r->id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	autofd int fd = dir < 0 ? -1 : connect_start(dir, SOCK_NONBLOCK);
+	autofd int fd = dir < 0 ? -1 : handover_reach(dir, RECORD_SOCKET, SOCK_NONBLOCK);
 	/* -EAGAIN: somebody listens, and has many connections to look at (frozen, he cannot). */
 	return fd >= 0 || fd == -EAGAIN;
 }
@@ -115,7 +103,7 @@ static int hear_start(int dir, const struct record *record, const struct spec *s
 	automatic(birth) struct birth b = BIRTH_NONE;
 	enum channel_type said = 0;
 
-	int start = connect_start(dir, 0);
+	int start = handover_reach(dir, RECORD_SOCKET, 0);
 	if (start < 0)
 		return err_set(e, -start, "start container '%s'", record->id);
 	b = birth_of_start(record->init.pid, mark_open(&record->init), start);

@@ -63,6 +63,8 @@ static bool pass_on(int signals, int pidfd, struct screen *s)
 			signal == SIGQUIT;
 		if (s && signal == SIGTSTP)
 			screen_suspend(s);
+		else if (s && signal == SIGHUP && s->leaves_on_hangup)
+			s->is_detached = true;
 		else if (s && signal == SIGWINCH)
 			screen_resize(s);
 		else
@@ -158,6 +160,24 @@ static void show_to_end(struct screen *s, struct birth *b, int signals)
 	}
 	if (!s->is_gone)
 		show_rest(s, b, signals);
+	screen_end(s);
+}
+
+void foreground_show(struct screen *s, int output, int terminal, int pidfd)
+{
+	struct pollfd fds[SCREEN_FDS + 1];
+
+	autofd int signals = open_signals(true);
+	screen_begin(s, output, terminal);
+	while (!s->is_gone && !s->is_detached) {
+		nfds_t n = screen_poll(s, fds);
+		fds[n] = (struct pollfd){ .fd = signals, .events = POLLIN };
+		if (poll(fds, n + 1, -1) < 0)
+			continue;
+		if (fds[n].revents)
+			pass_on(signals, pidfd, s);
+		screen_move(s, fds);
+	}
 	screen_end(s);
 }
 

@@ -41,6 +41,65 @@ int handover_send(int socket, const char *name, int fd)
 	return sendmsg(socket, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+int handover_receive(int socket, const char *name, int *ret)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	char text[16];
+	size_t len = strlen(name);
+	struct iovec io = { text, len };
+	struct msghdr m = { .msg_iov = &io,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	ssize_t n;
+
+	/* Not a byte more: what follows is for others to read. */
+	do
+		n = len <= sizeof(text) ? recvmsg(socket, &m, MSG_CMSG_CLOEXEC) : -1;
+	while (n < 0 && errno == EINTR);
+	struct cmsghdr *at = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (!at || at->cmsg_type != SCM_RIGHTS || at->cmsg_len != CMSG_LEN(sizeof(int)))
+		return n < 0 ? -errno : -EPROTO;
+	autofd int fd = -1;
+	memcpy(&fd, CMSG_DATA(at), sizeof(fd));
+	if ((size_t)n != len || memcmp(text, name, len) != 0)
+		return -EPROTO;
+	*ret = take_fd(&fd);
+	return 0;
+}
+
+/* By the directory's fd: its path may be longer than an address. */
+static struct sockaddr_un address_in(int dir, const char *name)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "/proc/self/fd/%d/%s", dir, name);
+	return at;
+}
+
+int handover_listen(int dir, const char *name, struct err *e)
+{
+	struct sockaddr_un at = address_in(dir, name);
+	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 8) < 0)
+		return err_set(e, errno, "make the socket '%s'", name);
+	return take_fd(&fd);
+}
+
+int handover_reach(int dir, const char *name, int flags)
+{
+	struct sockaddr_un at = address_in(dir, name);
+	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
 int handover_pidfd(const char *path, int pidfd, struct err *e)
 {
 	if (!path)

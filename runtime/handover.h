@@ -1,5 +1,6 @@
 /*
- * A file descriptor handed to whoever listens on a socket: --console-socket and --pidfd-socket.
+ * A file descriptor handed to whoever listens on a socket: --console-socket and --pidfd-socket, and
+ * between `cow` and the monitor of a terminal.
  *
  * One stream connection and one message: a name, which is not empty, and one fd beside it. That is
  * what runc sends, and what conmon and containerd's shim take.
@@ -15,6 +16,14 @@ int handover_connect(const char *path, const char *option, struct err *e);
 
 /* -errno. */
 int handover_send(int socket, const char *name, int fd);
+
+/* Waits for one of that name. -errno; -EPROTO for anything else, the end included. */
+int handover_receive(int socket, const char *name, int *ret);
+
+/* A socket `name` in a directory, whatever its path, that listens. */
+int handover_listen(int dir, const char *name, struct err *e);
+/* A connection to it. `flags`: SOCK_NONBLOCK for one that does not wait until it is accepted. -errno. */
+int handover_reach(int dir, const char *name, int flags);
 
 /* --pidfd-socket, whole; no path, no error. */
 int handover_pidfd(const char *path, int pidfd, struct err *e);

@@ -155,9 +155,10 @@ static int create(struct launched *l, const struct home *h, const struct launch_
 {
 	automatic(str) struct str config = { 0 };
 	autofree char *bundle = str_format("%s/%s", h->path, l->container.id);
-	struct create_options c = {
-		.bundle = bundle, .rootfs = -1, .die_together = o->derive.limits.memory.limit.set
-	};
+	struct create_options c = { .bundle = bundle,
+		.rootfs = -1,
+		.die_together = o->derive.limits.memory.limit.set,
+		.screen = o->screen };
 
 	json_write(spec_fields, &l->spec, JSON_INDENTED, &config);
 	if (!str_ok(&config) || !bundle)

@@ -20,6 +20,7 @@ struct launch_options {
 	struct derive_options
 		derive; /* user, pids controller and limits of files are filled in here */
 	bool remove_at_exit;
+	const struct screen *screen; /* the terminal that it is shown on, or NULL */
 };
 
 struct launched {

@@ -135,6 +135,19 @@ void screen_resize(const struct screen *s)
 		ioctl(s->input, TIOCSWINSZ, &size); /* tells its processes, if it differs */
 }
 
+void screen_redraw(const struct screen *s)
+{
+	struct winsize size;
+
+	if (!look_at_size(&size))
+		return;
+	/* They are told of a change alone. */
+	size.ws_row++;
+	ioctl(s->input, TIOCSWINSZ, &size);
+	size.ws_row--;
+	ioctl(s->input, TIOCSWINSZ, &size);
+}
+
 /* As our terminal's owner expects it while we stand still: as it was. */
 void screen_suspend(struct screen *s)
 {
@@ -166,7 +179,7 @@ nfds_t screen_poll(const struct screen *s, struct pollfd *fds)
 /* Nobody looks any more: the terminal hangs up, as any does whose user has gone. */
 static void hang_up(struct screen *s)
 {
-	s->is_gone = true;
+	s->is_gone = s->is_unseen = true;
 	s->input_ended = true;
 	s->shows.from = s->shows.to = 0;
 	s->types.from = s->types.to = 0;

@@ -38,11 +38,13 @@ struct screen {
 	int shown;	   /* where output is written */
 	struct screen_buffer shows, types;
 	bool input_ended, is_dry, is_gone; /* is_dry: nothing more to read for now */
+	bool is_unseen;			   /* it is gone, since nobody can read what we write */
 	bool is_saved, is_set; /* our terminal is as in `saved`; and we have put it into raw mode */
 	struct termios saved;
 	/* What ends the conversation (`cow attach`); none: n_keys is 0. */
 	unsigned char keys[SCREEN_KEYS_MAX];
 	size_t n_keys, n_pressed;
+	bool leaves_on_hangup; /* so does SIGHUP, which is not passed on then */
 	bool is_detached;
 };
 
@@ -64,6 +66,9 @@ nfds_t screen_poll(const struct screen *s, struct pollfd *fds);
 void screen_move(struct screen *s, const struct pollfd *fds);
 /* All that was written by its end has been shown, or nobody looks any more. */
 bool screen_is_drained(const struct screen *s);
+
+/* Sets our size, and makes its programs draw anew, also where it had that size before. */
+void screen_redraw(const struct screen *s);
 
 /* SIGWINCH; SIGTSTP: stops us, and returns when we go on; SIGCONT. */
 void screen_resize(const struct screen *s);

@@ -85,7 +85,7 @@ static int fill_env(const struct image_config *image, const struct derive_option
 	autofree char *host_entry = str_format("HOSTNAME=%s", o->hostname ? o->hostname : "");
 	struct environment env = { 0 };
 
-	autofree const char **v = calloc(c->n_env + o->n_env + 3, sizeof(*v));
+	autofree const char **v = calloc(c->n_env + o->n_env + 4, sizeof(*v));
 	if (!v || !home_entry || !host_entry)
 		return err_set(e, ENOMEM, "derive the environment");
 	env.v = v;
@@ -97,6 +97,8 @@ static int fill_env(const struct image_config *image, const struct derive_option
 	set_env(&env, home_entry, false);
 	if (o->hostname)
 		set_env(&env, host_entry, false);
+	if (o->terminal)
+		set_env(&env, DERIVE_TERM, false);
 	if (profile_copy(env.v, env.n, &p->env, &p->n_env) < 0)
 		return err_set(e, ENOMEM, "derive the environment");
 	return 0;
@@ -180,6 +182,7 @@ static int fill_process(const struct image_config *image, const struct derive_op
 	p->cwd = strdup(cwd && *cwd ? cwd : "/");
 	p->no_new_privileges = !o->allow_new_privileges;
 	p->oom_score_adj = o->oom_score_adj;
+	p->terminal = o->terminal;
 	if (!p->cwd || fill_user(o, &p->user) < 0 || fill_capabilities(p) < 0 ||
 		fill_rlimits(o, p) < 0)
 		return err_set(e, ENOMEM, "derive the process");

@@ -38,6 +38,7 @@ struct derive_options {
 	const char *rootfs; /* root.path; NULL: "rootfs" */
 	const char *cgroups_path;
 	bool read_only;
+	bool terminal;
 	bool allow_new_privileges;
 	enum derive_network network;
 	const struct mount_spec *volumes; /* of derive_volume_parse() */
@@ -60,6 +61,7 @@ struct derive_options {
 
 #define DERIVE_STOP_SIGNAL "org.opencontainers.image.stopSignal" /* annotation: the image's */
 #define DERIVE_PIDS_LIMIT 2048
+#define DERIVE_TERM "TERM=xterm" /* of who has a terminal and is not told otherwise */
 
 /* Untouched on failure; the caller ends it with spec_done(). It is not validated yet. */
 int derive_spec(const struct image_config *image, const struct derive_options *options,

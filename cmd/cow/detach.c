@@ -10,12 +10,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "cmd/cow/monitor.h"
 #include "cmd/libexec.h"
 #include "overlay/stack.h"
+#include "runtime/handover.h"
 #include "spec/base/fd.h"
 
 /* What the launching process says: an error, or (code 0) the container's name. */
@@ -41,10 +44,16 @@ static int keep_stderr(struct err *e)
 	return 0;
 }
 
-/* The container's standard streams become ours for the birth; nobody else keeps the write ends. */
-static int make_streams(struct pipes *p, struct err *e)
+/* The container's standard streams become ours for the birth; nobody else keeps the write ends.
+ * One with a terminal makes its own. */
+static int make_streams(struct pipes *p, bool terminal, struct err *e)
 {
 	p->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (p->null >= 0 && terminal) {
+		for (int fd = 0; fd < 3; fd++)
+			dup2(p->null, fd);
+		return 0;
+	}
 	if (p->null < 0 || pipe2(p->out, O_CLOEXEC) < 0 || pipe2(p->err, O_CLOEXEC) < 0)
 		return err_set(e, errno, "make the pipes of its output");
 	fcntl(p->out[0], F_SETFL, O_NONBLOCK);
@@ -66,20 +75,45 @@ static int open_log(const struct launched *l, struct err *e)
 	return fd < 0 ? err_set(e, errno, "make the log of '%s'", l->container.id) : fd;
 }
 
-/* Each fd where monitor.h says, all others gone at the execve(). */
-static int place_fds(const int *from, struct err *e)
+/* What a monitor of a terminal has instead of pipes. */
+static int open_terminal(const struct launched *l, int *fds, struct err *e)
+{
+	int master = l->container.birth.terminal;
+
+	fds[MONITOR_OUT] = master;
+	fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK);
+	fds[MONITOR_ERR] = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (fds[MONITOR_ERR] < 0)
+		return err_set(e, errno, "open the terminal of '%s'", l->container.id);
+	fds[MONITOR_LISTENER] = handover_listen(l->container.dir, MONITOR_SOCKET, e);
+	return fds[MONITOR_LISTENER] < 0 ? -e->code : 0;
+}
+
+/* For who shows it from the start: the terminal, and the record, which --rm removes. */
+static int send_terminal(const struct launched *l, int viewer, struct err *e)
+{
+	autofd int record = openat(l->container.dir, RECORD_FILE, O_RDONLY | O_CLOEXEC);
+	int r = record < 0 ? -errno : handover_send(viewer, "record", record);
+
+	if (r == 0)
+		r = handover_send(viewer, MONITOR_GREETING, l->container.birth.terminal);
+	return r < 0 ? err_set(e, -r, "hand on the terminal of '%s'", l->container.id) : 0;
+}
+
+/* Each of the `n` fds where monitor.h says, all others gone at the execve(). */
+static int place_fds(const int *from, int n, struct err *e)
 {
 	int up[MONITOR_FDS];
 
-	for (int i = MONITOR_PIDFD; i < MONITOR_FDS; i++) {
+	for (int i = MONITOR_PIDFD; i < n; i++) {
 		up[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 20);
 		if (up[i] < 0)
 			return err_set(e, errno, "hand over to the monitor");
 	}
-	for (int i = MONITOR_PIDFD; i < MONITOR_FDS; i++)
+	for (int i = MONITOR_PIDFD; i < n; i++)
 		if (dup2(up[i], i) < 0)
 			return err_set(e, errno, "hand over to the monitor");
-	if (close_range(MONITOR_FDS, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) < 0)
+	if (close_range((unsigned)n, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) < 0)
 		return err_set(e, errno, "hand over to the monitor");
 	return 0;
 }
@@ -101,11 +135,13 @@ static char *absolute(const char *path)
 
 /* In the forked process. Returns only in failure, before anything was said. */
 static int become_monitor(
-	struct context *c, const struct launch_options *o, int tell, struct err *e)
+	struct context *c, const struct launch_options *o, int tell, int viewer, struct err *e)
 {
 	automatic(launched) struct launched l = LAUNCHED_NONE;
 	char monitor[4096], cow[4096];
+	bool terminal = o->derive.terminal;
 	struct pipes p = { .null = -1 };
+	int fds[MONITOR_FDS] = { 0 };
 	sigset_t none;
 
 	int r = libexec_find(MONITOR_PROGRAM, monitor, e);
@@ -114,56 +150,50 @@ static int become_monitor(
 	if (r == 0)
 		r = keep_stderr(e);
 	if (r == 0)
-		r = make_streams(&p, e);
+		r = make_streams(&p, terminal, e);
 	if (r == 0)
 		r = launch(&c->home, o, &l, e);
-	int log = r == 0 ? open_log(&l, e) : r;
-	if (log < 0) {
+	if (r == 0)
+		r = fds[MONITOR_LOG] = open_log(&l, e);
+	if (r >= 0)
+		r = terminal ? open_terminal(&l, fds, e) : 0;
+	if (r == 0 && viewer >= 0)
+		r = send_terminal(&l, viewer, e);
+	if (r < 0) {
 		l.container.complete = false; /* without a log nobody would wait for it */
 		l.container.birth.over = false;
-		return log;
+		return r;
 	}
-	int fds[MONITOR_FDS] = { [MONITOR_PIDFD] = l.container.birth.pidfd,
-		[MONITOR_OUT] = p.out[0],
-		[MONITOR_ERR] = p.err[0],
-		[MONITOR_LOG] = log,
-		[MONITOR_JOURNAL] = l.container.journal };
+	fds[MONITOR_PIDFD] = l.container.birth.pidfd;
+	fds[MONITOR_JOURNAL] = l.container.journal;
+	fds[MONITOR_VIEWER] = viewer;
+	if (!terminal) {
+		fds[MONITOR_OUT] = p.out[0];
+		fds[MONITOR_ERR] = p.err[0];
+	}
 	struct err ok = { 0 };
 	/* A copy of the channel's fd that survives place_fds(); gone with the execve(). */
 	say(tell, &ok, l.container.id);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (dup2(p.null, 1) < 0 || dup2(p.null, 2) < 0 || place_fds(fds, e) < 0)
+	int n = viewer >= 0 ? MONITOR_FDS : terminal ? MONITOR_TERMINAL_FDS : MONITOR_PIPES_FDS;
+	if (dup2(p.null, 1) < 0 || dup2(p.null, 2) < 0 || place_fds(fds, n, e) < 0)
 		_exit(1);
 	char *root = absolute(c->root);
 	/* Whatever is mounted here need not stay mounted for the monitor. */
 	if (root && chdir("/") == 0)
 		execv(monitor, (char *[]){ (char *)MONITOR_PROGRAM, cow, root, l.container.store,
-				       l.container.id, NULL });
+				       l.container.id, terminal ? (char *)"terminal" : NULL,
+				       viewer >= 0 ? (char *)"shown" : NULL, NULL });
 	_exit(1);
 }
 
-int detach_run(struct context *c, const struct launch_options *o, struct err *e)
+/* What the forked process says, and hands on. */
+static int hear(int from, pid_t pid, struct detached *d, struct err *e)
 {
 	struct report report = { 0 };
-	int ends[2];
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return err_set(e, errno, "make a pipe");
-	autofd int ours = ends[0], theirs = ends[1];
-	fflush(NULL);
-	pid_t pid = fork();
-	if (pid < 0)
-		return err_set(e, errno, "fork the monitor");
-	if (pid == 0) {
-		setsid();
-		if (become_monitor(c, o, theirs, e) < 0)
-			say(theirs, e, NULL);
-		_exit(1);
-	}
-	close(theirs);
-	theirs = -1;
-	if (fd_read_full(ours, &report, sizeof(report)) != sizeof(report))
+	if (fd_read_full(from, &report, sizeof(report)) != sizeof(report))
 		return err_say(e, EPROTO,
 			"the monitor died before its container ran (hint: rm --force what ps --all shows of it)");
 	if (report.e.code) {
@@ -171,5 +201,54 @@ int detach_run(struct context *c, const struct launch_options *o, struct err *e)
 		waitpid(pid, NULL, 0);
 		return -e->code;
 	}
-	return puts(report.id) < 0 ? err_set(e, EIO, "print the name") : 0;
+	snprintf(d->id, sizeof(d->id), "%s", report.id);
+	d->monitor = pid;
+	if (d->connection < 0)
+		return 0;
+	int r = handover_receive(d->connection, "record", &d->journal);
+	if (r == 0)
+		r = handover_receive(d->connection, MONITOR_GREETING, &d->terminal);
+	return r < 0 ? err_set(e, -r, "take over the terminal of '%s'", d->id) : 0;
+}
+
+int detach_run(struct context *c, const struct launch_options *o, bool shown, struct detached *ret,
+	struct err *e)
+{
+	automatic(detached) struct detached d = DETACHED_NONE;
+	int ends[2], connection[2] = { -1, -1 };
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_set(e, errno, "make a pipe");
+	autofd int ours = ends[0], theirs = ends[1];
+	if (shown && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, connection) < 0)
+		return err_set(e, errno, "make a socket pair");
+	d.connection = connection[0];
+	autofd int viewer = connection[1];
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid < 0)
+		return err_set(e, errno, "fork the monitor");
+	if (pid == 0) {
+		setsid();
+		if (become_monitor(c, o, theirs, viewer, e) < 0)
+			say(theirs, e, NULL);
+		_exit(1);
+	}
+	close(theirs);
+	theirs = -1;
+	own_close(&viewer);
+	viewer = -1;
+	int r = hear(ours, pid, &d, e);
+	if (r < 0)
+		return r;
+	*ret = d;
+	d = (struct detached)DETACHED_NONE;
+	return 0;
+}
+
+void detached_done(struct detached *d)
+{
+	own_close(&d->connection);
+	own_close(&d->terminal);
+	own_close(&d->journal);
 }

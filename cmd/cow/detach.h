@@ -5,7 +5,23 @@
 #include "cmd/commands.h"
 #include "runtime/launch.h"
 
-/* Prints the container's name when it runs; a failure to launch it is ours. */
-int detach_run(struct context *c, const struct launch_options *o, struct err *e);
+/* One that runs, or has run. */
+struct detached {
+	char id[128];
+	pid_t monitor; /* our child, until it has recorded the end */
+	/* Of one whose terminal is shown here: what the monitor says of it, its master, its record. */
+	int connection, terminal, journal;
+};
+
+#define DETACHED_NONE                                                                              \
+	{                                                                                          \
+		.connection = -1, .terminal = -1, .journal = -1                                    \
+	}
+
+/* A failure to launch it is ours. `shown`: its terminal is to be shown by us, from the start. */
+int detach_run(struct context *c, const struct launch_options *o, bool shown, struct detached *ret,
+	struct err *e);
+void detached_done(struct detached *d);
+DEFINE_AUTO(detached, detached_done)
 
 #endif

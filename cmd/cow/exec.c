@@ -25,10 +25,10 @@ struct exec_words {
 static const struct option_row options[] = {
 	ROW("detach", 'd', OPTION_FLAG, detach, NULL, "return when it runs"),
 	ROW("interactive", 'i', OPTION_FLAG, interactive, NULL, "give it our standard input"),
+	ROW("tty", 't', OPTION_FLAG, tty, NULL, "give it a terminal"),
 	ROW("env", 'e', OPTION_LIST, env, "NAME[=VALUE]", "one more of its environment"),
 	ROW("workdir", 'w', OPTION_TEXT, workdir, "DIR", "its working directory"),
 	ROW("user", 'u', OPTION_TEXT, user, "USER[:GROUP]", "who it is, by name or number"),
-	ROW("tty", 't', OPTION_FLAG, tty, NULL, NULL),
 	{ 0 },
 };
 
@@ -45,6 +45,14 @@ static int add_env(struct process_spec *p, const char *word, struct err *e)
 	more[p->n_env] = ours ? str_format("%s=%s", word, ours) : strdup(word);
 	more[++p->n_env] = NULL;
 	return 0;
+}
+
+static bool has_env(const struct process_spec *p, const char *start)
+{
+	for (size_t i = 0; i < p->n_env; i++)
+		if (str_starts(p->env[i], start))
+			return true;
+	return false;
 }
 
 static void free_list(char ***list, size_t *n)
@@ -97,8 +105,11 @@ static int adapt(const struct home *h, const char *id, const struct exec_words *
 {
 	int r = replace_args(p, argc, argv, e);
 
+	p->terminal = w->tty;
 	for (size_t i = 0; r == 0 && i < w->env.n; i++)
 		r = add_env(p, w->env.v[i], e);
+	if (r == 0 && w->tty && !has_env(p, "TERM="))
+		r = add_env(p, DERIVE_TERM, e);
 	if (r == 0 && w->user)
 		r = set_user(h, id, w->user, p, e);
 	if (r == 0 && w->workdir) {
@@ -144,12 +155,12 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	automatic(watched) struct watched watched = { .group = CGROUP_NONE };
 	automatic(spec) struct spec spec = { 0 };
 	automatic(birth) struct birth birth = BIRTH_NONE;
+	automatic(screen) struct screen screen = SCREEN_NONE;
 	const struct exec_words *w = data;
 	struct outcome outcome;
 
-	if (w->tty)
-		return err_say(
-			e, ENOTSUP, "option --tty: terminals are not supported by this version");
+	if (w->tty && w->detach)
+		return err_say(e, ERR_USAGE, "options --tty and --detach exclude each other");
 	int r = command_open_home(c, false, e);
 	if (r == 0)
 		r = container_spec(&c->home, argv[0], &spec, e);
@@ -162,12 +173,13 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		return err_set(e, errno, "open '/dev/null'");
 	if (!w->detach)
 		foreground_prepare();
-	struct exec_options o = { .process = spec.process };
+	screen_look(w->interactive, &screen);
+	struct exec_options o = { .process = spec.process, .screen = w->tty ? &screen : NULL };
 	watch(&c->home, argv[0], &watched);
 	r = container_exec(&c->home, argv[0], &o, &birth, e);
 	if (r < 0 || w->detach)
 		return r;
-	r = foreground_wait(&birth, NULL, -1, &outcome, e);
+	r = foreground_wait(&birth, w->tty ? &screen : NULL, -1, &outcome, e);
 	if (r == 0 && outcome.killed && outcome.status == 128 + SIGKILL)
 		tell_kill(argv[0], &watched);
 	return r < 0 ? r : outcome.status;

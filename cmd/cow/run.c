@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/cow/attach.h"
 #include "cmd/cow/commands.h"
 #include "cmd/cow/detach.h"
 #include "cmd/cow/limits.h"
@@ -13,7 +14,7 @@
 #include "spec/id.h"
 
 struct run_words {
-	const char *name, *workdir, *user, *hostname, *network, *entrypoint;
+	const char *name, *workdir, *user, *hostname, *network, *entrypoint, *keys;
 	struct option_list env, volumes, security;
 	struct limit_words limits;
 	bool detach, remove, read_only, interactive, tty;
@@ -29,6 +30,9 @@ static const struct option_row options[] = {
 	ROW("rm", 0, OPTION_FLAG, remove, NULL, "remove the container when it has ended"),
 	ROW("name", 0, OPTION_TEXT, name, "NAME", "of the container; else one is made"),
 	ROW("interactive", 'i', OPTION_FLAG, interactive, NULL, "give it our standard input"),
+	ROW("tty", 't', OPTION_FLAG, tty, NULL, "give it a terminal"),
+	ROW("detach-keys", 0, OPTION_TEXT, keys, "KEYS",
+		"what leaves its terminal (" ATTACH_KEYS ")"),
 	ROW("env", 'e', OPTION_LIST, env, "NAME[=VALUE]", "one more of its environment"),
 	ROW("workdir", 'w', OPTION_TEXT, workdir, "DIR", "its working directory"),
 	ROW("user", 'u', OPTION_TEXT, user, "USER[:GROUP]", "who it is, by name or number"),
@@ -45,7 +49,6 @@ static const struct option_row options[] = {
 		"loopback alone (none), or the host's network"),
 	ROW("network", 0, OPTION_TEXT, network, "none|host", NULL),
 	ROW("entrypoint", 0, OPTION_TEXT, entrypoint, "PROGRAM", "instead of the image's"),
-	ROW("tty", 't', OPTION_FLAG, tty, NULL, NULL),
 	{ 0 },
 };
 
@@ -141,12 +144,9 @@ static int read_network(const char *word, struct derive_options *d, struct err *
 static int read_words(
 	const struct run_words *w, struct launch_options *o, struct derived *d, struct err *e)
 {
-	if (w->tty)
-		return err_say(
-			e, ENOTSUP, "option --tty: terminals are not supported by this version");
-	if (w->interactive && w->detach)
-		return err_say(
-			e, ERR_USAGE, "options --interactive and --detach exclude each other");
+	if (w->interactive && w->detach && !w->tty)
+		return err_say(e, ERR_USAGE,
+			"options --interactive and --detach exclude each other without --tty");
 	int r = w->name ? id_check(w->name, e) : 0;
 	if (r == 0)
 		r = read_env(&w->env, d, e);
@@ -169,6 +169,7 @@ static int read_words(
 	o->derive.workdir = w->workdir;
 	o->derive.hostname = w->hostname;
 	o->derive.read_only = w->read_only;
+	o->derive.terminal = w->tty;
 	return r;
 }
 
@@ -200,6 +201,43 @@ static int attend(struct context *c, const struct launch_options *o, bool with_i
 	return r < 0 ? r : outcome.status;
 }
 
+/* The record as the monitor handed it on: the container may have ended, and be removed. */
+static int take_record(const struct detached *d, struct wait *ret, struct err *e)
+{
+	int r = record_read_open(d->journal, d->id, &ret->record, e);
+
+	if (r < 0)
+		return r;
+	ret->journal = fcntl(d->journal, F_DUPFD_CLOEXEC, 3);
+	return 0;
+}
+
+/* In the background; with a terminal in the foreground we are the first who is attached to it. */
+static int launch_apart(
+	struct context *c, const struct run_words *w, const struct launch_options *o, struct err *e)
+{
+	automatic(detached) struct detached d = DETACHED_NONE;
+	automatic(wait) struct wait wait = WAIT_NONE;
+	bool shown = w->tty && !w->detach;
+	struct screen ours, theirs;
+
+	screen_look(w->interactive && shown, &ours);
+	int r = attach_keys(w->keys ? w->keys : ATTACH_KEYS, &ours, e);
+	if (r < 0)
+		return r;
+	theirs = ours;
+	theirs.raw = true; /* whoever attaches later may need it so */
+	struct launch_options apart = *o;
+	apart.screen = w->tty ? &theirs : NULL;
+	if (shown)
+		foreground_prepare();
+	r = detach_run(c, &apart, shown, &d, e);
+	if (r < 0 || !shown)
+		return r < 0 || puts(d.id) >= 0 ? r : err_set(e, EIO, "print the name");
+	r = take_record(&d, &wait, e);
+	return r < 0 ? r : attach_show(&c->home, &wait, &ours, d.connection, d.terminal, e);
+}
+
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	automatic(derived) struct derived derived = { 0 };
@@ -213,7 +251,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		r = command_open_home(c, true, e);
 	if (r < 0)
 		return r;
-	return w->detach ? detach_run(c, &o, e) : attend(c, &o, w->interactive, e);
+	return w->detach || w->tty ? launch_apart(c, w, &o, e) : attend(c, &o, w->interactive, e);
 }
 
 const struct command run_command = {

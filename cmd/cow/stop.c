@@ -1,14 +1,11 @@
-/* cow stop, wait, rm: the end of containers. */
-#include <fcntl.h>
-#include <poll.h>
+/* cow stop, rm: the end of containers. */
 #include <signal.h>
 #include <stdio.h>
-#include <sys/pidfd.h>
 
 #include "cmd/cow/commands.h"
+#include "cmd/cow/wait.h"
 #include "cmd/signals.h"
 #include "runtime/container.h"
-#include "spec/base/fd.h"
 #include "spec/derive.h"
 
 struct stop_words {
@@ -30,20 +27,6 @@ static const struct option_row rm_options[] = {
 	{ "force", 'f', OPTION_FLAG, offsetof(struct rm_words, force), NULL, "kill it first" },
 	{ 0 },
 };
-
-/* True when the process has ended. */
-static bool wait_for(const struct process_mark *mark, int timeout_ms)
-{
-	autofd int pidfd = mark_open(mark);
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-
-	while (pidfd >= 0) {
-		int ready = poll(&p, 1, timeout_ms);
-		if (ready >= 0 || errno != EINTR)
-			return ready > 0;
-	}
-	return true;
-}
 
 /* The image may name another signal than SIGTERM (StopSignal); one that we do not know is none. */
 static int stop_signal(const struct home *h, const char *id)
@@ -106,42 +89,6 @@ static int stop_run(struct context *c, void *data, int argc, char **argv, struct
 	return r;
 }
 
-/*
- * The end of the monitor is the end of it all. A container that removes itself (--rm) takes its
- * record along: so the file is opened first, and read when it is complete.
- */
-static int wait_one(const struct home *h, const char *id, struct err *e)
-{
-	automatic(record) struct record record = { 0 };
-	int r = record_read(h, id, &record, e);
-
-	if (r < 0)
-		return r;
-	autofd int dir = openat(h->fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	autofd int journal = dir < 0 ? -1 : openat(dir, RECORD_FILE, O_RDONLY | O_CLOEXEC);
-	wait_for(&record.init, -1);
-	wait_for(&record.monitor, -1);
-	record_done(&record);
-	r = journal < 0 ? record_read(h, id, &record, e)
-			: record_read_open(journal, id, &record, e);
-	if (r < 0)
-		return r;
-	if (!record.ended)
-		return err_say(
-			e, ENODATA, "container '%s' has ended, and nobody recorded its status", id);
-	printf("%d\n", record.exit_status);
-	return 0;
-}
-
-static int wait_run(struct context *c, void *data, int argc, char **argv, struct err *e)
-{
-	(void)data;
-	int r = command_open_home(c, false, e);
-	for (int i = 0; r == 0 && i < argc; i++)
-		r = wait_one(&c->home, argv[i], e);
-	return r;
-}
-
 static int rm_run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	const struct rm_words *w = data;
@@ -168,15 +115,6 @@ const struct command stop_command = {
 	.min_words = 1,
 	.max_words = -1,
 	.run = stop_run,
-};
-
-const struct command wait_command = {
-	.name = "wait",
-	.arguments = "NAME ...",
-	.summary = "Waits for the end of containers, and prints their statuses.",
-	.min_words = 1,
-	.max_words = -1,
-	.run = wait_run,
 };
 
 const struct command rm_command = {

@@ -294,10 +294,7 @@ KEPT=1" ]
 	fails 'no space left on device' bash -c '"$COW" --root "$STATE" --store "$STORE" images --json >/dev/full'
 }
 
-@test "terminals are refused for now, contradictions for ever" {
-	image -t "$IMAGE" true
-	assert_status 125
-	assert_one_line 'option --tty: .*not supported'
+@test "contradictions are refused" {
 	image -d -i "$IMAGE" true
 	assert_status 125
 	assert_one_line 'exclude each other'
