@@ -184,7 +184,7 @@ static int describe(struct container *c, const struct create_options *o, struct 
 	if (r == 0 && o->no_keyring)
 		r = record_add(c->journal, "no-keyring", "%s", e, "");
 	const struct namespace_spec *pids = spec_namespace(c->spec, CLONE_NEWPID);
-	if (r == 0 && (!pids || pids->path))
+	if (r == 0 && (!pids || namespace_is_joined(pids)))
 		r = record_add(c->journal, "shares-pids", "%s", e, "");
 	return r;
 }

@@ -77,18 +77,25 @@ static int accompany(struct birth *b, const struct exec_options *o, const struct
 	}
 }
 
-/* Where no group is asked for, a container that manages groups of its own is followed into them. */
+/*
+ * Where no group is asked for, a container that manages groups of its own is followed into them, and
+ * one that has left its own, which somebody removed then, to wherever it is.
+ */
 static int bear(const struct record *record, const struct draft *d, const char *below,
 	struct birth *ret, struct err *e)
 {
 	automatic(cgroup) struct cgroup group = CGROUP_NONE, inner = CGROUP_NONE;
+	bool may_follow = !below && record->cgroup;
+	int r = 0;
 
-	int r = below || record->cgroup ? group_open_below(record, below ? below : "/", &group, e)
-					: 0;
-	if (r < 0)
-		return err_while(e, "cannot exec in container '%s'", record->id);
-	r = birth_begin(0, 0, group.fd, d, ret, e);
-	if (r == -EBUSY && !below && record->cgroup && group_open_inner(record, &inner) == 0)
+	if (below || record->cgroup)
+		r = group_open_below(record, below ? below : "/", &group, e);
+	if (r == 0)
+		r = birth_begin(0, 0, group.fd, d, ret, e);
+	else
+		err_while(e, "cannot exec in container '%s'", record->id);
+	if (r < 0 && (r == -EBUSY || group.fd < 0) && may_follow &&
+		group_open_of_init(record, &inner) == 0)
 		r = birth_begin(0, 0, inner.fd, d, ret, e);
 	if (r == -EBUSY)
 		return err_say(e, EBUSY,

@@ -147,8 +147,9 @@ int container_cgroup(const struct record *r, struct cgroup *ret)
 	return bad < 0 ? bad : cgroup_open(root, r->cgroup, ret, &ignored);
 }
 
-int group_open_inner(const struct record *record, struct cgroup *ret)
+int group_open_of_init(const struct record *record, struct cgroup *ret)
 {
+	automatic(cgroup) struct cgroup own = CGROUP_NONE;
 	autofree char *text = NULL;
 	autofd int root = -1;
 	size_t len, n = strlen(record->cgroup);
@@ -162,7 +163,8 @@ int group_open_inner(const struct record *record, struct cgroup *ret)
 		return -ENOENT;
 	at += 3;
 	at[strcspn(at, "\n")] = '\0';
-	if (strncmp(at, record->cgroup, n) != 0 || at[n] != '/')
+	bool is_below = strncmp(at, record->cgroup, n) == 0 && at[n] == '/';
+	if (!is_below && container_cgroup(record, &own) == 0)
 		return -ENOENT;
 	r = hierarchy_open(&root, &ignored);
 	return r < 0 ? r : cgroup_open(root, at, ret, &ignored);

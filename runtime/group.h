@@ -19,11 +19,11 @@ int group_make(struct container *c, const struct create_options *o, struct err *
 bool group_owner(const struct spec *spec, uid_t *ret);
 
 /*
- * The group below the container's that its first process is in now: -ENOENT when it is in its own.
- * One that has made groups of its own and enabled controllers for them can have no process beside
- * them ("no internal processes", cgroups(7)): there, the kernel says EBUSY.
+ * The group that its first process is in now, where that is below the container's, or that one is
+ * gone; else -ENOENT. A group with groups of its own that have controllers can have no process
+ * beside them ("no internal processes", cgroups(7)): there, the kernel says EBUSY.
  */
-int group_open_inner(const struct record *record, struct cgroup *ret);
+int group_open_of_init(const struct record *record, struct cgroup *ret);
 
 /* The group at `below`, a path from the container's own on; "/" is that one. */
 int group_open_below(

@@ -84,6 +84,19 @@ group_of_exec() { cowrun exec "$@" "$ID" sed -n 's/^0:://p' /proc/self/cgroup; }
 		cowrun exec --cgroup none "$ID" true
 }
 
+@test "exec finds a container that has left its group, which is gone" {
+	local other=cowrun-$ID-other
+	sleeper
+	mkdir "$CGROUP/$other"
+	echo "$PID" >"$CGROUP/$other/cgroup.procs"
+	rmdir "$CGROUP/cowrun-$ID"
+	run grep ^0: <(cowrun exec "$ID" cat "/proc/self/cgroup")
+	assert_output "0::/../$other"
+	fails "cannot exec in container '$ID': cgroup '/cowrun-$ID' of container '$ID' is gone" cowrun exec --cgroup / "$ID" true
+	cowrun delete -f "$ID"
+	rmdir "$CGROUP/$other"
+}
+
 @test "exec --cgroup of a container without one" {
 	bundle "$(args sleep 1000)"
 	cowrun --cgroup-manager disabled run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
