@@ -41,8 +41,7 @@ static unsigned missing_levels(int root, const char *path)
 	return missing;
 }
 
-/* Without a group nothing holds a limit: refused, not left out. Device rules are in what engines
- * write for every container. */
+/* Without a group nothing holds a limit: refused, not left out. */
 static int check_unlimited(const struct resources *r, struct err *e)
 {
 	automatic(limits_plan) struct limits_plan plan = { 0 };
@@ -53,7 +52,8 @@ static int check_unlimited(const struct resources *r, struct err *e)
 			return err_say(e, EINVAL,
 				"linux.resources: '%s' cannot be set without a cgroup (option --cgroup-manager)",
 				plan.v[i].file);
-	if (bad == 0 && r->n_devices)
+	/* One rule that denies all is what engines write for everybody. */
+	if (bad == 0 && r->n_devices && (r->n_devices > 1 || r->devices[0].allow))
 		log_warn("linux.resources.devices: without a cgroup the rules are not enforced");
 	return bad;
 }

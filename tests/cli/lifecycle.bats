@@ -484,7 +484,10 @@ NO_PIDNS='del(.linux.namespaces[] | select(.type == "pid"))'
 	fails "^cowrun: run: linux.resources: 'pids.max' cannot be set without a cgroup \(option --cgroup-manager\)$" \
 		cowrun --cgroup-manager disabled run -b "$BUNDLE" "$ID"
 	assert_gone "$ID"
-	bundle "$(args true) | .linux.resources.devices = [{allow: false, access: \"rwm\"}]"
+	bundle "$(args true) | .linux.resources.devices = [{allow: false, access: \"rwm\"}]" # podman's, for everybody
+	run cowrun --cgroup-manager disabled run -b "$BUNDLE" "$ID"
+	assert_output ''
+	bundle "$(args true) | .linux.resources.devices = [{allow: false, access: \"rwm\"}, {allow: true, type: \"c\", major: 1, access: \"r\"}]"
 	run --separate-stderr cowrun --cgroup-manager disabled run -b "$BUNDLE" "$ID"
 	assert_status 0
 	assert_one_line "^cowrun: warning: linux.resources.devices: without a cgroup the rules are not enforced$"
