@@ -33,22 +33,19 @@ static int open_namespace(const struct namespace_spec *ns, size_t i, struct err 
 	return take_fd(&fd);
 }
 
-/* A user namespace is joined before all others, which may belong to it. */
 static int join_namespaces(const struct linux_spec *l, struct draft *d, struct err *e)
 {
 	struct plan_join joins[8];
 	uint32_t n = 0;
 
-	for (int user = 1; user >= 0; user--)
-		for (size_t i = 0; i < l->n_namespaces && n < 8; i++) {
-			const struct namespace_spec *ns = &l->namespaces[i];
-			if (!namespace_is_joined(ns) || (ns->type == CLONE_NEWUSER) != user)
-				continue;
-			int fd = open_namespace(ns, i, e);
-			if (fd < 0)
-				return fd;
+	for (size_t i = 0; i < l->n_namespaces && n < 8; i++) {
+		const struct namespace_spec *ns = &l->namespaces[i];
+		int fd = namespace_is_joined(ns) ? open_namespace(ns, i, e) : -1;
+		if (fd < 0 && namespace_is_joined(ns))
+			return fd;
+		if (fd >= 0)
 			joins[n++] = (struct plan_join){ draft_fd(d, fd), (uint32_t)ns->type };
-		}
+	}
 	d->plan.n_joins = n;
 	d->plan.joins = draft_list(d, joins, n * sizeof(joins[0]));
 	return 0;

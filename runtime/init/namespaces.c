@@ -8,26 +8,51 @@
 #include "runtime/init/child.h"
 #include "runtime/init/text.h"
 
+static void join_user(struct child *c, int fd)
+{
+	/* Behind it setgroups() may be denied for good, and ours must not be in there. */
+	long r = sys(setgroups, 0, NULL);
+
+	if (r >= 0)
+		r = sys(setns, fd, CLONE_NEWUSER);
+	if (r < 0)
+		child_fail(c, (int)r, "join the user namespace");
+	/* In there we are whoever its map makes of us: be its root. */
+	if (sys(setresgid, 0, 0, 0) < 0 || sys(setresuid, 0, 0, 0) < 0)
+		child_refuse(c, EPERM, "join the user namespace: it does not map its own root");
+}
+
+/*
+ * The user namespace behind all others: they need not belong to it, and root out here may join any.
+ * Who is not root may join only what belongs to it, and only from in there.
+ */
 static void join_all(struct child *c)
 {
 	const struct plan_join *joins = child_list(c, c->plan->joins);
+	uint32_t late = 0; /* a bit each; there are at most 8 */
+	int user = -1;
 
 	for (uint32_t i = 0; i < c->plan->n_joins; i++) {
-		long r = 0;
-		/* Behind it setgroups() may be denied for good, and ours must not be in there. */
+		int fd = child_fd(c, joins[i].slot);
+		uint32_t others = joins[i].flags & ~(uint32_t)CLONE_NEWUSER;
+		long r = others ? sys(setns, fd, others) : 0;
+		if (r == -EPERM)
+			late |= 1U << i;
+		else if (r < 0)
+			child_fail(c, (int)r, "join the namespaces");
 		if (joins[i].flags & CLONE_NEWUSER)
-			r = sys(setgroups, 0, NULL);
-		if (r >= 0)
-			r = sys(setns, child_fd(c, joins[i].slot), joins[i].flags);
+			user = fd;
+	}
+	if (user >= 0)
+		join_user(c, user);
+	for (uint32_t i = 0; i < c->plan->n_joins; i++) {
+		int fd = child_fd(c, joins[i].slot);
+		long r = late & (1U << i)
+				 ? sys(setns, fd, joins[i].flags & ~(uint32_t)CLONE_NEWUSER)
+				 : 0;
 		if (r < 0)
 			child_fail(c, (int)r, "join the namespaces");
-		/* In a user namespace that we joined we are whoever its map makes of us: be its
-		 * root. */
-		if (joins[i].flags & CLONE_NEWUSER)
-			if (sys(setresgid, 0, 0, 0) < 0 || sys(setresuid, 0, 0, 0) < 0)
-				child_refuse(c, EPERM,
-					"join the user namespace: it does not map its own root");
-		sys(close, child_fd(c, joins[i].slot));
+		sys(close, fd);
 	}
 }
 

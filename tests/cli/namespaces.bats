@@ -221,6 +221,23 @@ cowrun_inner() {
 	assert_output "7 0 100000 65536"
 }
 
+@test "a namespace that does not belong to the user namespace is joined too, and by exec" {
+	unshare --net sleep 1000 3>&- &
+	local other=$!
+	await eval '[ "$(namespace_of $other net)" != "$(namespace_of $$ net)" ]'
+	mapped_bundle "$(args sleep 1000)"
+	cowrun run -d -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID" >/dev/null 2>&1
+	mapped_bundle "$(args sleep 1000)"' |
+		del(.linux.uidMappings, .linux.gidMappings) | .mounts |= map(select(.type != "sysfs")) | del(.linux.sysctl) |
+		(.linux.namespaces[] | select(.type == "user")).path = "/proc/" + $pid + "/ns/user" |
+		(.linux.namespaces[] | select(.type == "network")).path = "/proc/" + $other + "/ns/net"' --arg pid "$(<"$SCRATCH/pid")" --arg other "$other"
+	cowrun run -d -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID-b" >"$SCRATCH/out" 2>&1 || { cat "$SCRATCH/out" >&2; kill $other; false; }
+	[ "$(namespace_of "$(<"$SCRATCH/pid")" net)" = "$(namespace_of $other net)" ]
+	run cowrun exec "$ID-b" readlink /proc/self/ns/net
+	assert_output "$(namespace_of $other net)"
+	kill $other
+}
+
 @test "a user namespace that denies setgroups is joined without groups" {
 	unshare --user --map-root-user --net --ipc --uts sleep 1000 3>&- &
 	local other=$!
