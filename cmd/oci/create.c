@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cmd/oci/commands.h"
+#include "runtime/service.h"
 #include "spec/base/fd.h"
 #include "spec/id.h"
 
@@ -13,7 +14,7 @@
 
 int bundle_load(const struct create_words *w, struct bundle *ret, struct err *e)
 {
-	automatic(bundle) struct bundle b = { 0 };
+	automatic(bundle) struct bundle b = BUNDLE_NONE;
 	const char *path = w->bundle ? w->bundle : ".";
 	const char *config = w->config ? w->config : RECORD_CONFIG;
 	autofd int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -30,7 +31,7 @@ int bundle_load(const struct create_words *w, struct bundle *ret, struct err *e)
 	if (r < 0)
 		return r;
 	*ret = b;
-	b = (struct bundle){ 0 };
+	b = (struct bundle)BUNDLE_NONE;
 	return 0;
 }
 
@@ -43,7 +44,8 @@ void bundle_done(struct bundle *b)
 {
 	free(b->config);
 	spec_done(&b->spec);
-	*b = (struct bundle){ 0 };
+	own_close(&b->notify);
+	*b = (struct bundle)BUNDLE_NONE;
 }
 
 static int check_context(const struct context *c, struct err *e)
@@ -75,7 +77,7 @@ int check_console(bool terminal, bool detached, const char *console_socket, stru
 }
 
 int create_from_bundle(struct context *c, const struct create_words *w, const char *id,
-	const struct bundle *b, bool waits, const struct screen *screen, struct container *ret,
+	struct bundle *b, bool waits, const struct screen *screen, struct container *ret,
 	struct err *e)
 {
 	struct create_options o = { .bundle = w->bundle ? w->bundle : ".",
@@ -96,7 +98,14 @@ int create_from_bundle(struct context *c, const struct create_words *w, const ch
 	if (r == 0)
 		r = command_open_home(c, true, e);
 	if (r == 0)
+		r = service_sockets(b->spec.process, e);
+	o.n_preserve += r > 0 ? r : 0;
+	if (r >= 0)
 		r = container_reserve(&c->home, id, ret, e);
+	if (r == 0)
+		r = service_prepare(&c->home, id, ret->dir, &b->spec, e);
+	if (r == 0 && !waits)
+		r = service_listen(ret->dir, &b->notify, e);
 	if (r == 0)
 		r = container_create(ret, &b->spec, b->config, b->len, &o, e);
 	return r;
@@ -107,7 +116,7 @@ static const struct option_row options[] = { CREATE_ROWS(struct create_words), {
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	automatic(container) struct container container = CONTAINER_NONE;
-	automatic(bundle) struct bundle bundle = { 0 };
+	automatic(bundle) struct bundle bundle = BUNDLE_NONE;
 	struct create_words *w = data;
 
 	(void)argc;

@@ -35,7 +35,13 @@ struct bundle {
 	char *config;
 	size_t len;
 	struct spec spec;
+	int notify; /* the socket where its program says that it is ready; -1: nobody asks */
 };
+
+#define BUNDLE_NONE                                                                                \
+	{                                                                                          \
+		.notify = -1                                                                       \
+	}
 
 int bundle_load(const struct create_words *w, struct bundle *ret, struct err *e);
 bool bundle_terminal(const struct bundle *b); /* its process is to have one */
@@ -44,7 +50,7 @@ DEFINE_AUTO(bundle, bundle_done)
 
 /* Reserves the id and creates; `b` must outlive `ret`. `screen`: NULL where nobody looks. */
 int create_from_bundle(struct context *c, const struct create_words *w, const char *id,
-	const struct bundle *b, bool waits, const struct screen *screen, struct container *ret,
+	struct bundle *b, bool waits, const struct screen *screen, struct container *ret,
 	struct err *e);
 
 /* Whether process.terminal, --detach (or create) and --console-socket go together. */

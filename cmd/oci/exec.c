@@ -172,7 +172,7 @@ static int load_process(const char *path, struct process_spec *ret, struct err *
 {
 	autofree char *text = NULL;
 	size_t len;
-	int r = fd_read_file(AT_FDCWD, path, PROCESS_BYTES_MAX, &text, &len, e);
+	int r = fd_read_stream(path, PROCESS_BYTES_MAX, &text, &len, e);
 
 	if (r == 0)
 		r = json_read(path, text, len, process_fields, ret, &json_usual_limits, e);

@@ -4,6 +4,7 @@
 
 #include "cmd/oci/commands.h"
 #include "cmd/oci/create.h"
+#include "runtime/service.h"
 #include "spec/base/log.h"
 #include "spec/id.h"
 
@@ -17,10 +18,20 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
+/* In the foreground it is we whom a service manager watches, and who wait for the end as well. */
+static int await_word(
+	const struct bundle *b, const struct container *c, bool detached, struct err *e)
+{
+	if (!detached)
+		return service_relay_apart(b->notify, c->birth.pidfd, getpid(), e);
+	service_relay(b->notify, c->birth.pidfd, c->birth.pid);
+	return 0;
+}
+
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	/* In this order: the container borrows from the bundle. */
-	automatic(bundle) struct bundle bundle = { 0 };
+	automatic(bundle) struct bundle bundle = BUNDLE_NONE;
 	automatic(container) struct container container = CONTAINER_NONE;
 	automatic(screen) struct screen screen = SCREEN_NONE;
 	struct create_words *w = data;
@@ -39,6 +50,8 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		foreground_prepare();
 	r = create_from_bundle(
 		c, w, argv[0], &bundle, false, shows ? &screen : NULL, &container, e);
+	if (r == 0 && bundle.notify >= 0)
+		r = await_word(&bundle, &container, w->detach, e);
 	if (r < 0 || w->detach)
 		return r;
 	r = foreground_wait(

@@ -95,6 +95,14 @@ int fd_read_file(
 	return 0;
 }
 
+int fd_read_stream(const char *path, size_t limit, char **ret_data, size_t *ret_len, struct err *e)
+{
+	autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int r = fd < 0 ? -errno : read_to_end(fd, limit, 0, ret_data, ret_len);
+
+	return r < 0 ? err_set(e, -r, "read '%s'", path) : 0;
+}
+
 int fd_replace_file(
 	int dirfd, const char *name, const void *data, size_t n, mode_t mode, struct err *e)
 {

@@ -20,6 +20,9 @@
 int fd_read_file(
 	int dirfd, const char *name, size_t limit, char **ret_data, size_t *ret_len, struct err *e);
 
+/* The same of whatever the caller himself names, and waits for: a pipe, a FIFO, a terminal. */
+int fd_read_stream(const char *path, size_t limit, char **ret_data, size_t *ret_len, struct err *e);
+
 /* All bytes or an error (-errno); restarts after signals and short writes. */
 int fd_write_all(int fd, const void *data, size_t n);
 

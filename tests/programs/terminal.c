@@ -13,6 +13,8 @@
  *       when SOCKET is removed
  *   terminal notify SOCKET N
  *       listens for datagrams, prints N of them, and lets a BARRIER=1 go
+ *   terminal say SOCKET TEXT
+ *       sends it there
  *
  * Steps: wait:TEXT (until it was written, from the last match on), send:TEXT (\n and \ooo are
  * read), size:ROWSxCOLUMNS, kill:SIGNAL and stop (to COMMAND; waits until it stands), ends (until
@@ -335,6 +337,15 @@ static int notify(char *path, int n)
 	return 0;
 }
 
+static int say(const char *path, const char *text)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	return sendto(fd, text, strlen(text), 0, (struct sockaddr *)&at, sizeof(at)) < 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 4 && !strcmp(argv[1], "run"))
@@ -345,6 +356,8 @@ int main(int argc, char **argv)
 		return pidfd(argv[2], argv[3]);
 	if (argc == 4 && !strcmp(argv[1], "notify"))
 		return notify(argv[2], atoi(argv[3]));
-	fprintf(stderr, "usage: terminal run|console|pidfd|notify ... (see its source)\n");
+	if (argc == 4 && !strcmp(argv[1], "say"))
+		return say(argv[2], argv[3]);
+	fprintf(stderr, "usage: terminal run|console|pidfd|notify|say ... (see its source)\n");
 	return 2;
 }
