@@ -21,10 +21,16 @@ int signal_parse(const char *text, int *ret, struct err *e)
 			*ret = s;
 			return 0;
 		}
-	if (strncasecmp(name, "RTMIN+", 6) == 0 &&
-		str_to_u64(name + 6, (uint64_t)(SIGRTMAX - SIGRTMIN), &n)) {
-		*ret = SIGRTMIN + (int)n;
-		return 0;
+	/* "RTMIN", "RTMIN+3", "RTMAX-2", as kill(1) lists them. */
+	bool up = strncasecmp(name, "RTMIN", 5) == 0;
+	if (up || strncasecmp(name, "RTMAX", 5) == 0) {
+		const char *rest = name + 5;
+		n = 0;
+		if (!*rest || (*rest == (up ? '+' : '-') &&
+				      str_to_u64(rest + 1, (uint64_t)(SIGRTMAX - SIGRTMIN), &n))) {
+			*ret = up ? SIGRTMIN + (int)n : SIGRTMAX - (int)n;
+			return 0;
+		}
 	}
 	return err_say(e, ERR_USAGE, "unknown signal \"%s\"", text);
 }

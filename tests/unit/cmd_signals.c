@@ -42,6 +42,14 @@ START_TEST(real_time_signals)
 	ck_assert_int_eq(signal, SIGRTMIN);
 	ck_assert_int_eq(signal_parse("64", &signal, &e), 0);
 	ck_assert_int_eq(signal, SIGRTMAX);
+	ck_assert_int_eq(signal_parse("rtmin", &signal, &e), 0);
+	ck_assert_int_eq(signal, SIGRTMIN);
+	ck_assert_int_eq(signal_parse("SIGRTMAX-2", &signal, &e), 0);
+	ck_assert_int_eq(signal, SIGRTMAX - 2);
+	ck_assert_int_eq(signal_parse("RTMAX", &signal, &e), 0);
+	ck_assert_int_lt(signal_parse("RTMAX+1", &signal, &e), 0);
+	ck_assert_int_lt(signal_parse("RTMIN-1", &signal, &e), 0);
+	ck_assert_int_lt(signal_parse("RTMIN+", &signal, &e), 0);
 	ck_assert_int_lt(signal_parse("RTMIN+99", &signal, &e), 0);
 	ck_assert_int_eq(signal, SIGRTMAX);
 }
