@@ -2,6 +2,7 @@
 #include "spec/derive.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -203,6 +204,21 @@ static int copy_mount(const struct mount_spec *from, struct mount_spec *to)
 		(const char *const *)from->options, from->n_options, &to->options, &to->n_options);
 }
 
+/* In the place of the profile's. */
+static int size_shm(const struct derive_options *o, struct spec *s)
+{
+	for (size_t i = 0; o->shm_size.set && i < s->n_mounts; i++) {
+		struct mount_spec *m = &s->mounts[i];
+		for (size_t j = 0; str_equal(m->destination, "/dev/shm") && j < m->n_options; j++)
+			if (str_starts(m->options[j], "size=")) {
+				free(m->options[j]);
+				m->options[j] = str_format("size=%" PRId64, o->shm_size.value);
+				return m->options[j] ? 0 : -ENOMEM;
+			}
+	}
+	return 0;
+}
+
 /* Behind the profile's mounts, so that a volume may lie below /dev or /sys. */
 static int add_volumes(const struct derive_options *o, struct spec *s)
 {
@@ -325,7 +341,7 @@ static int fill_rest(
 		copy_text(o->hostname, &s->hostname) < 0 ||
 		copy_text(o->rootfs ? o->rootfs : "rootfs", &s->root->path) < 0 ||
 		copy_text(o->cgroups_path, &s->linux_.cgroups_path) < 0 ||
-		profile_fill(&profile, s) < 0 || add_volumes(o, s) < 0)
+		profile_fill(&profile, s) < 0 || size_shm(o, s) < 0 || add_volumes(o, s) < 0)
 		return -ENOMEM;
 	return fill_annotations(image, o, s);
 }

@@ -53,6 +53,7 @@ struct derive_options {
 	const struct derive_device *devices; /* beside the usual ones */
 	size_t n_devices;
 	struct opt_i64 oom_score_adj;
+	struct opt_i64 shm_size;	 /* bytes of /dev/shm; 0: no limit of its own */
 	bool no_seccomp;		 /* no filter: every system call of the kernel */
 	const char *seccomp_file;	 /* what errors call ... */
 	const struct json_text *seccomp; /* ... this profile; NULL: the default one */

@@ -107,6 +107,9 @@ int limits_read(const struct limit_words *words, struct limits *ret, struct laun
 	*limits = words->limits;
 	limits->cpu.cpus = (char *)words->cpuset_cpus;
 	limits->cpu.mems = (char *)words->cpuset_mems;
+	o->derive.shm_size = words->shm_size;
+	if (words->shm_size.value < 0)
+		return err_say(e, ERR_USAGE, "option --shm-size: -1 is not a size");
 	int r = read_cpus(words, &limits->cpu, e);
 	if (r == 0)
 		r = read_oom_score(words->oom_score, &o->derive.oom_score_adj, e);

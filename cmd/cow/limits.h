@@ -10,6 +10,7 @@
 
 struct limit_words {
 	struct resources limits; /* numbers; it owns nothing */
+	struct opt_i64 shm_size;
 	const char *cpus, *cpuset_cpus, *cpuset_mems, *oom_score, *cgroup_parent;
 	struct option_list ulimits, devices;
 };
@@ -28,6 +29,8 @@ struct limit_words {
 			"memory that is not reclaimed before others'"),                            \
 		LIMIT_ROW(type, words, "memory-swap", 0, OPTION_BYTES, limits.memory.swap, "SIZE", \
 			"memory and swap together; -1: any"),                                      \
+		LIMIT_ROW(type, words, "shm-size", 0, OPTION_BYTES, shm_size, "SIZE",              \
+			"of /dev/shm (64m)"),                                                      \
 		LIMIT_ROW(type, words, "cpus", 0, OPTION_TEXT, cpus, "N",                          \
 			"how many CPUs' time it gets (1.5)"),                                      \
 		LIMIT_ROW(type, words, "cpu-period", 0, OPTION_UNSIGNED, limits.cpu.period, "US",  \

@@ -260,6 +260,14 @@ KEPT=1" ]
 	fails "option --device: '/dev/null:rx': access 'rx' is not" cow run --device /dev/null:rx "$IMAGE" true
 }
 
+@test "--shm-size: of /dev/shm" {
+	image --shm-size 3m "$IMAGE" sh -c 'df -k /dev/shm | awk "NR == 2 { print \$2 }"'
+	assert_output 3072
+	image "$IMAGE" sh -c 'df -k /dev/shm | awk "NR == 2 { print \$2 }"'
+	assert_output 65536
+	fails "^cow: run: option --shm-size: -1 is not a size" cow run --shm-size -1 "$IMAGE" true
+}
+
 @test "--cgroup-parent: the container's group is made in that one, and both go" {
 	local parent=/cowrun-test.$COWRUN_TEST-parent
 	cow run -d --name "$NAME" --cgroup-parent "$parent/a/" "$IMAGE" sleep 1000 >/dev/null
