@@ -316,7 +316,7 @@ KEPT=1" ]
 		assert_output_matches "$word"
 	done
 	run cow --help
-	for word in load import images rmi run ps exec logs stop wait rm inspect mem doctor; do
+	for word in load import images rmi run ps exec logs attach stop wait rm inspect mem doctor; do
 		assert_output_matches "  $word "
 	done
 }

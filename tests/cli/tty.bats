@@ -232,7 +232,7 @@ $kept"
 	no_dev='(.mounts |= map(select(.destination != "/dev" and .destination != "/dev/shm" and .destination != "/dev/mqueue")))'
 	for dev in "$no_dev" "$no_dev | (.mounts |= map(select(.destination != \"/dev/pts\")))"; do
 		for ro in true false; do
-			bundle "$(args sh -c 'tty; test -t 0 -a -t 1 -a -t 2') | $SHOW | $dev | .root.readonly = $ro"
+			bundle "$(args sh -c 'tty; test -t 0 -a -t 1 -a -t 2') | $SHOW | $dev | .root.readonly = $ro | .process.user = {uid: 1000, gid: 1000}"
 			for name in console null ptmx pts pts/ptmx; do
 				for target in made secret; do
 					rm -rf "$BUNDLE/rootfs/dev"
@@ -246,5 +246,15 @@ $kept"
 			done
 			assert_canary_unchanged || { say "$dev, $ro"; return 1; }
 		done
+	done
+}
+
+@test "exec --tty in a container that has put something else in the place of its terminals is refused" {
+	local way
+	bundle "$(args sleep 1000) | (.mounts |= map(select(.destination != \"/dev\" and .destination != \"/dev/shm\" and .destination != \"/dev/mqueue\" and .destination != \"/dev/pts\")))"
+	cowrun run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
+	for way in 'ln -s /proc/1/root/dev/pts /dev/pts' 'ln -s /etc /dev/pts' 'mkdir -p /dev/pts; touch /dev/pts/ptmx' 'touch /dev/pts'; do
+		cowrun exec "$ID" sh -c "rm -rf /dev/pts; $way"
+		fails "'/dev/pts'" cowrun exec -t "$ID" true </dev/null
 	done
 }
