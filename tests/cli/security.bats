@@ -94,8 +94,10 @@ cowrun_pids_of() { grep -lsx "$1" /proc/[0-9]*/comm | cut -d / -f 3; }
 # --- 9. CVE-2024-21626: a file descriptor of ours is a way out ---------------------------------------------------------------------------
 @test "no working directory leads out by a file descriptor" {
 	local n
+	local fds=({3..12} 19 33)
+	[ -z "${COWRUN_ALL:-}" ] || fds=({0..1023})
 	exec 7<"$CANARY" 19<"$CANARY" 33<"$CANARY"
-	for n in {3..12} 19 33; do
+	for n in "${fds[@]}"; do
 		bundle "$(args sh -c 'pwd; ls -a . ..') | .process.cwd = \"/proc/self/fd/$n\""
 		run --separate-stderr "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID"
 		[ "$status" -ne 0 ] || [[ $output != *secret* && $output != *unreachable* ]] || { say "cwd $n: $output"; return 1; }

@@ -197,6 +197,22 @@ plant() {
 	assert_output 5
 }
 
+@test "nor while somebody mounts over it and takes that away, all the time" {
+	local i may='(.process.capabilities | .bounding, .effective, .permitted) += ["CAP_SYS_ADMIN"]'
+	local script='mkdir -p /tmp/fake/self /tmp/fake/sys/kernel && echo sink >/tmp/fake/self/oom_score_adj && echo sink >/tmp/fake/sys/kernel/domainname &&
+		echo ready && while :; do mount --bind /tmp/fake /proc; umount /proc; done'
+	sleeper "$(args sh -c "$script") | $may"
+	await grep -q ready "$SCRATCH/out"
+	bundle "$(args true)"' | .process.oomScoreAdj = 777 | .linux.sysctl = {"kernel.domainname": "applied"} | del(.hostname) |
+		(.linux.namespaces[] | select(.type == "mount" or .type == "pid")) |= (.path = "/proc/\($pid)/ns/" + {mount: "mnt", pid: "pid"}[.type])' --arg pid "$PID"
+	for i in $(seq $((10 * MANY))); do
+		run --separate-stderr timeout 30 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID-b"
+		assert_status 0 || { say "start $i"; return 1; }
+	done
+	[ "$(cat "/proc/$PID/root/tmp/fake/self/oom_score_adj" "/proc/$PID/root/tmp/fake/sys/kernel/domainname")" = $'sink\nsink' ]
+	assert_canary_unchanged
+}
+
 # --- 22, 23. what is removed, and by which name ------------------------------------------------------------------------------------------------
 @test "delete removes the record and follows nothing out of it" {
 	sleeper
