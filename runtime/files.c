@@ -186,15 +186,10 @@ int plan_files(
 		.in = in,
 		.draft = d,
 		.user_namespace = spec_namespace(spec, CLONE_NEWUSER) };
-	const struct namespace_spec *mount_ns = spec_namespace(spec, CLONE_NEWNS);
-
-	if (!mount_ns)
-		return err_say(e, EINVAL,
-			"linux.namespaces: a mount namespace is needed, and none is listed");
-	/* Joining one, the files are those that are there. */
-	if (namespace_is_joined(mount_ns))
-		return 0;
 	int r = plan_root(&f, e);
+
+	if (!spec_has_own_mounts(spec))
+		d->plan.flags |= PLAN_CHROOT;
 	if (r == 0)
 		r = plan_mounts(spec, in, d, &f.dev_is_bind, e);
 	if (r == 0)

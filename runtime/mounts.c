@@ -239,7 +239,8 @@ static int plan_new(struct mounts *m, struct job *j, const char *type, struct er
 		return err_say(e, EINVAL, "%s.options: 'tmpcopyup' is for the type tmpfs, not '%s'",
 			j->name, type);
 	/* What is mounted below it, and the nodes of /dev, have to be made in it first. */
-	if (op->attr_set & MOUNT_ATTR_RDONLY && (strcmp(type, "tmpfs") == 0 || is_dev(j->spec)))
+	if (spec_has_own_mounts(m->spec) && op->attr_set & MOUNT_ATTR_RDONLY &&
+		(strcmp(type, "tmpfs") == 0 || is_dev(j->spec)))
 		op->flags |= MOUNT_READONLY_LATE;
 	op->type = draft_text(m->draft, type);
 	op->source = draft_text(m->draft, j->spec->source);
@@ -290,6 +291,17 @@ static void plan_target(struct mounts *m, struct job *j)
 			j->op->flags |= TARGET_ORDINARY;
 }
 
+/* A root that stays detached is cloned once more, with what is mounted on it. */
+static int check_propagation(const struct mounts *m, const struct job *j, struct err *e)
+{
+	for (size_t i = 0; i < j->flags.n_propagation && !spec_has_own_mounts(m->spec); i++)
+		if (j->flags.propagation[i] & MS_UNBINDABLE)
+			return err_say(e, EINVAL,
+				"%s.options: 'unbindable' needs a mount namespace of the container's own",
+				j->name);
+	return 0;
+}
+
 static int plan_mount(
 	struct mounts *m, size_t i, struct mount_op *op, bool *ret_dev_is_bound, struct err *e)
 {
@@ -310,7 +322,9 @@ static int plan_mount(
 	plan_target(m, &j);
 	if (is_dev(j.spec) && !(j.flags.bits & MOUNT_REMOUNT))
 		*ret_dev_is_bound = mount_flags_is_bind(&j.flags);
-	r = plan_source(m, &j, e);
+	r = check_propagation(m, &j, e);
+	if (r == 0)
+		r = plan_source(m, &j, e);
 	mount_flags_done(&j.flags);
 	return r;
 }

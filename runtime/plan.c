@@ -387,6 +387,10 @@ int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e)
 	for (size_t i = 0; i < l->n_namespaces; i++)
 		flags |= (uint32_t)l->namespaces[i].type;
 	struct plan_join join = { draft_fd(d, in->pidfd), flags };
+	if (!spec_has_own_mounts(in->spec)) {
+		d->plan.rootfs = draft_fd(d, fcntl(in->root, F_DUPFD_CLOEXEC, 3));
+		d->plan.flags |= PLAN_CHROOT;
+	}
 	d->plan.n_joins = flags ? 1 : 0;
 	d->plan.joins = draft_list(d, &join, sizeof(join));
 	d->plan.flags |= PLAN_SETSID | PLAN_FORK;

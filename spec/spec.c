@@ -7,6 +7,8 @@
  */
 #include "spec/spec.h"
 
+#include <linux/sched.h>
+
 #include "spec/base/fd.h"
 #include "spec/fields.h"
 
@@ -98,6 +100,13 @@ const struct namespace_spec *spec_namespace(const struct spec *s, int type)
 		if (s->linux_.namespaces[i].type == type)
 			return &s->linux_.namespaces[i];
 	return NULL;
+}
+
+bool spec_has_own_mounts(const struct spec *s)
+{
+	const struct namespace_spec *ns = spec_namespace(s, CLONE_NEWNS);
+
+	return ns && !namespace_is_joined(ns);
 }
 
 const char *spec_annotation(const struct spec *s, const char *key)

@@ -220,6 +220,8 @@ uint32_t memory_policy_mode(const struct memory_policy_spec *m);
 
 /* The namespace entry of that CLONE_NEW* type; NULL when it is not listed. */
 const struct namespace_spec *spec_namespace(const struct spec *s, int type);
+/* Its mount namespace is a new one: neither joined nor the caller's. */
+bool spec_has_own_mounts(const struct spec *s);
 /* The value of an annotation, NULL when absent. */
 const char *spec_annotation(const struct spec *s, const char *key);
 

@@ -36,10 +36,6 @@ static int check_namespaces(const struct spec *s, struct err *e)
 				"linux.namespaces[%zu].path: '%.80s' is not an absolute path", i,
 				ns->path);
 	}
-	/* Without one, pivot_root() would turn the host's own tree over. */
-	if (!(seen & CLONE_NEWNS))
-		return err_say(e, ENOTSUP,
-			"linux.namespaces: no mount namespace: not supported by this version");
 	return 0;
 }
 

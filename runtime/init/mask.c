@@ -35,7 +35,7 @@ static void cover(struct child *c, struct cover *with, int target, const char *p
 	with->used = true;
 }
 
-static int empty_directory(struct child *c)
+int empty_directory(struct child *c, const char *attempt)
 {
 	int fs = (int)sys(fsopen, "tmpfs", FSOPEN_CLOEXEC);
 	long r = fs;
@@ -49,7 +49,7 @@ static int empty_directory(struct child *c)
 			MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 				MOUNT_ATTR_NOEXEC);
 	if (r < 0)
-		child_fail(c, (int)r, "make an empty directory to mask with");
+		child_fail(c, (int)r, "%s", attempt);
 	sys(close, fs);
 	return (int)r;
 }
@@ -78,7 +78,7 @@ static void mask_all(struct child *c)
 			child_fail(c, (int)r, "mask '%s'", path);
 		bool is_dir = (st.stx_mode & S_IFMT) == S_IFDIR;
 		if (is_dir && directory.tree < 0)
-			directory.tree = empty_directory(c);
+			directory.tree = empty_directory(c, "make an empty directory to mask with");
 		cover(c, is_dir ? &directory : &file, target, path);
 		sys(close, target);
 	}

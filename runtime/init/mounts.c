@@ -194,9 +194,14 @@ static void perform(struct child *c, struct mount_op *op)
 					       : new_tree(&j, made ? 0 : mode_of(&j, target));
 	if (op->flags & MOUNT_COPY_UP && !made)
 		copy_up(c, j.name, j.target, target, tree, op->flags & MOUNT_COPY_ROOT);
+	/* On a root that stays detached, a mount can be changed before it is there only. */
+	bool before = c->plan->flags & PLAN_CHROOT;
+	if (before)
+		propagate(&j, tree);
 	target_attach(c, j.name, tree, target, j.target);
 	sys(close, target);
-	propagate(&j, tree);
+	if (!before)
+		propagate(&j, tree);
 	if (op->flags & TARGET_ROOT) {
 		sys(close, c->root);
 		c->root = tree;

@@ -45,6 +45,7 @@ enum plan_flags {
 	PLAN_TERMINAL = 1 << 24,    /* a new terminal as standard streams; TERMINAL tells of it */
 	PLAN_CONSOLE = 1 << 25,	    /* and as /dev/console */
 	PLAN_PLAIN_LINES = 1 << 26, /* it adds no carriage return to lines */
+	PLAN_CHROOT = 1 << 27, /* the mount namespace is not its own: change root, pivot nothing */
 };
 
 struct plan_join {
@@ -128,7 +129,7 @@ struct init_plan {
 	place hostname, domainname;
 	place time_offsets; /* what is written to timens_offsets */
 	/* files */
-	int32_t rootfs;	   /* the root, a detached tree */
+	int32_t rootfs;	   /* the root, a detached tree; for exec with PLAN_CHROOT its directory */
 	int32_t null_tree; /* the host's /dev/null, read-only, detached: what masks files */
 	int32_t proc;	   /* a private procfs, detached: the only one that is written through */
 	uint32_t n_mounts, n_devices, n_masked, n_readonly;

@@ -4,6 +4,46 @@
 
 #include "runtime/init/child.h"
 
+static void enter(struct child *c)
+{
+	long r;
+
+	if ((r = sys(fchdir, c->root)) < 0 || (r = sys(chroot, ".")) < 0 ||
+		(r = sys(chdir, "/")) < 0)
+		child_fail(c, (int)r, "change to the root file system");
+}
+
+/*
+ * In a mount namespace that others live in, nothing is attached, and their root is not turned over:
+ * the container's is a tree of its own, detached for as long as it lives, with its mounts on it
+ * (6.15). ".." ends in the empty directory below it, and not in one of theirs. The kernel takes
+ * mounts on what was made in this namespace, or, as by fsmount(), in none; not on what the parent
+ * cloned in another one.
+ */
+static void root_keep(struct child *c)
+{
+	if (!(c->plan->flags & PLAN_ROOTFS)) { /* exec */
+		c->root = child_fd(c, c->plan->rootfs);
+		enter(c);
+		return;
+	}
+	int below = empty_directory(c, "change to the root file system");
+	target_attach(c, "root.path", child_fd(c, c->plan->rootfs), below, "/");
+	c->root = child_fd(c, c->plan->rootfs);
+	sys(umask, 0);
+}
+
+/* Only the top of a detached tree can be changed: a clone of ours has none below. */
+static void keep_apart(struct child *c)
+{
+	long r = sys(
+		open_tree, c->root, "", OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+
+	if (r < 0)
+		child_fail(c, (int)r, "change the root file system");
+	c->root = (int)r;
+}
+
 /*
  * The detached root is attached on top of "/", in our own copy of the host's mounts, out of which
  * root_pivot() takes us. Nothing that is mounted here may travel back to the host: first of all,
@@ -11,7 +51,9 @@
  */
 void root_attach(struct child *c)
 {
-	if (!(c->plan->flags & PLAN_ROOTFS))
+	if (c->plan->flags & PLAN_CHROOT)
+		root_keep(c);
+	if (!(c->plan->flags & PLAN_ROOTFS) || c->root >= 0)
 		return;
 	struct mount_attr cut = { .propagation = c->plan->root_propagation };
 	long r = 0;
@@ -45,8 +87,12 @@ void root_pivot(struct child *c)
 
 	if (!(c->plan->flags & PLAN_ROOTFS))
 		return;
-	if ((r = sys(fchdir, c->root)) < 0 || (r = sys(pivot_root, ".", ".")) < 0 ||
-		(r = sys(umount2, ".", MNT_DETACH)) < 0 || (r = sys(chdir, "/")) < 0)
+	if (c->plan->flags & PLAN_CHROOT) {
+		if (c->plan->flags & PLAN_ROOT_READONLY || c->plan->final_propagation)
+			keep_apart(c);
+		enter(c);
+	} else if ((r = sys(fchdir, c->root)) < 0 || (r = sys(pivot_root, ".", ".")) < 0 ||
+		   (r = sys(umount2, ".", MNT_DETACH)) < 0 || (r = sys(chdir, "/")) < 0)
 		child_fail(c, (int)r, "change to the root file system");
 	if (c->plan->final_propagation) {
 		uint64_t kind = c->plan->final_propagation;

@@ -253,6 +253,10 @@ void target_attach(struct child *c, const char *what, int tree, int target, cons
 	long r = sys(move_mount, tree, "", target, "",
 		MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 
+	if (r == -EINVAL && c->plan->flags & PLAN_CHROOT)
+		child_refuse(c, ENOTSUP,
+			"%s: attach to '%s': without a mount namespace of the container's own, this needs Linux 6.15",
+			what, path);
 	if (r < 0)
 		child_fail(c, (int)r, "%s: attach to '%s'", what, path);
 }

@@ -64,7 +64,7 @@ text() {
 }
 
 @test "what is asked for and cannot be done is an error, never left out" {
-	refuses "^cowrun: run: linux.namespaces: no mount namespace" 'del(.linux.namespaces[] | select(.type == "mount"))'
+	refuses "^cowrun: run: linux.intelRdt: not supported" '.linux.intelRdt = {closID: "a"}'
 }
 
 # --- the program (as users meet it: situations.bats) ------------------------------------------------------------------

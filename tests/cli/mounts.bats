@@ -140,6 +140,39 @@ load mounts
 	gives "" "grep -e ' $SCRATCH' -e /oldroot /proc/self/mountinfo; ls -d $SCRATCH 2>/dev/null; true"
 }
 
+# In a mount namespace that is not its own a container has its root and its mounts, and nobody else has: nothing is attached
+# to it, and nobody's root is turned over.
+@test "without a mount namespace, or in a joined one, its root and mounts are the container's alone" {
+	need_kernel 6.15 "mounts on detached mounts"
+	local others where filter before
+	sleeper
+	others=$PID before=$(cut -d ' ' -f 3- "/proc/$others/mountinfo")
+	for filter in 'del(.linux.namespaces[] | select(.type == "mount"))' \
+		"(.linux.namespaces[] | select(.type == \"mount\")).path = \"/proc/$HOLDER/ns/mnt\"" \
+		"(.linux.namespaces[] | select(.type == \"mount\")).path = \"/proc/$others/ns/mnt\""; do
+		where=$HOLDER
+		[[ $filter != *$others* ]] || where=$others
+		ID=$ID-b sleeper "$filter | .root.readonly = true | .mounts += [{destination: \"/mnt\", type: \"tmpfs\", source: \"x\", options: [\"size=64k\", \"private\"]}]"
+		[ "$(namespace_of "$PID" mnt)" = "$(namespace_of "$where" mnt)" ]
+		nothing_mounted_here
+		[ "$(cut -d ' ' -f 3- "/proc/$others/mountinfo")" = "$before" ]
+		run --separate-stderr cowrun exec "$ID-b" sh -c 'cd ../../..; cat /proc/1/cmdline | tr "\0" " "; stat -fc %b /mnt; stat -c %t:%T /dev/null /proc/timer_list; echo $(ls /proc/acpi); (echo >/x) 2>&1; ls -d /home; touch /mnt/mine'
+		assert_output $'sleep 1000 16\n1:3\n1:3\n\nsh: can\'t create /x: Read-only file system'
+		[[ $stderr == *"/home: No such file"* ]]
+		# in the first one's files nothing is covered
+		[ "$(cowrun exec "$ID" ls /mnt)" = "" ]
+		cowrun delete --force "$ID-b"
+		nothing_mounted_here
+	done
+	[ "$(cowrun exec "$ID" cat /proc/1/comm)" = sleep ]
+}
+
+@test "nor does a way up lead out of such a root" {
+	need_kernel 6.15 "mounts on detached mounts"
+	gives "/bin/sh" 'mkdir -p /tmp/in; exec 3</; chroot /tmp/in /bin/true 2>/dev/null; cd /proc/self/fd/3/../../../..; ls bin/sh ../../home 2>/dev/null | sed "s:^:/:"' \
+		'del(.linux.namespaces[] | select(.type == "mount")) | (.process.capabilities | .bounding, .effective, .permitted) += ["CAP_SYS_CHROOT"]'
+}
+
 # --- what is refused ------------------------------------------------------------------------------------------------------
 @test "a bind source that is missing, or of the other kind, is told by name" {
 	refuses "^cowrun: run: mounts\[6\]: bind source '/no/such': no such file or directory" "$(FROM=/no/such bind /mnt bind)"
