@@ -17,6 +17,7 @@
 #include "runtime/group.h"
 #include "runtime/handover.h"
 #include "runtime/hooks.h"
+#include "runtime/net_devices.h"
 #include "runtime/notify.h"
 #include "runtime/plan.h"
 #include "runtime/procfs.h"
@@ -111,12 +112,15 @@ static int settle(struct container *c, const struct create_options *o, struct er
 	return r < 0 ? r : schedule_process(c->birth.pid, &s, e);
 }
 
+/* What is done out here when the container's namespaces are there: hooks see its devices. */
 static int runtime_hooks(struct container *c, struct err *e)
 {
 	const struct hooks *h = &c->spec->hooks;
 	pid_t pid = c->birth.pid;
-	int r = run_hooks(c, "prestart", h->prestart, h->n_prestart, STATE_CREATED, pid, e);
+	int r = net_devices_move(&c->spec->linux_, pid, e);
 
+	if (r == 0)
+		r = run_hooks(c, "prestart", h->prestart, h->n_prestart, STATE_CREATED, pid, e);
 	return r < 0 ? r
 		     : run_hooks(c, "createRuntime", h->create_runtime, h->n_create_runtime,
 			       STATE_CREATED, pid, e);

@@ -367,7 +367,7 @@ int plan_create(
 	plan_child_hooks(spec, in, &env, d);
 	plan_terminal(p, in->screen, d);
 	d->plan.flags |= PLAN_SETSID | PLAN_MAKE_CWD;
-	if (h->n_prestart || h->n_create_runtime)
+	if (h->n_prestart || h->n_create_runtime || spec->linux_.n_net_devices)
 		d->plan.flags |= PLAN_SYNC_MOUNTED;
 	if (in->keyring)
 		plan_keyring(in->id, d);

@@ -10,6 +10,7 @@ extern const struct field namespace_fields[];
 extern const struct field id_map_fields[];
 extern const struct field device_fields[];
 extern const struct field time_offset_fields[];
+extern const struct field net_device_fields[];
 /* scheduling.c */
 extern const struct field scheduler_fields[];
 extern const struct field io_priority_fields[];

@@ -22,6 +22,11 @@ const struct field namespace_fields[] = {
 	{ 0 },
 };
 
+const struct field net_device_fields[] = {
+	FIELD(struct net_device, "name", FIELD_STRING, name),
+	{ 0 },
+};
+
 const struct field time_offset_fields[] = {
 	FIELD(struct time_offset, "secs", FIELD_OPT_I64, secs),
 	FIELD(struct time_offset, "nanosecs", FIELD_U32, nanosecs),

@@ -140,6 +140,12 @@ struct time_offset {
 	uint32_t nanosecs;
 };
 
+/* A network device of ours that the container gets. */
+struct net_device {
+	char *host; /* the key: its name out here */
+	char *name; /* in the container; NULL or "": the same */
+};
+
 /* Names of its modes (values are MPOL_* + 1) and of its flags (MPOL_F_*). */
 extern const struct enum_name memory_policy_modes[], memory_policy_flags[];
 
@@ -174,8 +180,10 @@ struct linux_spec {
 	size_t n_time_offsets;
 	struct memory_policy_spec *memory_policy; /* NULL: the caller's */
 	struct personality_spec *personality;	  /* NULL: the caller's */
+	struct net_device *net_devices;
+	size_t n_net_devices;
 	/* Known, and refused by validation until this version can do them. */
-	bool has_intel_rdt, has_net_devices;
+	bool has_intel_rdt;
 };
 
 struct spec {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/sched.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "spec/sysctl.h"
@@ -313,6 +314,38 @@ static int check_propagation(const struct spec *s, struct err *e)
 		word);
 }
 
+/* As the kernel has it (dev_valid_name()), but for '%': there it means "the next free number". */
+static bool is_device_name(const char *name)
+{
+	return *name && strlen(name) < IFNAMSIZ && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0 && !strpbrk(name, "/:% \t\n\v\f\r");
+}
+
+static int check_net_devices(const struct spec *s, struct err *e)
+{
+	const struct linux_spec *l = &s->linux_;
+
+	if (l->n_net_devices && !spec_namespace(s, CLONE_NEWNET))
+		return err_say(e, EINVAL,
+			"linux.netDevices: set, but linux.namespaces has no network namespace");
+	for (size_t i = 0; i < l->n_net_devices; i++) {
+		const struct net_device *d = &l->net_devices[i];
+		const char *name = d->name && *d->name ? d->name : d->host;
+		if (!is_device_name(d->host) || !is_device_name(name))
+			return err_say(e, EINVAL,
+				"linux.netDevices: '%.40s' is no name of a network device",
+				is_device_name(d->host) ? name : d->host);
+		for (size_t j = 0; j < i; j++) {
+			const struct net_device *o = &l->net_devices[j];
+			if (strcmp(name, o->name && *o->name ? o->name : o->host) == 0)
+				return err_say(e, EINVAL,
+					"linux.netDevices.%s: '%s' is there as a name twice",
+					d->host, name);
+		}
+	}
+	return 0;
+}
+
 /* --- all ----------------------------------------------------------------------------------------
  */
 
@@ -325,7 +358,6 @@ static int check_features(const struct spec *s, struct err *e)
 {
 	static const struct unsupported rows[] = {
 		{ "linux.intelRdt", offsetof(struct linux_spec, has_intel_rdt) },
-		{ "linux.netDevices", offsetof(struct linux_spec, has_net_devices) },
 		{ 0 },
 	};
 
@@ -343,6 +375,7 @@ const struct check linux_checks[] = {
 	{ "propagation", check_propagation },
 	{ "time offsets", check_time_offsets },
 	{ "personality", check_personality },
+	{ "network devices", check_net_devices },
 	{ "memory policy", check_memory_policy },
 	{ "features", check_features },
 	{ 0 },
