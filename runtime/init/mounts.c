@@ -205,6 +205,7 @@ static void perform(struct child *c, struct mount_op *op)
 	if (op->flags & TARGET_ROOT) {
 		sys(close, c->root);
 		c->root = tree;
+		c->n_below++;
 	}
 	if (op->flags & MOUNT_READONLY_LATE)
 		op->tree = tree;

@@ -78,9 +78,24 @@ void mounted_tell(struct child *c)
 }
 
 /*
- * The new root in place of the old one, and the old one detached from under it: pivot_root(".",
- * ".") stacks them, so no directory for the old root is needed (pivot_root(2)).
+ * The new root in place of the old one, and the old one detached from on top of it: pivot_root(".",
+ * ".") stacks them, so no directory for the old root is needed (pivot_root(2)). A mount on "/" has
+ * covered the root that was attached, which lies on the host's still: each umount takes the topmost,
+ * and the host's is the last.
  */
+static void pivot(struct child *c)
+{
+	long r;
+
+	if ((r = sys(fchdir, c->root)) < 0 || (r = sys(pivot_root, ".", ".")) < 0)
+		child_fail(c, (int)r, "change to the root file system");
+	for (int i = 0; i <= c->n_below; i++)
+		if ((r = sys(umount2, ".", MNT_DETACH)) < 0)
+			child_fail(c, (int)r, "detach the old root");
+	if ((r = sys(chdir, "/")) < 0)
+		child_fail(c, (int)r, "change to the root file system");
+}
+
 void root_pivot(struct child *c)
 {
 	long r;
@@ -91,9 +106,9 @@ void root_pivot(struct child *c)
 		if (c->plan->flags & PLAN_ROOT_READONLY || c->plan->final_propagation)
 			keep_apart(c);
 		enter(c);
-	} else if ((r = sys(fchdir, c->root)) < 0 || (r = sys(pivot_root, ".", ".")) < 0 ||
-		   (r = sys(umount2, ".", MNT_DETACH)) < 0 || (r = sys(chdir, "/")) < 0)
-		child_fail(c, (int)r, "change to the root file system");
+	} else {
+		pivot(c);
+	}
 	if (c->plan->final_propagation) {
 		uint64_t kind = c->plan->final_propagation;
 		r = mount_change(

@@ -140,6 +140,22 @@ load mounts
 	gives "" "grep -e ' $SCRATCH' -e /oldroot /proc/self/mountinfo; ls -d $SCRATCH 2>/dev/null; true"
 }
 
+@test "a mount on / becomes the root, and the host's is neither below nor on top of it" {
+	local over filter
+	bundle
+	rm -rf "$SCRATCH/upper" "$SCRATCH/work"
+	mkdir "$SCRATCH/upper" "$SCRATCH/work"
+	over='{destination: "/", type: "overlay", source: "x", options: ["lowerdir=\($scratch)/bundle/rootfs", "upperdir=\($scratch)/upper", "workdir=\($scratch)/work"]}'
+	for filter in "[$over]" "[$over, {destination: \"/\", type: \"none\", source: \"rootfs\", options: [\"bind\"]}, $over]"; do
+		sleeper ".mounts = $filter + .mounts" --arg scratch "$SCRATCH"
+		run --separate-stderr cowrun exec "$ID" sh -c 'touch /made; ls -d /.."$0" 2>/dev/null; awk "\$5 == \"/\"" /proc/self/mountinfo | grep -c . ; awk "\$5 == \"/\"" /proc/1/mountinfo | grep -c " - overlay "' "$SCRATCH"
+		assert_output $'1\n1'
+		[ -e "$SCRATCH/upper/made" ]
+		cowrun delete --force "$ID"
+	done
+	nothing_mounted_here
+}
+
 # In a mount namespace that is not its own a container has its root and its mounts, and nobody else has: nothing is attached
 # to it, and nobody's root is turned over.
 @test "without a mount namespace, or in a joined one, its root and mounts are the container's alone" {
