@@ -154,8 +154,8 @@ podman() { env -i XDG_RUNTIME_DIR="$SCRATCH" "$COWRUN" --root="$STATE" "$@" 3>&-
 	local deep
 	deep=$SCRATCH/$(printf 'd%.0s' {1..120})
 	mkdir -p "$deep"
-	bundle "$(args true) | .process.terminal = true"
-	# conmon: one message, the name and one file descriptor
+	bundle "$(args echo shown) | .process.terminal = true"
+	# conmon: one message, the name and one file descriptor, which it keeps (its end would be a hangup)
 	(cd "$deep" && exec python3 -c '
 import array, os, socket
 s = socket.socket(socket.AF_UNIX)
@@ -165,13 +165,15 @@ open("listening", "w")
 c, _ = s.accept()
 data, ancillary, _, _ = c.recvmsg(4096, socket.CMSG_SPACE(4))
 assert 0 < len(data) < 4096 and len(ancillary) == 1 and len(ancillary[0][2]) == 4
-assert os.isatty(array.array("i", ancillary[0][2])[0])
+master = array.array("i", ancillary[0][2])[0]
+assert os.isatty(master)
+assert os.read(master, 100) == b"shown\r\n"
 ' 3>&-) &
 	local receiver=$!
 	await test -e "$deep/listening"
 	conmon create --bundle "$BUNDLE" --pid-file "$SCRATCH/pidfile" --console-socket "$deep/s" "$ID" >"$SCRATCH/out" 2>&1
-	ends_with 0 $receiver
 	podman start "$ID"
+	ends_with 0 $receiver
 }
 
 @test "cri-o: exec in the foreground, kill by name, update by standard input" {
