@@ -149,6 +149,10 @@ static int plan_devices(struct files *f, struct err *e)
 		r = plan_device(f, default_devices[i].path, &rows[n++], e);
 	}
 	for (size_t i = 0; r == 0 && i < l->n_devices; i++) {
+		/* A link to the one of its own /dev/pts, which a node would look for as well; of the
+		 * host's, bound in a user namespace, there is none beside it. */
+		if (!f->dev_is_bind && strcmp(l->devices[i].path, "/dev/ptmx") == 0)
+			continue;
 		rows[n] = device_row(&l->devices[i]);
 		r = plan_device(f, l->devices[i].path, &rows[n++], e);
 	}

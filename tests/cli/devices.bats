@@ -51,6 +51,25 @@ character special file 1:3 666 0:0" \
 	refuses "^cowrun: run: make device '/dev/null': something else is there" "$(device /dev/null c 1 5)"
 }
 
+@test "/dev/ptmx stays the link to the container's own, listed or not" {
+	gives "pts/ptmx" 'readlink /dev/ptmx; exec 3<>/dev/ptmx && ls /dev/pts/0 >/dev/null' "$(device /dev/ptmx c 5 2)"
+}
+
+@test "the numbers of a fifo mean nothing" {
+	gives "fifo 0:0 644" 'stat -c "%F %t:%T %a" /dev/fifo' "$(device /dev/fifo p 1 2 '.fileMode = 420')"
+}
+
+@test "in a bound /dev nothing is made but what is asked for, and what is there already is taken" {
+	local dev=$SCRATCH/dev
+	local bound='.mounts |= map(select(.destination | startswith("/dev") | not)) + [{destination: "/dev", type: "none", source: $dev, options: ["bind"]}]'
+	rm -rf "$dev"
+	mkdir "$dev"
+	gives "zero" 'ls /dev' "$bound | $(device /dev/zero c 1 5)" --arg dev "$dev"
+	gives "null zero" 'echo $(ls /dev)' "$bound | $(device /dev/zero c 1 5) | $(device /dev/null c 1 3)" --arg dev "$dev"
+	[ "$(stat -c %t:%T "$dev/zero" "$dev/null" | paste -sd ' ')" = "1:5 1:3" ]
+	refuses "^cowrun: run: make device '/dev/full': read-only file system" "$bound | .mounts[-1].options += [\"ro\"] | $(device /dev/full c 1 7)" --arg dev "$dev"
+}
+
 @test "a /dev of the host's is left as it is" {
 	gives "$(stat -c %i /dev/null)" 'stat -c %i /dev/null; ls /dev/core 2>/dev/null; true' "$HOST_DEV"
 }

@@ -74,3 +74,8 @@ inner() {
 	mkdir -p "$BUNDLE/rootfs/m"/{1,2,3,4,5}
 	gives 1 'stat -c %d /m/* | sort -u | wc -l' '.linux.maskedPaths = ["/m/1", "/m/2", "/m/3", "/m/4", "/m/5"]'
 }
+
+@test "what is hidden or read-only twice is so once" {
+	gives "0 read-only" 'echo x >/proc/keys; echo $(wc -c </proc/keys) $(ls /proc/acpi 2>/dev/null) $(echo x 2>/dev/null >/proc/sys/kernel/hostname || echo read-only)' \
+		'.linux.maskedPaths = ["/proc/keys", "/proc/keys", "/proc/acpi", "/proc/acpi"] | .linux.readonlyPaths = ["/proc/sys", "/proc/sys", "/proc/sys/kernel"]'
+}
