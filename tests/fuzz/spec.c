@@ -1,5 +1,6 @@
 /*
- * Documents of strangers, mutated: config.json and the image documents, read by their tables.
+ * Documents of strangers, mutated: config.json, its parts as exec and update are given them, and the
+ * image documents, read by their tables.
  *
  *	spec [SEED [ROUNDS]]
  *
@@ -19,6 +20,8 @@
 #include "spec/base/fd.h"
 #include "spec/image.h"
 #include "spec/mounts.h"
+#include "spec/resources.h"
+#include "spec/seccomp.h"
 #include "spec/spec.h"
 #include "spec/state.h"
 
@@ -171,6 +174,37 @@ static void check_round_trip(const struct text *t, const struct spec *s)
 		report(t, "written", second.data);
 }
 
+/* What exec and update are given: a part of a document that was taken, changed again. */
+static void read_part(const struct field *fields, const void *from, size_t size, bool is_process)
+{
+	automatic(str) struct str written = { 0 };
+	autofree void *part = calloc(1, size);
+	struct err e = { 0 };
+
+	json_write(fields, from, JSON_COMPACT, &written);
+	struct text t = { malloc(written.len + 1), written.len };
+	memcpy(t.data, written.data, written.len);
+	for (size_t n = below(3); n; n--)
+		change(&t);
+	int r = json_read("part", t.data, t.len, fields, part, &json_usual_limits, &e);
+	check_error(&t, "part", r, &e);
+	if (r == 0)
+		r = is_process ? process_validate(part, "process", &e)
+			       : resources_validate(part, "resources", &e);
+	check_error(&t, "validate a part", r, &e);
+	json_free(fields, part);
+	free(t.data);
+}
+
+static void read_seccomp(const struct text *t, const struct json_text *section)
+{
+	automatic(seccomp_spec) struct seccomp_spec s = { 0 };
+	struct err e = { 0 };
+
+	if (section->text)
+		check_error(t, "seccomp", seccomp_read(section, &s, &e), &e);
+}
+
 static bool read_spec(const struct text *t)
 {
 	automatic(spec) struct spec s = { 0 };
@@ -183,6 +217,10 @@ static bool read_spec(const struct text *t)
 	check_error(t, "validate", spec_validate(&s, &e), &e);
 	check_mounts(t, &s);
 	check_round_trip(t, &s);
+	read_seccomp(t, &s.linux_.seccomp);
+	if (s.process)
+		read_part(process_fields, s.process, sizeof(*s.process), true);
+	read_part(resources_fields, &s.linux_.resources, sizeof(s.linux_.resources), false);
 	return true;
 }
 
