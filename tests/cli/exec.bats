@@ -42,7 +42,7 @@ load containers
 	fails "^cowrun: exec: .*broken.json:[0-9]+:[0-9]+: " cowrun exec -p "$SCRATCH/broken.json" "$ID"
 	echo '{"args": "true", "cwd": "/"}' >"$SCRATCH/broken.json"
 	fails "^cowrun: exec: .*args: expected" cowrun exec -p "$SCRATCH/broken.json" "$ID"
-	fails "^cowrun: exec: open '/nope'" cowrun exec -p /nope "$ID"
+	fails "^cowrun: exec: read '/nope'" cowrun exec -p /nope "$ID"
 }
 
 @test "exec of a file has HOME, and none of the container's environment" {
