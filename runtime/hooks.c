@@ -94,21 +94,24 @@ static int spawn(const struct hook *h, int state, int complaint, const char *bun
 	return -code;
 }
 
-/* Until it ends, which is told by `info`, or its time is over: then it is killed, and false. */
-static bool await(const struct hook *h, pid_t pid, siginfo_t *info)
+/* Until it ends, which is told by `info`, or is killed: its time is over (-ETIMEDOUT), or it cannot
+ * be watched. */
+static int await(const struct hook *h, pid_t pid, siginfo_t *info)
 {
 	autofd int pidfd = pidfd_open(pid, 0);
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 	int timeout = h->timeout.set ? (int)(h->timeout.value * 1000) : -1;
-	int ready;
+	int ready = -1, r = 0;
 
-	while ((ready = poll(&p, 1, timeout)) < 0 && errno == EINTR)
+	while (pidfd >= 0 && (ready = poll(&p, 1, timeout)) < 0 && errno == EINTR)
 		;
-	if (ready == 0)
+	if (ready <= 0)
+		r = ready == 0 ? -ETIMEDOUT : -errno;
+	if (r < 0)
 		kill(pid, SIGKILL); /* our child, not yet waited for: the number is its own */
 	while (waitid(P_PID, (id_t)pid, info, WEXITED) < 0 && errno == EINTR)
 		;
-	return ready != 0;
+	return r;
 }
 
 static int run_one(const char *kind, size_t i, const struct hook *h, const char *state,
@@ -126,13 +129,16 @@ static int run_one(const char *kind, size_t i, const struct hook *h, const char 
 	int r = spawn(h, fd, complaint, bundle, &pid);
 	if (r < 0)
 		return err_set(e, -r, "error running %s hook #%zu: execute '%s'", kind, i, h->path);
-	bool in_time = await(h, pid, &info);
-	if (in_time && info.si_code == CLD_EXITED && info.si_status == 0) {
+	r = await(h, pid, &info);
+	if (r == 0 && info.si_code == CLD_EXITED && info.si_status == 0) {
 		pass_on(complaint);
 		return 0;
 	}
 	const char *said = last_line(complaint, line);
-	if (!in_time)
+	if (r < 0 && r != -ETIMEDOUT)
+		return err_set(
+			e, -r, "error running %s hook #%zu: watch '%s', killed", kind, i, h->path);
+	if (r < 0)
 		return err_say(e, ETIMEDOUT,
 			"error running %s hook #%zu: '%s' had not ended after %lld s, killed%s",
 			kind, i, h->path, (long long)h->timeout.value, said);

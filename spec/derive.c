@@ -293,6 +293,8 @@ static int fill_resources(const struct derive_options *o, struct resources *r)
 	r->cpu = o->limits.cpu;
 	r->cpu.cpus = r->cpu.mems = NULL;
 	r->pids = o->limits.pids;
+	if (r->pids.limit.set && !r->pids.limit.value)
+		r->pids.limit.value = -1; /* what docker and podman take it for */
 	if (!r->pids.limit.set && o->has_pids_controller)
 		r->pids.limit = (struct opt_i64){ true, DERIVE_PIDS_LIMIT };
 	if (copy_text(o->limits.cpu.cpus, &r->cpu.cpus) < 0 ||

@@ -209,7 +209,7 @@ export -f cow
 	fails "option --memory: 'lots' is not a size" cow run -m lots "$IMAGE"
 	fails "option --cpus: 'many' is not a number" cow run --cpus many "$IMAGE"
 	fails "option --cpus: '0' is not a number" cow run --cpus 0 "$IMAGE"
-	fails "option --pids-limit: '0' is neither a number nor -1" cow run --pids-limit 0 "$IMAGE"
+	fails "option --pids-limit: '-' is neither a number nor -1" cow run --pids-limit - "$IMAGE"
 	fails "container 'x' does not exist" cow mem x
 	fails "'/proc' is not a cgroup v2" cow mem --cgroup /proc
 	fails "open the cgroup '/no/such'" cow mem --cgroup /no/such

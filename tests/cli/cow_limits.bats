@@ -146,9 +146,12 @@ knob() {
 	[ "$(knob pids.max)" = 2048 ]
 	[ "$(inspect "$NAME" pids) $(inspect "$NAME" pids_limit)" = "1 2048" ]
 	cow rm -f "$NAME"
-	cow run -d --name "$NAME" --pids-limit -1 "$IMAGE" sleep 1000 >/dev/null
-	[ "$(knob pids.max)" = max ]
-	[ "$(inspect "$NAME" pids_limit)" = null ]
+	for none in 0 -1; do
+		cow run -d --name "$NAME" --pids-limit $none "$IMAGE" sleep 1000 >/dev/null
+		[ "$(knob pids.max)" = max ]
+		[ "$(inspect "$NAME" pids_limit)" = null ]
+		cow rm -f "$NAME"
+	done
 }
 
 @test "where the controller is not in cgroup v2 a limit is refused, in one line that says what to do" {

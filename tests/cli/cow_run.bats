@@ -281,6 +281,8 @@ KEPT=1" ]
 	fails "^cow: run: options --cpus and --cpu-quota exclude each other" cow run --cpus 1 --cpu-quota 5000 "$IMAGE" true
 	fails "^cow: run: options --cpus and --cpu-period exclude each other" cow run --cpu-period 5000 --cpus 1 "$IMAGE" true
 	fails "^cow: run: linux.resources.cpu.cpus: '1-x'" cow run --cpuset-cpus 1-x "$IMAGE" true
+	image --pids-limit 0 "$IMAGE" true
+	assert_status 0
 	fails "^cow: run: option --pids-limit: 'x' is neither a number nor -1" cow run --pids-limit x "$IMAGE" true
 }
 

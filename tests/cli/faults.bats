@@ -28,7 +28,7 @@ faults() {
 	while read -r name k <&5; do
 		rm -rf "$STATE/.seccomp"
 		rc=0
-		timeout 20 strace "${FOLLOW[@]}" -qq -o /dev/null -e "trace=$name" -e "inject=$name:error=$error:when=$k" "$@" \
+		timeout -k 5 20 strace "${FOLLOW[@]}" -qq -o /dev/null -e "trace=$name" -e "inject=$name:error=$error:when=$k" "$@" \
 			</dev/null >/dev/null 2>"$SCRATCH/said" 3>&- || rc=$?
 		tried=$((tried + 1))
 		wrong=$(
@@ -70,4 +70,15 @@ start() { faults "$1" "$2" "$COWRUN" --root "$STATE" run -b "$SCRATCH/${3:-brief
 	unfailing+='|^(read|recvmsg|sendto)$'
 	ends_of_sockets
 	start 4 ENOMEM whole
+}
+
+@test "a hook that cannot be watched is killed, and told" {
+	FOLLOW=()
+	need_injection
+	bundle '.hooks.createRuntime = [{path: "/bin/sleep", args: ["sleep", "1000"]}]'
+	run --separate-stderr timeout -k 5 20 strace -qq -o /dev/null -e trace=pidfd_open -e inject=pidfd_open:error=ENOMEM \
+		"$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID"
+	assert_status 1
+	assert_one_line "error running createRuntime hook #0: watch '/bin/sleep', killed: cannot allocate memory"
+	assert_gone "$ID"
 }

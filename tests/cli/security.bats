@@ -138,6 +138,7 @@ cowrun_pids_of() { grep -lsx "$1" /proc/[0-9]*/comm | cut -d / -f 3; }
 	(cd "$CANARY" && exec setpriv --bounding-set=-all --inh-caps=-all busybox sleep 1000 3>&-) &
 	ATTACKERS=$!
 	host=$ATTACKERS
+	await test "/proc/$host/exe" -ef "$(command -v busybox)"
 	# (who holds one gets there)
 	exec 7</proc
 	"/proc/self/fd/7/$host/cwd/busybox" true
