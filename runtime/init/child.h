@@ -20,7 +20,6 @@ struct child {
 	int n_fds;
 	int channel; /* to the parent, later to `start`; -1 once neither listens */
 	int root;    /* the container's root, O_PATH; -1 before rootfs and for exec */
-	int n_below; /* roots that `root` covers: see root_pivot() */
 	int clocks;  /* timens_offsets of its process, until they are set */
 	bool is_in_cwd;
 	const char *step;

@@ -175,6 +175,18 @@ static uint32_t mode_of(const struct job *j, int target)
 	return (st.stx_mode & 07777) == 01777 ? 0 : st.stx_mode & 07777;
 }
 
+/* A new root: what was mounted before lies under it, for good. */
+static void cover_root(struct child *c, const struct mount_op *by, int tree)
+{
+	for (struct mount_op *op = child_list(c, c->plan->mounts); op < by; op++) {
+		if (op->flags & MOUNT_READONLY_LATE && op->tree != c->root)
+			sys(close, op->tree);
+		op->flags &= ~(uint32_t)MOUNT_READONLY_LATE;
+	}
+	sys(close, c->root);
+	c->root = tree;
+}
+
 static void perform(struct child *c, struct mount_op *op)
 {
 	struct job j = { .c = c,
@@ -202,11 +214,8 @@ static void perform(struct child *c, struct mount_op *op)
 	sys(close, target);
 	if (!before)
 		propagate(&j, tree);
-	if (op->flags & TARGET_ROOT) {
-		sys(close, c->root);
-		c->root = tree;
-		c->n_below++;
-	}
+	if (op->flags & TARGET_ROOT)
+		cover_root(c, op, tree);
 	if (op->flags & MOUNT_READONLY_LATE)
 		op->tree = tree;
 	else if (tree != c->root)

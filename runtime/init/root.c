@@ -1,5 +1,6 @@
 /* The root file system: attached, pivoted to, and made read-only with what else has to be. */
 #include <fcntl.h>
+#include <linux/stat.h>
 #include <sys/mount.h>
 
 #include "runtime/init/child.h"
@@ -77,21 +78,37 @@ void mounted_tell(struct child *c)
 	channel_wait_go(c);
 }
 
+/* Which mount lies there; "/..": the topmost on the root. */
+static uint64_t mount_at(struct child *c, const char *path)
+{
+	struct statx st;
+	long r = sys(statx, AT_FDCWD, path, 0, STATX_MNT_ID, &st);
+
+	if (r < 0)
+		child_fail(c, (int)r, "look at the old root");
+	return st.stx_mnt_id;
+}
+
 /*
  * The new root in place of the old one, and the old one detached from on top of it: pivot_root(".",
- * ".") stacks them, so no directory for the old root is needed (pivot_root(2)). A mount on "/" has
- * covered the root that was attached, which lies on the host's still: each umount takes the topmost,
- * and the host's is the last.
+ * ".") stacks them, so no directory for the old root is needed (pivot_root(2)). Each umount takes
+ * the topmost, and the host's may lie under others: a root that a mount on "/" covered, what such a
+ * root's symlink led onto it, what somebody mounted on the host's own "/". So not a number of them
+ * is taken, but all down to the host's.
  */
 static void pivot(struct child *c)
 {
+	const uint64_t old = mount_at(c, "/");
+	uint64_t top;
 	long r;
 
 	if ((r = sys(fchdir, c->root)) < 0 || (r = sys(pivot_root, ".", ".")) < 0)
 		child_fail(c, (int)r, "change to the root file system");
-	for (int i = 0; i <= c->n_below; i++)
+	do {
+		top = mount_at(c, "/..");
 		if ((r = sys(umount2, ".", MNT_DETACH)) < 0)
 			child_fail(c, (int)r, "detach the old root");
+	} while (top != old);
 	if ((r = sys(chdir, "/")) < 0)
 		child_fail(c, (int)r, "change to the root file system");
 }

@@ -156,6 +156,30 @@ load mounts
 	nothing_mounted_here
 }
 
+# Inside: whether the host is to be found on top of the root, where anybody gets by ".."
+NO_HOST='ls -d /.."$SCRATCH" 2>/dev/null; awk "\$5 == \"/\"" /proc/self/mountinfo | grep -c .'
+
+@test "what lies on the host's root does not keep it on top of a container's" {
+	cowrun() { host unshare -m sh -c 'mount --bind / / && exec "$@"' - "$COWRUN" --root "$STATE" "$@" 3>&-; }
+	gives 1 "SCRATCH=$SCRATCH; $NO_HOST"
+	nothing_mounted_here
+}
+
+@test "an image's symlink to / does not keep the host's root under a mount on /" {
+	bundle
+	cp -a "$BUNDLE/rootfs" "$SOURCE/root"
+	ln -sfn / "$BUNDLE/rootfs/data"
+	gives 1 "SCRATCH=$SCRATCH; $NO_HOST" '.mounts = [{destination: "/data", type: "none", source: $s, options: ["bind"]},
+		{destination: "/", type: "none", source: ($s + "/root"), options: ["bind"]}] + .mounts' --arg s "$SOURCE"
+	rm "$BUNDLE/rootfs/data"
+	nothing_mounted_here
+}
+
+@test "what a mount on / covers need not become read-only any more" {
+	gives 1 "SCRATCH=$SCRATCH; $NO_HOST" '.mounts = [{destination: "/", type: "tmpfs", source: "x", options: ["ro"]},
+		{destination: "/x", type: "tmpfs", source: "x", options: ["ro"]}, {destination: "/", type: "none", source: "rootfs", options: ["bind"]}] + .mounts'
+}
+
 # In a mount namespace that is not its own a container has its root and its mounts, and nobody else has: nothing is attached
 # to it, and nobody's root is turned over.
 @test "without a mount namespace, or in a joined one, its root and mounts are the container's alone" {
