@@ -194,6 +194,10 @@ static int move_one(const struct net_device *d, int fd, int inside, int theirs, 
 
 	if (!addresses)
 		return err_set(e, ENOMEM, "linux.netDevices.%s", d->host);
+	/* Gone since it was looked for. Without a number the kernel would go by the name in the request,
+	 * which is the one inside, and take the host's device of that name. */
+	if (!index)
+		return err_set(e, ENODEV, "linux.netDevices.%s: find it", d->host);
 	int n = read_addresses(fd, index, addresses);
 	if (n < 0)
 		return err_set(e, -n, "linux.netDevices.%s: read its addresses", d->host);

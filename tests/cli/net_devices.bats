@@ -70,3 +70,11 @@ DEVICE='.linux.netDevices = {out0: {}}'
 	refuses "^cowrun: run: linux.netDevices.out0: move it into the container as 'lo': file exists" '.linux.netDevices = {out0: {name: "lo"}}'
 	host ip link show out0 >/dev/null
 }
+
+# By its other name it is found before it is moved, and not after.
+@test "a device that has gone meanwhile does not take the host's of the name inside with it" {
+	host ip link property add dev out0 altname other0 2>/dev/null || skip "needs other names of devices"
+	host ip link add kept0 type veth peer name kept1
+	refuses "^cowrun: run: linux.netDevices.other0: find it: no such device" '.linux.netDevices = {out0: {name: "in0"}, other0: {name: "kept0"}}'
+	host ip link show kept0 >/dev/null
+}
