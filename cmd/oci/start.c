@@ -15,6 +15,9 @@ static int listen_to(const struct home *h, const char *id, int *ret_socket, stru
 	int r = record_read(h, id, &record, e);
 	if (r < 0)
 		return r;
+	/* Else start refuses, and the socket may be somebody's who waits at it. */
+	if (container_status(h, &record) != STATE_CREATED)
+		return 0;
 	autofd int dir = openat(h->fd, record.id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return service_listen(dir, ret_socket, e);
 }

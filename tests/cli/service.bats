@@ -93,3 +93,15 @@ manager() {
 	fails "read '$SCRATCH': is a directory" cowrun exec --process "$SCRATCH" "$ID"
 	fails 'file too large' cowrun exec --process /dev/zero "$ID"
 }
+
+@test "NOTIFY_SOCKET: a start that is refused leaves the socket of the one before alone" {
+	local socket before
+	says READY=1
+	manager 3
+	NOTIFY_SOCKET=$SCRATCH/manager cowrun run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
+	wait "$MANAGER"
+	socket=$STATE/$ID/notify/notify.sock
+	before=$(stat -c "%i %z" "$socket")
+	NOTIFY_SOCKET=$SCRATCH/manager fails "cannot start container '$ID'" cowrun start "$ID"
+	[ "$(stat -c "%i %z" "$socket")" = "$before" ]
+}
