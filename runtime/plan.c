@@ -310,6 +310,19 @@ static void plan_hook_state(const struct spec *spec, const struct plan_inputs *i
 	*into = draft_text(d, text.data);
 }
 
+/* Hooks go by the bundle's path: what they do to the root there, they do to the container's. */
+static void plan_root_place(const struct spec *spec, const struct plan_inputs *in, struct draft *d)
+{
+	const struct hooks *h = &spec->hooks;
+	const char *path = spec->root->path;
+
+	if (in->rootfs >= 0 || !(h->n_prestart || h->n_create_runtime || h->n_create_container))
+		return;
+	autofree char *below = *path == '/' ? NULL : str_format("%s/%s", in->bundle, path);
+	d->block.failed |= *path != '/' && !below;
+	d->plan.root_place = draft_text(d, below ? below : path);
+}
+
 static void plan_child_hooks(const struct spec *spec, const struct plan_inputs *in,
 	const struct environment *env, struct draft *d)
 {
@@ -364,6 +377,7 @@ int plan_create(
 		return r;
 	plan_identity(p, spec_namespace(spec, CLONE_NEWUSER), d);
 	plan_filter(in->filter, d);
+	plan_root_place(spec, in, d);
 	plan_child_hooks(spec, in, &env, d);
 	plan_terminal(p, in->screen, d);
 	d->plan.flags |= PLAN_SETSID | PLAN_MAKE_CWD;

@@ -18,9 +18,10 @@ struct child {
 	struct init_plan *plan; /* the block, ours to change */
 	int fds[PLAN_FDS_MAX];	/* by slot */
 	int n_fds;
-	int channel; /* to the parent, later to `start`; -1 once neither listens */
-	int root;    /* the container's root, O_PATH; -1 before rootfs and for exec */
-	int clocks;  /* timens_offsets of its process, until they are set */
+	int channel;	   /* to the parent, later to `start`; -1 once neither listens */
+	uint64_t old_root; /* the mount that the pivot leaves behind */
+	int root;	   /* the container's root, O_PATH; -1 before rootfs and for exec */
+	int clocks;	   /* timens_offsets of its process, until they are set */
 	bool is_in_cwd;
 	const char *step;
 };

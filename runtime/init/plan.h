@@ -130,6 +130,7 @@ struct init_plan {
 	place time_offsets; /* what is written to timens_offsets */
 	/* files */
 	int32_t rootfs;	   /* the root, a detached tree; for exec with PLAN_CHROOT its directory */
+	place root_place;  /* where hooks look for it on the host; nothing: nobody does */
 	int32_t null_tree; /* the host's /dev/null, read-only, detached: what masks files */
 	int32_t proc;	   /* a private procfs, detached: the only one that is written through */
 	uint32_t n_mounts, n_devices, n_masked, n_readonly;

@@ -45,10 +45,43 @@ static void keep_apart(struct child *c)
 	c->root = (int)r;
 }
 
+/* Which mount lies there; "/..": the topmost on the root. */
+static uint64_t mount_at(struct child *c, const char *path)
+{
+	struct statx st;
+	long r = sys(statx, AT_FDCWD, path, 0, STATX_MNT_ID, &st);
+
+	if (r < 0)
+		child_fail(c, (int)r, "look at the old root");
+	return st.stx_mnt_id;
+}
+
 /*
- * The detached root is attached on top of "/", in our own copy of the host's mounts, out of which
- * root_pivot() takes us. Nothing that is mounted here may travel back to the host: first of all,
- * the copy is cut off (rootfsPropagation may ask for less than private, but not for nothing).
+ * Where hooks go by the bundle's path they find the root there, as below any other runtime, and on
+ * "/" only what is the host's: ".." from a directory of it would lead to what is on top. A path of
+ * the host in the host's own files: nothing of the container is mounted yet. LIMIT: root of a user
+ * namespace may not be let through to the bundle; then it is on "/" too.
+ */
+static long attach_for_hooks(struct child *c, int tree)
+{
+	const char *path = child_text(c, c->plan->root_place);
+	int at = (int)sys(openat, AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (at == -EACCES)
+		return sys(move_mount, tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+	if (at < 0)
+		child_fail(c, at, "root.path: open '%s'", path);
+	long r = sys(
+		move_mount, tree, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	sys(close, at);
+	return r;
+}
+
+/*
+ * The detached root is attached on top of "/" or where hooks expect it, in our own copy of the
+ * host's mounts, out of which root_pivot() takes us. Nothing that is mounted here may travel back
+ * to the host: first of all, the copy is cut off (rootfsPropagation may ask for less than private,
+ * but not for nothing).
  */
 void root_attach(struct child *c)
 {
@@ -62,8 +95,10 @@ void root_attach(struct child *c)
 		r = sys(mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &cut, sizeof(cut));
 	if (r < 0)
 		child_fail(c, (int)r, "make '/' private");
+	c->old_root = mount_at(c, "/");
 	int tree = child_fd(c, c->plan->rootfs);
-	r = sys(move_mount, tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+	r = c->plan->root_place ? attach_for_hooks(c, tree)
+				: sys(move_mount, tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 	if (r < 0)
 		child_fail(c, (int)r, "attach the root file system");
 	c->root = tree;
@@ -78,17 +113,6 @@ void mounted_tell(struct child *c)
 	channel_wait_go(c);
 }
 
-/* Which mount lies there; "/..": the topmost on the root. */
-static uint64_t mount_at(struct child *c, const char *path)
-{
-	struct statx st;
-	long r = sys(statx, AT_FDCWD, path, 0, STATX_MNT_ID, &st);
-
-	if (r < 0)
-		child_fail(c, (int)r, "look at the old root");
-	return st.stx_mnt_id;
-}
-
 /*
  * The new root in place of the old one, and the old one detached from on top of it: pivot_root(".",
  * ".") stacks them, so no directory for the old root is needed (pivot_root(2)). Each umount takes
@@ -98,7 +122,6 @@ static uint64_t mount_at(struct child *c, const char *path)
  */
 static void pivot(struct child *c)
 {
-	const uint64_t old = mount_at(c, "/");
 	uint64_t top;
 	long r;
 
@@ -108,7 +131,7 @@ static void pivot(struct child *c)
 		top = mount_at(c, "/..");
 		if ((r = sys(umount2, ".", MNT_DETACH)) < 0)
 			child_fail(c, (int)r, "detach the old root");
-	} while (top != old);
+	} while (top != c->old_root);
 	if ((r = sys(chdir, "/")) < 0)
 		child_fail(c, (int)r, "change to the root file system");
 }

@@ -107,6 +107,38 @@ pid_of() { jq .pid "$LOG.$1.state"; }
 	[ "$(cat "$LOG.mounts")" -ge 2 ]
 }
 
+@test "what hooks mount below the bundle's root is the container's, from outside and from inside its namespaces" {
+	cat >"$SCRATCH/inside" <<-EOT
+		#!/bin/sh
+		mount -t tmpfs hooked "$SCRATCH/bundle/rootfs/mnt" && echo inside >"$SCRATCH/bundle/rootfs/mnt/file"
+	EOT
+	cat >"$SCRATCH/outside" <<-EOT
+		#!/bin/sh
+		pid=\$(sed 's/.*"pid":\([0-9]*\).*/\1/')
+		nsenter -t \$pid -m sh -c 'mount -t tmpfs hooked "$SCRATCH/bundle/rootfs/var" && echo outside >"$SCRATCH/bundle/rootfs/var/file"'
+	EOT
+	chmod +x "$SCRATCH/inside" "$SCRATCH/outside"
+	bundle "$(args cat /mnt/file /var/file) | $(one createContainer "$SCRATCH/inside") | $(one createRuntime "$SCRATCH/outside")"
+	run --separate-stderr cowrun run -b "$BUNDLE" "$ID"
+	assert_status 0
+	assert_output $'inside\noutside'
+	[ ! -e "$BUNDLE/rootfs/mnt/file" ] && [ ! -e "$BUNDLE/rootfs/var/file" ]
+}
+
+@test "no hook of the runtime is the image's, whatever way leads to it" {
+	bundle
+	mkdir -p "$BUNDLE/rootfs$SCRATCH"
+	printf '#!/bin/sh\necho image >"%s"\n' "$LOG.who" >"$BUNDLE/rootfs$SCRATCH/who"
+	printf '#!/bin/sh\necho host >"%s"\n' "$LOG.who" >"$SCRATCH/who"
+	chmod +x "$SCRATCH/who" "$BUNDLE/rootfs$SCRATCH/who"
+	for kind in createRuntime createContainer; do
+		rm -f "$LOG.who"
+		bundle "$(one $kind "/usr/..$SCRATCH/who")"
+		cowrun run -b "$BUNDLE" "$ID"
+		[ "$(<"$LOG.who")" = host ]
+	done
+}
+
 @test "a hook has its own environment, the runtime's, or none" {
 	local env='.hooks.prestart[0].env = ["ONLY=this"] | .hooks.createContainer[0].env = ["PATH=/bin:/usr/bin", "ONLY=that"]'
 	bundle "$(args true) | $(all) | $env | .process.env += [\"IN=process\"]"
