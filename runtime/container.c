@@ -21,6 +21,7 @@
 #include "runtime/notify.h"
 #include "runtime/plan.h"
 #include "runtime/procfs.h"
+#include "runtime/rdt.h"
 #include "runtime/schedule.h"
 #include "runtime/status.h"
 #include "spec/base/fd.h"
@@ -109,6 +110,8 @@ static int settle(struct container *c, const struct create_options *o, struct er
 		.cpuset = c->spec->linux_.resources.cpu.cpus };
 	int r = record_init(c, o, e);
 
+	if (r == 0)
+		r = rdt_join(&c->rdt, c->birth.pid, e);
 	return r < 0 ? r : schedule_process(c->birth.pid, &s, e);
 }
 
@@ -270,6 +273,8 @@ int container_create(struct container *c, const struct spec *spec, const char *c
 	if (r == 0)
 		r = group_make(c, o, e);
 	if (r == 0)
+		r = rdt_make(spec->linux_.rdt, c->id, c->journal, &c->rdt, e);
+	if (r == 0)
 		r = bear(c, o, &filter, e);
 	if (r == 0 && !o->waits)
 		r = run_hooks(c, "poststart", spec->hooks.poststart, spec->hooks.n_poststart,
@@ -289,6 +294,7 @@ static void forget(struct container *c)
 {
 	birth_done(&c->birth);
 	cgroup_done(&c->cgroup);
+	rdt_done(&c->rdt);
 	own_close(&c->dir);
 	own_close(&c->journal);
 	own_close(&c->root);
@@ -315,6 +321,8 @@ int container_clear(struct container *c, struct err *e)
 	r = c->cgroup.fd >= 0
 		    ? cgroup_remove(c->root, c->cgroup_path, c->cgroup.made ? c->cgroup.made : 1, e)
 		    : 0;
+	if (r == 0 && c->rdt.made)
+		r = rdt_remove(c->rdt.made, e);
 	if (h && h->n_poststop && c->bundle) {
 		automatic(str) struct str state = { 0 };
 		state_text(c->spec, c->id, c->bundle, STATE_STOPPED, 0, &state);

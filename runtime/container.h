@@ -15,6 +15,7 @@
 
 #include "cgroup/cgroup.h"
 #include "runtime/birth.h"
+#include "runtime/rdt.h"
 #include "runtime/record.h"
 #include "runtime/screen.h"
 #include "spec/spec.h"
@@ -27,6 +28,7 @@ struct container {
 	int root;	  /* of the cgroup hierarchy */
 	struct cgroup cgroup;
 	char *cgroup_path;
+	struct rdt rdt;	    /* its group of resctrl */
 	struct birth birth; /* of its first process: our child */
 	char *bundle;	    /* absolute */
 	char *store;	    /* where its files are (overlay/stack.h); NULL: nowhere */
@@ -38,7 +40,8 @@ struct container {
 
 #define CONTAINER_NONE                                                                             \
 	{                                                                                          \
-		.dir = -1, .journal = -1, .root = -1, .cgroup = { .fd = -1 }, .birth = BIRTH_NONE  \
+		.dir = -1, .journal = -1, .root = -1, .cgroup = { .fd = -1 }, .rdt = RDT_NONE,     \
+		.birth = BIRTH_NONE                                                                \
 	}
 
 struct create_options {

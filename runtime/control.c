@@ -13,6 +13,7 @@
 #include "runtime/handover.h"
 #include "runtime/hooks.h"
 #include "runtime/notify.h"
+#include "runtime/rdt.h"
 #include "runtime/status.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
@@ -232,6 +233,8 @@ static int remove_resources(const struct home *h, const struct record *record, c
 
 	if (r == 0)
 		r = group_remove(h, record, id, damaged, e);
+	if (r == 0 && record->resctrl)
+		r = rdt_remove(record->resctrl, e);
 	if (record->store || !damaged)
 		store = record->store;
 	if (r == 0 && store)

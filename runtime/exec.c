@@ -9,6 +9,7 @@
 #include "runtime/handover.h"
 #include "runtime/notify.h"
 #include "runtime/plan.h"
+#include "runtime/rdt.h"
 #include "runtime/schedule.h"
 #include "spec/base/fd.h"
 
@@ -61,6 +62,8 @@ static int accompany(struct birth *b, const struct exec_options *o, const struct
 		int r = birth_next(b, &said, e);
 		if (r == 0 && said == CHANNEL_FORKED) {
 			r = schedule_process(b->pid, s, e);
+			if (r == 0)
+				r = rdt_join_of(spec->linux_.rdt, record->id, b->pid, e);
 			if (r == 0)
 				r = write_pid(o->pid_file, b->pid, e);
 			if (r == 0)

@@ -29,6 +29,7 @@ static const struct record_key {
 	{ "created", KEY_TIME, offsetof(struct record, created) },
 	{ "cgroup", KEY_TEXT, offsetof(struct record, cgroup) },
 	{ "cgroup-made", KEY_UNSIGNED, offsetof(struct record, cgroup_made) },
+	{ "resctrl", KEY_TEXT, offsetof(struct record, resctrl) },
 	{ "init", KEY_PROCESS, offsetof(struct record, init) },
 	{ "waits", KEY_FLAG, offsetof(struct record, waits) },
 	{ "no-keyring", KEY_FLAG, offsetof(struct record, no_keyring) },

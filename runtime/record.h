@@ -42,10 +42,11 @@ DEFINE_AUTO(home, home_done)
 
 struct record {
 	char *id, *bundle;
-	bool cut;		  /* its last line has no end: it, and others, may be missing */
-	struct timespec created;  /* 0: its maker did not get that far */
-	char *cgroup;		  /* path of its group in the v2 hierarchy; NULL: none */
-	unsigned cgroup_made;	  /* how many levels of that path we made */
+	bool cut;		 /* its last line has no end: it, and others, may be missing */
+	struct timespec created; /* 0: its maker did not get that far */
+	char *cgroup;		 /* path of its group in the v2 hierarchy; NULL: none */
+	unsigned cgroup_made;	 /* how many levels of that path we made */
+	char *resctrl;		 /* the group of resctrl that we made, below its root; NULL: none */
 	struct process_mark init; /* its first process */
 	bool waits;		  /* it was created to be started through the socket */
 	bool started;

@@ -17,5 +17,6 @@ extern const struct field io_priority_fields[];
 extern const struct field cpu_affinity_fields[];
 extern const struct field memory_policy_fields[];
 extern const struct field personality_fields[];
+extern const struct field rdt_fields[];
 
 #endif

@@ -106,6 +106,20 @@ const struct field personality_fields[] = {
 	{ 0 },
 };
 
+const struct field rdt_fields[] = {
+	FIELD(struct rdt_spec, "closID", FIELD_STRING, clos),
+	FIELD(struct rdt_spec, "l3CacheSchema", FIELD_STRING, l3),
+	FIELD(struct rdt_spec, "memBwSchema", FIELD_STRING, mb),
+	FIELD_LIST(struct rdt_spec, "schemata", FIELD_STRING, schemata, n_schemata),
+	FIELD(struct rdt_spec, "enableMonitoring", FIELD_BOOL, monitoring),
+	{ 0 },
+};
+
+bool rdt_has_clos(const struct rdt_spec *r)
+{
+	return r->clos && *r->clos;
+}
+
 uint32_t memory_policy_mode(const struct memory_policy_spec *m)
 {
 	uint32_t mode = (uint32_t)enum_value_of(memory_policy_modes, m->mode) - 1;

@@ -157,6 +157,19 @@ struct memory_policy_spec {
 
 enum { PERSONALITY_LINUX = 1, PERSONALITY_LINUX32 };
 
+/* A group of resctrl: cache and memory bandwidth. enableCMT and enableMBM, which version 1.3.0 took
+ * back, are unknown keys. */
+struct rdt_spec {
+	char *clos; /* closID: the group's name, "/" for the default one; empty: the container's id */
+	char *l3,
+		*mb; /* l3CacheSchema, memBwSchema: lines of the group's schemata file; empty: none */
+	char **schemata; /* further lines of it */
+	size_t n_schemata;
+	bool monitoring; /* a group of its own that counts */
+};
+
+bool rdt_has_clos(const struct rdt_spec *r);
+
 struct personality_spec {
 	int domain; /* PERSONALITY_* */
 	char **flags;
@@ -182,8 +195,7 @@ struct linux_spec {
 	struct personality_spec *personality;	  /* NULL: the caller's */
 	struct net_device *net_devices;
 	size_t n_net_devices;
-	/* Known, and refused by validation until this version can do them. */
-	bool has_intel_rdt;
+	struct rdt_spec *rdt; /* intelRdt; NULL: the caller's */
 };
 
 struct spec {

@@ -23,19 +23,6 @@ enum {
 	HOOK_SECONDS_MAX = 2147483, /* 24 days: in milliseconds still an int, as poll() takes it */
 };
 
-int not_supported(const char *path, struct err *e)
-{
-	return err_say(e, ENOTSUP, "%s: not supported by this version", path);
-}
-
-int check_unsupported(const struct unsupported *rows, const void *of, struct err *e)
-{
-	for (; rows->path; rows++)
-		if (*(const bool *)((const char *)of + rows->offset))
-			return not_supported(rows->path, e);
-	return 0;
-}
-
 int check_absolute(const char *path, const char *what, size_t index, struct err *e)
 {
 	if (path[0] != '/')

@@ -16,23 +16,13 @@ struct check {
 
 extern const struct check linux_checks[]; /* ends with a NULL name */
 
-/* What config.json may ask for and this version cannot do: a flag of `of`, and its place. */
-struct unsupported {
-	const char *path;
-	size_t offset; /* of a bool */
-};
-
-int check_unsupported(const struct unsupported *rows, const void *of, struct err *e);
-
 /* validate_scheduling.c */
 int check_scheduler(const struct process_spec *p, const char *path, struct err *e);
 int check_io_priority(const struct process_spec *p, const char *path, struct err *e);
 int check_cpu_affinity(const struct process_spec *p, const char *path, struct err *e);
 int check_personality(const struct spec *s, struct err *e);
 int check_memory_policy(const struct spec *s, struct err *e);
-
-/* "<path>: not supported by this version" */
-int not_supported(const char *path, struct err *e);
+int check_rdt(const struct spec *s, struct err *e);
 
 /* Paths that a kernel call can take: absolute, not longer than PATH_MAX. */
 int check_absolute(const char *path, const char *what, size_t index, struct err *e);

@@ -354,16 +354,6 @@ static int check_resources(const struct spec *s, struct err *e)
 	return resources_validate(&s->linux_.resources, "linux.resources", e);
 }
 
-static int check_features(const struct spec *s, struct err *e)
-{
-	static const struct unsupported rows[] = {
-		{ "linux.intelRdt", offsetof(struct linux_spec, has_intel_rdt) },
-		{ 0 },
-	};
-
-	return check_unsupported(rows, &s->linux_, e);
-}
-
 const struct check linux_checks[] = {
 	{ "namespaces", check_namespaces },
 	{ "id maps", check_id_maps },
@@ -377,6 +367,6 @@ const struct check linux_checks[] = {
 	{ "personality", check_personality },
 	{ "network devices", check_net_devices },
 	{ "memory policy", check_memory_policy },
-	{ "features", check_features },
+	{ "resctrl", check_rdt },
 	{ 0 },
 };

@@ -1,6 +1,8 @@
-/* The checks of how a process is scheduled, and of its personality. */
+/* The checks of how a process is scheduled, of its personality, and of its group of resctrl. */
 #include <errno.h>
+#include <limits.h>
 #include <linux/sched.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "spec/number_list.h"
@@ -123,4 +125,57 @@ int check_memory_policy(const struct spec *s, struct err *e)
 				"linux.memoryPolicy.flags[%zu]: invalid memory policy flag '%.40s'",
 				i, m->flags[i]);
 	return check_nodes(m, e);
+}
+
+/* A second line in a line would be one that nobody judged. */
+static bool is_line(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			return false;
+	return true;
+}
+
+static int check_schema(const char *line, const char *key, struct err *e)
+{
+	return !line || is_line(line)
+		       ? 0
+		       : err_say(e, EINVAL,
+				 "linux.intelRdt.%s: has a newline or another control character",
+				 key);
+}
+
+/* One name below resctrl's root, and none of the directories that the kernel makes there. */
+static bool is_clos(const char *name)
+{
+	static const char *const taken[] = { ".", "..", "info", "mon_groups", "mon_data" };
+
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (strcmp(name, taken[i]) == 0)
+			return false;
+	return strcmp(name, "/") == 0 ||
+	       (strlen(name) <= NAME_MAX && is_line(name) && !strchr(name, '/'));
+}
+
+int check_rdt(const struct spec *s, struct err *e)
+{
+	const struct rdt_spec *rdt = s->linux_.rdt;
+	char key[40];
+
+	if (!rdt)
+		return 0;
+	if (rdt_has_clos(rdt) && !is_clos(rdt->clos))
+		return err_say(e, EINVAL, "linux.intelRdt.closID: '%.80s' is no name of a group",
+			rdt->clos);
+	int r = check_schema(rdt->l3, "l3CacheSchema", e);
+	if (r == 0)
+		r = check_schema(rdt->mb, "memBwSchema", e);
+	for (size_t i = 0; r == 0 && i < rdt->n_schemata; i++) {
+		snprintf(key, sizeof(key), "schemata[%zu]", i);
+		r = check_schema(rdt->schemata[i], key, e);
+	}
+	if (r == 0 && rdt->mb && *rdt->mb && !str_starts(rdt->mb, "MB:"))
+		return err_say(e, EINVAL,
+			"linux.intelRdt.memBwSchema: '%.80s' does not begin with MB:", rdt->mb);
+	return r;
 }

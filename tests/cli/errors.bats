@@ -64,7 +64,13 @@ text() {
 }
 
 @test "what is asked for and cannot be done is an error, never left out" {
-	refuses "^cowrun: run: linux.intelRdt: not supported" '.linux.intelRdt = {closID: "a"}'
+	refuses "^cowrun: run: linux.personality.flags\[0\]: .* is not supported" '.linux.personality = {domain: "LINUX", flags: ["a"]}'
+}
+
+@test "a group of resctrl needs resctrl, and what it is missing is told" {
+	[ ! -e /sys/fs/resctrl/tasks ] || skip "resctrl is mounted"
+	refuses "^cowrun: run: linux.intelRdt: no resctrl is mounted on '/sys/fs/resctrl' \(hint: mount -t resctrl " '.linux.intelRdt = {closID: "a"}'
+	refuses "^cowrun: run: linux.intelRdt.closID: '..' is no name of a group" '.linux.intelRdt = {closID: ".."}'
 }
 
 # --- the program (as users meet it: situations.bats) ------------------------------------------------------------------
