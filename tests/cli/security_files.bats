@@ -197,6 +197,19 @@ plant() {
 	assert_output 5
 }
 
+@test "nor what a hook has mounted over it" {
+	cat >"$SCRATCH/hook" <<-EOT
+		#!/bin/sh
+		cd "$SCRATCH/bundle/rootfs" && mount -t tmpfs fake proc && cd proc && mkdir -p sys/kernel && echo sink >sys/kernel/domainname
+	EOT
+	chmod +x "$SCRATCH/hook"
+	sleeper '.hooks.createContainer = [{path: $hook}] | .linux.sysctl = {"kernel.domainname": "applied"} |
+		del(.linux.maskedPaths, .linux.readonlyPaths)' --arg hook "$SCRATCH/hook"
+	run cat "/proc/$PID/root/proc/sys/kernel/domainname"
+	assert_output sink
+	[ "$(nsenter -t "$PID" -u -- cat /proc/sys/kernel/domainname)" = applied ]
+}
+
 @test "nor while somebody mounts over it and takes that away, all the time" {
 	local i may='(.process.capabilities | .bounding, .effective, .permitted) += ["CAP_SYS_ADMIN"]'
 	local script='mkdir -p /tmp/fake/self /tmp/fake/sys/kernel && echo sink >/tmp/fake/self/oom_score_adj && echo sink >/tmp/fake/sys/kernel/domainname &&
