@@ -48,7 +48,7 @@ static void keep_apart(struct child *c)
 /* Which mount lies there; "/..": the topmost on the root. */
 static uint64_t mount_at(struct child *c, const char *path)
 {
-	struct statx st;
+	struct statx st = { 0 };
 	long r = sys(statx, AT_FDCWD, path, 0, STATX_MNT_ID, &st);
 
 	if (r < 0)
