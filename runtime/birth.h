@@ -2,8 +2,8 @@
  * A birth: the parent's side of the handshake in runtime/init/channel.h.
  *
  * birth_begin() leaves a process that makes its namespaces and awaits a plan, or has it already, and
- * performs it; the caller records it, lets it go on, and hears how it went. A birth that is given up (birth_done() before it is over)
- * kills what was being born.
+ * performs it; the caller records it, lets it go on, and hears how it went. A birth that is given up
+ * (birth_done() before it is over) kills what was being born.
  */
 #ifndef RUNTIME_BIRTH_H
 #define RUNTIME_BIRTH_H

@@ -31,9 +31,9 @@
  *	the failure, whole                <- or FAILED { failure } at any point, and _exit
  *
  * BEGIN, or a PLAN that is known by then, lies in the socket before the clone where it fits unread
- * (two wake-ups less); else the PLAN follows. The last GO may be sent at any time; the child meets it when it gets there. What a
- * successor says may be heard before the FORKED of who forked it. `exec` has the same order with
- * fewer steps.
+ * (two wake-ups less); else the PLAN follows. The last GO may be sent at any time; the child meets
+ * it when it gets there. What a successor says may be heard before the FORKED of who forked it.
+ * `exec` has the same order with fewer steps.
  */
 #ifndef RUNTIME_INIT_CHANNEL_H
 #define RUNTIME_INIT_CHANNEL_H

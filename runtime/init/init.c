@@ -2,11 +2,11 @@
  * The child's side of a birth.
  *
  * Theory of operation. The parent clones with CLONE_VM | CLONE_VFORK into the container's cgroup
- * and new namespaces, and executes this program from a sealed memfd: so the process that becomes
+ * and a new pid namespace, and executes this program from a sealed memfd: so the process that becomes
  * the container never had the parent's memory, its /proc/PID/exe is no file of the host
  * (CVE-2019-5736), and the parent's page tables are never copied. It is undumpable before it joins
- * or makes anything that others can see (CVE-2016-9962). Then it takes the plan from the channel
- * and performs init_steps[] in order; a step that the plan does not ask for does nothing. It has no
+ * or makes anything that others can see (CVE-2016-9962). Then it makes its other namespaces, while
+ * the parent draws up the plan, takes that from the channel and performs init_steps[] in order; a step that the plan does not ask for does nothing. It has no
  * libc: no allocation, no name service, nothing that could be loaded from inside a container.
  */
 #include "runtime/init/child.h"

@@ -1,14 +1,14 @@
 /*
  * The plan: all that the child knows.
  *
- * The parent draws it up (runtime/plan.c) before anything is made; the child performs it by the
- * table init_steps[] (init.c). `run`, `create`, `exec` and `fork` draw up different plans of this
+ * The parent draws it up (runtime/plan.c) while the child makes its namespaces, and before it makes
+ * anything else; the child performs it by the table init_steps[] (init.c). `run`, `create`, `exec` and `fork` draw up different plans of this
  * one kind. It travels over the channel as one block of bytes with host objects beside it as fds,
  * so it holds no pointers: a text or list is a `place`, its offset in the block (0: absent), and a
  * host object is a `slot`, its number among the fds (-1: none). Every host object is an fd, and a
  * mount of the host is a detached tree, one for each use: a child that has left the host's mount
- * namespace may no longer clone from it, and no path of the host is ever resolved on the child's
- * side.
+ * namespace may no longer clone from it, and no path of the host is resolved on the child's side
+ * (but `root_place`, for hooks, before anything of the container is mounted).
  */
 #ifndef RUNTIME_INIT_PLAN_H
 #define RUNTIME_INIT_PLAN_H
