@@ -60,7 +60,7 @@ static int plan_root(struct files *f, struct err *e)
 		bool receives = wanted && (strstr(wanted, "shared") || strstr(wanted, "slave"));
 		const struct tree_wish wish = { .recursive = true,
 			.propagation = receives ? MS_SLAVE : MS_PRIVATE };
-		fd = tree_clone(f->in->bundle_fd, root->path, &wish);
+		fd = tree_make(f->in->bundle_fd, root->path, &wish);
 	}
 	if (fd < 0)
 		return err_set(e, -fd, "root.path: open '%s'", root->path);
@@ -92,7 +92,7 @@ static int device_tree(const char *path, unsigned mode, unsigned major, unsigned
 	uint64_t set, struct err *e)
 {
 	const struct tree_wish wish = { .set = set, .propagation = MS_PRIVATE };
-	autofd int fd = tree_clone(AT_FDCWD, path, &wish);
+	autofd int fd = tree_make(AT_FDCWD, path, &wish);
 	struct stat st;
 
 	if (fd < 0)

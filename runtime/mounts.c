@@ -66,13 +66,12 @@ static uint64_t first_propagation(const struct mounts *m, struct mount_op *op)
 	return first & ~(uint64_t)MS_REC;
 }
 
-/* The flags of a bind in a user namespace depend on those of its source. */
-static int keep_locked(struct job *j, int dirfd, const char *path, struct err *e)
+/* The flags of a bind in a user namespace depend on those of its source: of the clone, since its
+ * path may mean something else by now. */
+static int keep_locked(struct job *j, int tree, const char *path, struct err *e)
 {
 	uint64_t source = 0;
-	autofd int fd =
-		*path ? openat(dirfd, path, O_PATH | O_CLOEXEC) : fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
-	int r = fd < 0 ? -errno : tree_flags(fd, &source);
+	int r = tree_flags(tree, &source);
 
 	if (r < 0)
 		return err_set(e, -r, "%s: bind source '%s'", j->name, path);
@@ -104,28 +103,33 @@ static int plan_tree(
 {
 	const struct mount_flags *f = &j->flags;
 	struct stat st;
+	autofd int fd = tree_clone(dirfd, path, recursive);
+	int r = fd;
 
-	if (m->user_namespace && (f->has_flags || f->rec_clear)) {
-		int r = keep_locked(j, dirfd, path, e);
-		if (r < 0)
-			return r;
-	}
+	if (fd < 0)
+		return err_set(e, -fd, "%s: bind source '%s'", j->name, path);
+	if (m->user_namespace && (f->has_flags || f->rec_clear))
+		r = keep_locked(j, fd, path, e);
+	if (r < 0)
+		return r;
 	const struct tree_wish wish = { .recursive = recursive,
 		.rec_set = f->rec_set,
 		.rec_clear = f->rec_clear,
 		.set = f->attr_set,
 		.clear = f->attr_clear,
 		.propagation = first_propagation(m, j->op) };
-	int fd = tree_clone(dirfd, path, &wish);
-	if (fd < 0)
-		return err_set(e, -fd, "%s: bind source '%s'", j->name, path);
+	r = tree_change(fd, &wish);
+	if (r < 0)
+		return err_set(e, -r, "%s: set the flags of bind source '%s'", j->name, path);
 	j->op->kind = MOUNT_KIND_TREE;
-	j->op->tree = draft_fd(m->draft, fd);
 	if (fstat(fd, &st) < 0)
 		return err_set(e, errno, "%s: look at bind source '%s'", j->name, path);
 	if (!S_ISDIR(st.st_mode))
 		j->op->flags |= TARGET_FILE;
-	return map_tree(m, j, fd, e);
+	r = map_tree(m, j, fd, e);
+	if (r == 0)
+		j->op->tree = draft_fd(m->draft, take_fd(&fd));
+	return r;
 }
 
 /* "sizee=1" of a bind: mount(2) would not even look at it. */

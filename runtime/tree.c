@@ -20,27 +20,38 @@ static int change(int fd, unsigned depth, struct mount_attr attr)
 	return mount_setattr(fd, "", AT_EMPTY_PATH | depth, &attr, sizeof(attr)) < 0 ? -errno : 0;
 }
 
-int tree_clone(int dirfd, const char *path, const struct tree_wish *w)
+int tree_clone(int dirfd, const char *path, bool recursive)
 {
-	unsigned depth = w->recursive ? AT_RECURSIVE : 0;
+	int fd = open_tree(dirfd, path,
+		OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0) |
+			(*path ? 0 : AT_EMPTY_PATH));
+
+	return fd < 0 ? -errno : fd;
+}
+
+int tree_change(int fd, const struct tree_wish *w)
+{
 	struct mount_attr all = {
 		.attr_set = w->rec_set, .attr_clr = w->rec_clear, .propagation = w->propagation
 	};
 	struct mount_attr top = { .attr_set = w->set, .attr_clr = w->clear };
-	int r = 0;
 
-	autofd int fd = open_tree(dirfd, path,
-		OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth | (*path ? 0 : AT_EMPTY_PATH));
-	if (fd < 0)
-		return -errno;
 	/* One call where one will do: `set` and `clear` have what holds for all in them. */
 	if (!w->recursive) {
 		top.propagation = w->propagation;
-		return (r = change(fd, 0, top)) < 0 ? r : take_fd(&fd);
+		return change(fd, 0, top);
 	}
-	r = change(fd, AT_RECURSIVE, all);
+	int r = change(fd, AT_RECURSIVE, all);
 	if (r == 0 && (top.attr_set != all.attr_set || top.attr_clr != all.attr_clr))
 		r = change(fd, 0, top);
+	return r;
+}
+
+int tree_make(int dirfd, const char *path, const struct tree_wish *w)
+{
+	autofd int fd = tree_clone(dirfd, path, w->recursive);
+	int r = fd < 0 ? fd : tree_change(fd, w);
+
 	return r < 0 ? r : take_fd(&fd);
 }
 

@@ -19,7 +19,11 @@ struct tree_wish {
 };
 
 /* The fd, the caller's, or -errno. `path` "": what `dirfd` is itself. */
-int tree_clone(int dirfd, const char *path, const struct tree_wish *wish);
+int tree_clone(int dirfd, const char *path, bool recursive);
+/* Before it is attached anywhere. `recursive` as it was cloned. */
+int tree_change(int fd, const struct tree_wish *wish);
+/* Both. */
+int tree_make(int dirfd, const char *path, const struct tree_wish *wish);
 
 /* The MOUNT_ATTR_* that a mount has, of those that a bind may keep or lose; -errno. */
 int tree_flags(int fd, uint64_t *ret);

@@ -87,3 +87,16 @@ traced() {
 	run grep -E 'readlinkat\(.*"(new|dir)"' "$SCRATCH/trace"
 	assert_output ''
 }
+
+# Between two looks somebody could put something else there, with fewer flags to keep.
+@test "the source of a bind mount is resolved once" {
+	mkdir -p "$SCRATCH/source"
+	bundle "$(args true)"' | .mounts += [{destination: "/mnt", type: "bind", source: $source, options: ["bind", "nosuid"]}] |
+		.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
+		.linux.gidMappings = .linux.uidMappings' --arg source "$SCRATCH/source"
+	chown -hR 100000:100000 "$BUNDLE/rootfs"
+	traced
+	run grep -c "\"$SCRATCH/source\"" "$SCRATCH/trace"
+	assert_output 1
+	rm -rf "$BUNDLE"
+}
