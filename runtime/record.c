@@ -345,9 +345,16 @@ int record_make(const struct home *h, const char *id, int *ret_dir, int *ret_jou
 		r = lock(dir, id, e);
 	if (r > 0)
 		return err_say(e, ENOENT, "container '%s' was deleted while it was made", id);
-	autofd int journal = r < 0 ? -1 : record_open_journal(dir, e);
+	/* Between mkdirat() and openat() somebody may have deleted it, and made another. */
+	autofd int journal =
+		r < 0 ? -1
+		      : openat(dir, RECORD_FILE,
+				O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+				0600);
+	if (r == 0 && journal < 0 && errno == EEXIST)
+		return err_say(e, EEXIST, "container '%s' already exists", id);
 	if (r == 0 && journal < 0)
-		r = journal;
+		r = err_set(e, errno, "make the record");
 	if (r == 0)
 		r = record_add(journal, "id", "%s", e, id);
 	if (r < 0) {

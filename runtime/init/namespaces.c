@@ -3,10 +3,24 @@
 #include <fcntl.h>
 #include <linux/keyctl.h>
 #include <linux/if.h>
+#include <linux/prctl.h>
 #include <sys/socket.h>
 
 #include "runtime/init/child.h"
 #include "runtime/init/text.h"
+
+/*
+ * Root of the user namespace that we are in. A change of identity makes a process what
+ * fs.suid_dumpable says, so it is said again that nobody may look into us (CVE-2016-9962).
+ */
+static long become_root(void)
+{
+	long r = sys(setresgid, 0, 0, 0);
+
+	if (r >= 0)
+		r = sys(setresuid, 0, 0, 0);
+	return r < 0 ? r : sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
 
 static void join_user(struct child *c, int fd)
 {
@@ -18,7 +32,7 @@ static void join_user(struct child *c, int fd)
 	if (r < 0)
 		child_fail(c, (int)r, "join the user namespace");
 	/* In there we are whoever its map makes of us: be its root. */
-	if (sys(setresgid, 0, 0, 0) < 0 || sys(setresuid, 0, 0, 0) < 0)
+	if (become_root() < 0)
 		child_refuse(c, EPERM, "join the user namespace: it does not map its own root");
 }
 
@@ -72,7 +86,7 @@ static void unshare_user(struct child *c)
 		child_fail(c, (int)r, "make a user namespace");
 	channel_send(c, CHANNEL_NEED_MAPS, NULL, 0);
 	channel_wait_go(c);
-	if ((r = sys(setresgid, 0, 0, 0)) < 0 || (r = sys(setresuid, 0, 0, 0)) < 0)
+	if ((r = become_root()) < 0)
 		child_fail(
 			c, (int)r, "become root of the user namespace (is container id 0 mapped?)");
 }

@@ -163,6 +163,28 @@ first_process() {
 
 # --- what is another's --------------------------------------------------------------------------------------------------
 # In the group of somebody else's container nothing is killed, whoever failed to get it or died before he knew.
+@test "who is late for his own directory leaves alone who has it" {
+	need_injection
+	local late=0
+	bundle "$(args sleep 1000)"
+	mkdir -p "$STATE"
+	# it stands still when it has made the directory
+	strace -qq -o "$SCRATCH/trace" -e trace=mkdirat -e inject=mkdirat:signal=STOP:when=1 \
+		"$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID" >"$SCRATCH/said" 2>&1 3>&- &
+	local tracer=$!
+	await test -d "$STATE/$ID"
+	local stopped
+	stopped=$(pgrep -P $tracer)
+	await grep -q '^State:.[tT]' "/proc/$stopped/status"
+	cowrun delete --force "$ID"
+	cowrun run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
+	kill -CONT "$stopped"
+	wait $tracer || late=$?
+	[ "$late" = 1 ]
+	grep -q "container '$ID' already exists" "$SCRATCH/said"
+	status_is "$ID" running
+}
+
 @test "who does not get its cgroup leaves alone who has it" {
 	local path=/cowrun-$ID-shared
 	bundle "$(args sleep 1000) | .linux.cgroupsPath = \"$path\""

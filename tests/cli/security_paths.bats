@@ -100,3 +100,23 @@ traced() {
 	assert_output 1
 	rm -rf "$BUNDLE"
 }
+
+# fs.suid_dumpable may say that whoever changes identity can be looked into.
+@test "nobody can look into us after a change of identity either" {
+	bundle "$(args sleep 1000)"' | .linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
+		.linux.gidMappings = .linux.uidMappings'
+	chown -hR 100000:100000 "$BUNDLE/rootfs"
+	strace -f -qq -o "$SCRATCH/trace" -e trace=setresuid,prctl,execve "$COWRUN" --root "$STATE" run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1 3>&- &
+	await eval '[ "$(state "$ID" status 2>/dev/null)" = running ]'
+	strace -f -qq -o "$SCRATCH/exec" -e trace=setresuid,prctl,execve "$COWRUN" --root "$STATE" exec "$ID" true 3>&-
+	cowrun delete --force "$ID"
+	wait
+	for trace in "$SCRATCH/trace" "$SCRATCH/exec"; do
+		run awk '/ setresuid\(/ { n++; if (waits[$1]) bad++; waits[$1] = 1 }
+			/ prctl\(PR_SET_DUMPABLE, SUID_DUMP_DISABLE/ { waits[$1] = 0 }
+			/ execve\(/ && waits[$1] { bad++ }
+			END { for (pid in waits) bad += waits[pid]; print (n >= 2), bad + 0 }' "$trace"
+		assert_output "1 0"
+	done
+	rm -rf "$BUNDLE"
+}
