@@ -39,7 +39,8 @@ attempt() {
 swapping() {
 	mkdir -p "$1/d"
 	ln -sfn "$(outside)" "$1/link"
+	rm -f "$SCRATCH/swap"
 	"$HELPERS/probe" swap "$1" d link >"$SCRATCH/swap" 3>&- &
 	ATTACKERS="${ATTACKERS:-} $!"
-	await grep -q swapping "$SCRATCH/swap"
+	await grep -qs swapping "$SCRATCH/swap"
 }

@@ -141,9 +141,10 @@ event() { awk -v key="$2" '$1 == key { print $2 }' "$G/$1"; }
 	export COWRUN_TEST=vm$RANDOM LEAKS_GRACE=10 # a run of its own
 	"$leaks" snapshot "$SCRATCH/before"
 	for signal in TERM KILL; do
+		rm -f "$SCRATCH/out"
 		"$VM" bash -c 'echo up; sleep 1000' >"$SCRATCH/out" 3>&- &
 		guest=$!
-		until grep -q up "$SCRATCH/out"; do kill -0 $guest; sleep 0.1; done
+		until grep -qs up "$SCRATCH/out"; do kill -0 $guest; sleep 0.1; done
 		kill -$signal $guest
 		wait $guest || true
 		"$leaks" compare "$SCRATCH/before"

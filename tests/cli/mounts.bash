@@ -6,6 +6,7 @@
 setup() { mounts_setup; }
 mounts_setup() {
 	SOURCE=$SCRATCH/source
+	rm -f "$SCRATCH/holder" # of the test before
 	unshare -m --propagation private bash -c 'mount --make-rshared / && echo && exec sleep 1000' >"$SCRATCH/holder" 3>&- &
 	HOLDER=$!
 	await test -s "$SCRATCH/holder"

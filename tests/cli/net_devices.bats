@@ -48,7 +48,7 @@ DEVICE='.linux.netDevices = {out0: {}}'
 @test "into a joined network namespace, where it stays" {
 	unshare -n sleep 1000 3>&- &
 	local other=$!
-	await test "$(readlink "/proc/$other/ns/net")" != "$(readlink /proc/self/ns/net)"
+	await eval '[ "$(namespace_of "$other" net)" != "$(namespace_of self net)" ]'
 	gives "" true "$DEVICE | (.linux.namespaces[] | select(.type == \"network\")).path = \"/proc/$other/ns/net\""
 	nsenter -t "$other" -n ip link show out0 >/dev/null
 	kill "$other"

@@ -272,9 +272,10 @@ CAPS='(.process.args = ["/bin/syscall", "--caps"])'
 agent() {
 	SOCKET=$SCRATCH/agent.$BATS_TEST_NUMBER
 	rm -f "$SOCKET"
+	rm -f "$SCRATCH/told"
 	"$HELPERS/agent" "$SOCKET" 123 >"$SCRATCH/told" 3>&- &
 	AGENT=$!
-	await grep -q ready "$SCRATCH/told"
+	await grep -qs ready "$SCRATCH/told"
 }
 agent_end() {
 	[ -n "${AGENT:-}" ] || return 0

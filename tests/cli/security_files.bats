@@ -104,9 +104,10 @@ load attacks
 	mkdir -p "$dev"
 	mknod "$dev/null" c 1 3
 	ln -s /proc/sys/kernel/domainname "$dev/link"
+	rm -f "$SCRATCH/swap"
 	"$HELPERS/probe" swap "$dev" null link >"$SCRATCH/swap" 3>&- &
 	ATTACKERS=$!
-	await grep -q swapping "$SCRATCH/swap"
+	await grep -qs swapping "$SCRATCH/swap"
 	bundle "$NO_DEV"' | .mounts += [{destination: "/dev", type: "none", source: $dev, options: ["rbind"]}] | '"$(args sh -c \
 		'echo overwritten >/proc/timer_list; [ "$(stat -c %t:%T /proc/timer_list)" = 1:3 ] && [ "$(cat /proc/sys/kernel/domainname)" != overwritten ]')" --arg dev "$dev"
 	for i in $(seq $((30 * MANY))); do
