@@ -11,6 +11,7 @@
 #include "cgroup/knob.h"
 #include "cgroup/limits.h"
 #include "cgroup/path.h"
+#include "cgroup/rights.h"
 #include "cgroup/watch.h"
 #include "spec/base/fd.h"
 
@@ -73,6 +74,10 @@ static int enable_error(const struct walk *w, unsigned set, int code, struct err
 			"cannot enable '%s' in '/%.*s': it has processes of its own, which cgroup v2 "
 			"allows only in groups at the end of a path",
 			asked, n, w->path->whole);
+	if (code == EACCES || code == EPERM)
+		return err_say(e, code,
+			"cannot set limits: '/%.*s' is not ours, and does not pass on '%s': " RIGHTS_HINT,
+			n, w->path->whole, asked);
 	return knob_error(e, code, "enable '%s' in '/%.*s'", asked, n, w->path->whole);
 }
 

@@ -56,21 +56,32 @@ static bool is_host_root(void)
 
 /*
  * As runc has it: the host's root has one root, in whatever session. Engines run some of
- * our commands with an empty environment but for this variable, so that nothing else may count.
+ * our commands with an empty environment but for this variable, so that nothing else may count. A
+ * user without it has the directory that systemd-logind makes, or one of his own in /tmp, which
+ * home_open() takes only if it is his and no symlink.
  */
 static const char *usual_root(char out[PATH_MAX])
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	uid_t user = geteuid();
 
-	if (!runtime || !*runtime || is_host_root())
+	if (runtime && *runtime && !is_host_root()) {
+		snprintf(out, PATH_MAX, "%s/cowrun", runtime);
+		return out;
+	}
+	if (user == 0)
 		return HOME_DEFAULT;
-	snprintf(out, PATH_MAX, "%s/cowrun", runtime);
+	snprintf(out, PATH_MAX, "/run/user/%u", user);
+	bool has_session = access(out, W_OK | X_OK) == 0;
+	snprintf(out, PATH_MAX, has_session ? "/run/user/%u/cowrun" : "/tmp/cowrun-%u", user);
 	return out;
 }
 
 int command_open_home(struct context *c, bool create, struct err *e)
 {
-	return home_open(c->root, create, &c->home, e);
+	bool usual = c->usual_root && strcmp(c->usual_root, HOME_DEFAULT) != 0;
+
+	return home_open(c->root, create, usual, &c->home, e);
 }
 
 /*
@@ -180,7 +191,8 @@ static int end(const struct command *command, const char *name, const struct err
 {
 	char text[ERR_TEXT_MAX + 64];
 
-	bool refused = (e->code == EPERM || e->code == EACCES) && geteuid() != 0;
+	bool refused = (e->code == EPERM || e->code == EACCES) && geteuid() != 0 &&
+		       !strstr(e->text, "hint:");
 	snprintf(text, sizeof(text), "%s%s%s%s", name ? name : "", name ? ": " : "", e->text,
 		refused ? " (hint: this needs root)" : "");
 	log_error(text);

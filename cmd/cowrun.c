@@ -22,7 +22,7 @@ static const struct option_row options[] = {
 		"cgroupfs|disabled", "whether there is a cgroup" },
 	{ "systemd-cgroup", 0, OPTION_FLAG, offsetof(struct context, systemd_cgroup), NULL, NULL },
 	{ "rootless", 0, OPTION_CHOICE, offsetof(struct context, rootless), "true|false|auto",
-		NULL },
+		"false: a user without rights to cgroups is refused (auto)" },
 	{ "criu", 0, OPTION_IGNORED, 0, NULL, NULL },
 	{ "version", 'v', OPTION_FLAG, offsetof(struct context, version), NULL,
 		"print the version" },

@@ -78,7 +78,7 @@ void doctor_root(const struct places *p, struct findings *f)
 	automatic(home) struct home home = HOME_NONE;
 	struct err e;
 
-	if (home_open(p->root, false, &home, &e) == 0)
+	if (home_open(p->root, false, false, &home, &e) == 0)
 		add_place(f, "state root", p->root, home.fd >= 0);
 	else
 		findings_add(f, "state root", FINDING_BROKEN, "another one: cow --root DIR", "%s",

@@ -22,6 +22,7 @@
 #include "runtime/plan.h"
 #include "runtime/procfs.h"
 #include "runtime/rdt.h"
+#include "runtime/rootless.h"
 #include "runtime/schedule.h"
 #include "runtime/status.h"
 #include "spec/base/fd.h"
@@ -208,6 +209,7 @@ static int plan(const struct container *c, const struct create_options *o,
 		.start_socket = -1,
 		.n_preserve = o->n_preserve,
 		.keyring = !o->no_keyring,
+		.inside = o->inside || rootless_is_inside(),
 		.screen = o->screen,
 		.filter = filter };
 

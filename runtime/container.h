@@ -49,11 +49,13 @@ struct create_options {
 	const char *pid_file;			   /* NULL: none */
 	const char *console_socket, *pidfd_socket; /* who gets its terminal, its pidfd; NULL */
 	const struct screen *screen;		   /* where its terminal is shown; NULL: nowhere */
-	int rootfs;	/* a detached mount, taken; -1: root.path of the spec */
-	int n_preserve; /* fds 3, 4, ... handed on */
-	bool waits;	/* `create`: its program starts at container_start() */
-	bool attached;	/* foreground_wait() follows, and tells of a failure to start */
-	bool no_cgroup; /* --cgroup-manager disabled */
+	int rootfs;	    /* a detached mount, taken; -1: root.path of the spec */
+	int n_preserve;	    /* fds 3, 4, ... handed on */
+	bool waits;	    /* `create`: its program starts at container_start() */
+	bool attached;	    /* foreground_wait() follows, and tells of a failure to start */
+	bool no_cgroup;	    /* --cgroup-manager disabled */
+	bool inside;	    /* an ordinary user's: rootless_enter() is done */
+	bool strict_cgroup; /* that he may not make its group is an error, whatever is asked of it */
 	bool no_keyring;
 	bool die_together; /* killed for want of memory, its group dies as a whole */
 };

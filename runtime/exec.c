@@ -10,6 +10,7 @@
 #include "runtime/notify.h"
 #include "runtime/plan.h"
 #include "runtime/rdt.h"
+#include "runtime/rootless.h"
 #include "runtime/schedule.h"
 #include "spec/base/fd.h"
 
@@ -156,6 +157,7 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 		.root = root,
 		.filter = &filter,
 		.keyring = !record.no_keyring,
+		.inside = rootless_is_needed() || rootless_is_inside(),
 		.screen = o->screen,
 		.n_preserve = o->n_preserve };
 	autofd int console = -1;

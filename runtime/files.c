@@ -189,7 +189,7 @@ int plan_files(
 	struct files f = { .spec = spec,
 		.in = in,
 		.draft = d,
-		.user_namespace = spec_namespace(spec, CLONE_NEWUSER) };
+		.user_namespace = in->inside || spec_namespace(spec, CLONE_NEWUSER) };
 	int r = plan_root(&f, e);
 
 	if (!spec_has_own_mounts(spec))

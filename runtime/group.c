@@ -14,7 +14,9 @@
 #include "cgroup/knob.h"
 #include "cgroup/limits.h"
 #include "cgroup/path.h"
+#include "cgroup/rights.h"
 #include "cgroup/watch.h"
+#include "runtime/rootless.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
 
@@ -58,12 +60,22 @@ static int check_unlimited(const struct resources *r, struct err *e)
 	return bad;
 }
 
-/* Without a path of its own a container lives in /cowrun-ID, which names whose it is also where its
- * record is damaged. NULL: no memory. */
-static char *group_path(const char *given, const char *id)
+/*
+ * Without a path of its own a container lives in /cowrun-ID, which names whose it is also where its
+ * record is damaged; an ordinary user's is where he may make groups. NULL: no memory; or he has no
+ * such place.
+ */
+static char *group_path(int root, const char *given, const char *id, bool ordinary)
 {
-	return given && *given ? str_format("%s%s", *given == '/' ? "" : "/", given)
-			       : str_format("/cowrun-%s", id);
+	bool named = given && *given;
+	autofree char *above = ordinary && !(named && *given == '/') ? rights_place(root) : NULL;
+
+	if (named && *given == '/')
+		return strdup(given);
+	if (ordinary && !above)
+		return NULL;
+	return str_format(
+		"%s/%s%s", above ? above : "", named ? "" : "cowrun-", named ? given : id);
 }
 
 static bool is_writable_cgroup_mount(const struct mount_spec *m)
@@ -100,6 +112,38 @@ bool group_owner(const struct spec *spec, uid_t *ret)
 	return false;
 }
 
+static bool is_refused(int r)
+{
+	return r == -EACCES || r == -EPERM || r == -EROFS;
+}
+
+/* Who has no rights gets no group, and hears of it only where a limit is asked for. */
+static int go_without(struct container *c, struct err *e)
+{
+	log_debug("cgroup: none, as we may make none here");
+	free(take(c->cgroup_path));
+	return rights_refuse_limits(&c->spec->linux_.resources, e);
+}
+
+static int make_at_path(struct container *c, const struct create_options *o, struct err *e)
+{
+	const struct resources *limits = &c->spec->linux_.resources;
+	unsigned made =
+		strchr(c->cgroup_path + 1, '/') ? missing_levels(c->root, c->cgroup_path) : 1;
+	int r = record_add(c->journal, "cgroup", "%s", e, c->cgroup_path);
+
+	if (r == 0 && made != 1)
+		r = record_add(c->journal, "cgroup-made", "%u", e, made);
+	if (r < 0)
+		return r;
+	r = cgroup_make(c->root, c->cgroup_path, limits, &c->cgroup, e);
+	/* Root of a user namespace is told from the host's root here only: that takes a call. */
+	if (!is_refused(r) || o->strict_cgroup || !rootless_is_inside())
+		return r;
+	r = record_add(c->journal, "cgroup", "%s", e, "");
+	return r < 0 ? r : go_without(c, e);
+}
+
 int group_make(struct container *c, const struct create_options *o, struct err *e)
 {
 	const struct linux_spec *l = &c->spec->linux_;
@@ -112,20 +156,23 @@ int group_make(struct container *c, const struct create_options *o, struct err *
 	r = limits_check(c->root, &l->resources, e);
 	if (r < 0)
 		return r;
-	c->cgroup_path = group_path(l->cgroups_path, c->id);
+	c->cgroup_path = group_path(c->root, l->cgroups_path, c->id, o->inside);
+	bool may = !o->inside || (c->cgroup_path && rights_to(c->root, c->cgroup_path));
+	if (!may && !o->strict_cgroup)
+		return go_without(c, e);
 	if (!c->cgroup_path)
-		return err_set(e, ENOMEM, "name the cgroup");
-	unsigned made =
-		strchr(c->cgroup_path + 1, '/') ? missing_levels(c->root, c->cgroup_path) : 1;
-	r = record_add(c->journal, "cgroup", "%s", e, c->cgroup_path);
-	if (r == 0 && made != 1)
-		r = record_add(c->journal, "cgroup-made", "%u", e, made);
-	if (r == 0)
-		r = cgroup_make(c->root, c->cgroup_path, &l->resources, &c->cgroup, e);
-	if (r == 0)
-		r = limits_apply(c->cgroup.fd, &l->resources, e);
+		return o->inside ? err_say(e, EPERM, "make a cgroup: none here is ours")
+				 : err_set(e, ENOMEM, "name the cgroup");
+	r = make_at_path(c, o, e);
+	if (r < 0 || c->cgroup.fd < 0)
+		return r;
+	r = limits_apply(c->cgroup.fd, &l->resources, e);
 	if (r == 0)
 		r = devices_apply(c->cgroup.fd, &l->resources, c->cgroup.made, e);
+	/* The kernel takes rules from the host's root only. In a user namespace no device can be
+	 * made, so that the only ones are those that were bound. */
+	if (r == -EPERM && (o->inside || rootless_is_inside()))
+		r = 0;
 	if (r == 0 && o->die_together)
 		r = limits_die_together(c->cgroup.fd, e);
 	uid_t owner;
@@ -242,7 +289,7 @@ int group_signal(int group, int signal, struct err *e)
 /* --- removed ----------------------------------------------------------------------------------- */
 
 /* Where the record does not tell: as config.json has it, or by the name that we give. */
-static char *path_of(const struct home *h, const struct record *record, const char *id)
+static char *path_of(const struct home *h, int root, const struct record *record, const char *id)
 {
 	automatic(spec) struct spec spec = { 0 };
 	struct err ignored;
@@ -250,7 +297,7 @@ static char *path_of(const struct home *h, const struct record *record, const ch
 	if (record->cgroup)
 		return strdup(record->cgroup);
 	int r = container_spec(h, id, &spec, &ignored);
-	return group_path(r < 0 ? NULL : spec.linux_.cgroups_path, id);
+	return group_path(root, r < 0 ? NULL : spec.linux_.cgroups_path, id, rootless_is_needed());
 }
 
 /* Waits until nobody lives in the group; false when somebody stays. */
@@ -290,12 +337,14 @@ int group_remove(const struct home *h, const struct record *record, const char *
 	struct err *e)
 {
 	autofd int root = -1;
-	autofree char *path = path_of(h, record, id);
 	struct err ignored;
 
 	if (!damaged && record->init.pid && !record->cgroup)
 		return 0; /* it was to have none */
-	if (hierarchy_open(&root, &ignored) < 0 || !path)
+	if (hierarchy_open(&root, &ignored) < 0)
+		return 0;
+	autofree char *path = path_of(h, root, record, id);
+	if (!path)
 		return 0;
 	if (!damaged && !record->init.pid && !becomes_empty(root, path)) {
 		log_warn(

@@ -160,13 +160,14 @@ static bool may_mount_sysfs(const struct mounts *m)
 	const struct namespace_spec *user = spec_namespace(m->spec, CLONE_NEWUSER);
 	struct stat wanted, owner;
 
-	if (!user || (net && !namespace_is_joined(net)))
+	if (!m->user_namespace || (net && !namespace_is_joined(net)))
 		return true;
-	if (!net || !namespace_is_joined(user))
+	if (user && (!net || !namespace_is_joined(user)))
 		return false;
-	autofd int fd = open(net->path, O_RDONLY | O_CLOEXEC);
+	autofd int fd = open(net ? net->path : "/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	autofd int owned_by = fd < 0 ? -1 : ioctl(fd, NS_GET_USERNS);
-	return owned_by >= 0 && fstat(owned_by, &owner) == 0 && stat(user->path, &wanted) == 0 &&
+	return owned_by >= 0 && fstat(owned_by, &owner) == 0 &&
+	       stat(user ? user->path : "/proc/self/ns/user", &wanted) == 0 &&
 	       owner.st_ino == wanted.st_ino;
 }
 
@@ -354,7 +355,7 @@ int plan_mounts(const struct spec *spec, const struct plan_inputs *in, struct dr
 	struct mounts m = { .spec = spec,
 		.in = in,
 		.draft = d,
-		.user_namespace = spec_namespace(spec, CLONE_NEWUSER),
+		.user_namespace = in->inside || spec_namespace(spec, CLONE_NEWUSER),
 		.shared_root = wanted && strstr(wanted, "shared") };
 	size_t n = spec->n_mounts;
 	autofree struct mount_op *ops = calloc(n + 1, sizeof(*ops));

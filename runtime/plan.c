@@ -380,7 +380,8 @@ int plan_create(
 	plan_root_place(spec, in, d);
 	plan_child_hooks(spec, in, &env, d);
 	plan_terminal(p, in->screen, d);
-	d->plan.flags |= PLAN_SETSID | PLAN_MAKE_CWD;
+	d->plan.flags |=
+		PLAN_SETSID | PLAN_MAKE_CWD | (in->inside ? (uint32_t)PLAN_KEEP_GROUPS : 0);
 	if (h->n_prestart || h->n_create_runtime || spec->linux_.n_net_devices)
 		d->plan.flags |= PLAN_SYNC_MOUNTED;
 	if (in->keyring)
@@ -407,7 +408,7 @@ int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e)
 	}
 	d->plan.n_joins = flags ? 1 : 0;
 	d->plan.joins = draft_list(d, &join, sizeof(join));
-	d->plan.flags |= PLAN_SETSID | PLAN_FORK;
+	d->plan.flags |= PLAN_SETSID | PLAN_FORK | (in->inside ? (uint32_t)PLAN_KEEP_GROUPS : 0);
 	automatic(environment) struct environment env = { 0 };
 	int r = plan_labels(in->process, in->spec->process, d, e);
 	if (r == 0)

@@ -22,6 +22,7 @@ struct plan_inputs {
 	int start_socket; /* listening, taken; -1: it starts at once */
 	int n_preserve;	  /* fds 3, 4, ... of ours that the program gets */
 	bool keyring;	  /* a session keyring of its own */
+	bool inside;	  /* we are in a user namespace ourselves: rootless_is_inside() */
 	const struct filter *filter; /* seccomp's */
 	const struct screen *screen; /* where its terminal is shown; NULL: nowhere that we know */
 };
@@ -48,6 +49,7 @@ struct exec_inputs {
 	int root;  /* its root directory; borrowed */
 	const struct filter *filter;
 	bool keyring;
+	bool inside; /* no root of the host, or in a user namespace: as above */
 	int n_preserve;
 	const struct screen *screen;
 };

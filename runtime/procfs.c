@@ -2,13 +2,36 @@
 #include "runtime/procfs.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "spec/base/fd.h"
 #include "spec/base/own.h"
 #include "spec/base/str.h"
+
+#define PROC_ROOT 1 /* PROC_ROOT_INO of linux/proc_fs.h */
+
+/*
+ * Root of a user namespace may make none of the host's processes. What is mounted at /proc serves,
+ * if that is the root of a procfs: what lies on top of its files is not followed (RESOLVE_NO_XDEV,
+ * fd_open_beneath()). -1 without.
+ */
+static int take_hosts(void)
+{
+	int saved = errno;
+	autofd int fd = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct statfs fs;
+	struct stat st;
+	bool is_root = fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC &&
+		       fstat(fd, &st) == 0 && st.st_ino == PROC_ROOT;
+
+	errno = saved;
+	return is_root ? take_fd(&fd) : -1;
+}
 
 int procfs_open(struct err *e)
 {
@@ -18,6 +41,8 @@ int procfs_open(struct err *e)
 	if (fs >= 0 && fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
 		fd = fsmount(fs, FSMOUNT_CLOEXEC,
 			MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (fd < 0 && (errno == EPERM || errno == EACCES))
+		fd = take_hosts(); /* errno stays that of the first attempt */
 	return fd < 0 ? err_set(e, errno, "make a private procfs") : fd;
 }
 

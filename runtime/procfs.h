@@ -2,7 +2,8 @@
  * A procfs of our own: made by fsopen(), attached nowhere.
  *
  * Whatever is mounted over /proc or below it, in a container or here, is not in it; every write to
- * a file of /proc goes through one (CVE-2025-52881).
+ * a file of /proc goes through one (CVE-2025-52881). In a user namespace, where none can be made, it
+ * is the one at /proc, and none of the files that something is mounted on.
  */
 #ifndef RUNTIME_PROCFS_H
 #define RUNTIME_PROCFS_H

@@ -62,14 +62,14 @@ static int make_directories(const char *path)
 	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-int home_open(const char *path, bool create, struct home *ret, struct err *e)
+int home_open(const char *path, bool create, bool usual, struct home *ret, struct err *e)
 {
 	struct stat st;
 
 	int r = create ? make_directories(path) : 0;
 	if (r < 0)
 		return err_set(e, -r, "make the state root '%s'", path);
-	autofd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autofd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (usual ? O_NOFOLLOW : 0));
 	if (fd < 0 && errno == ENOENT && !create) {
 		*ret = (struct home){ .fd = -1, .path = path };
 		return 0;
@@ -150,6 +150,9 @@ static int read_value(const struct record_key *key, char *value, struct record *
 	switch (key->kind) {
 	case KEY_TEXT:
 		free(*(char **)at);
+		*(char **)at = NULL;
+		if (!*value) /* takes back what an earlier line says */
+			return 0;
 		*(char **)at = strdup(value);
 		return *(char **)at ? 0 : -ENOMEM;
 	case KEY_UNSIGNED:

@@ -35,8 +35,9 @@ struct home {
 		.fd = -1                                                                           \
 	}
 
-/* `create`: made (0700) where it is missing. Refuses one that others may write to. */
-int home_open(const char *path, bool create, struct home *ret, struct err *e);
+/* `create`: made (0700) where it is missing. Refuses one that others may write to; `usual`: an
+ * ordinary user's, and no symlink, which somebody else may have left in /tmp. */
+int home_open(const char *path, bool create, bool usual, struct home *ret, struct err *e);
 void home_done(struct home *h);
 DEFINE_AUTO(home, home_done)
 

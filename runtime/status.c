@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/rootless.h"
 #include "spec/base/date.h"
 
 void state_text(const struct spec *spec, const char *id, const char *bundle,
@@ -75,7 +76,7 @@ int container_state(const struct home *h, const char *id, struct state_doc *ret,
 		.pid = status == STATE_STOPPED ? 0 : record.init.pid,
 		.bundle = take(record.bundle),
 		.created = record_time_text(&record.created),
-		.owner = strdup("root"),
+		.owner = rootless_is_needed() ? rootless_user_name() : strdup("root"),
 	};
 	add_config(h, id, &doc);
 	*ret = doc;

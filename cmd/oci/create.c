@@ -2,10 +2,12 @@
 #include "cmd/oci/create.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/oci/commands.h"
+#include "runtime/rootless.h"
 #include "runtime/service.h"
 #include "spec/base/fd.h"
 #include "spec/id.h"
@@ -53,12 +55,27 @@ static int check_context(const struct context *c, struct err *e)
 	if (c->systemd_cgroup)
 		return err_say(e, ENOTSUP,
 			"option --systemd-cgroup: cgroups by systemd are not supported (hint: cgroupsPath is a path here)");
-	/* LIMIT: containers of other users are not made yet. */
-	if (geteuid() != 0)
-		return err_say(e, EPERM,
-			"needs root: uid %u may not make a container's namespaces and mounts",
-			geteuid());
 	return 0;
+}
+
+/*
+ * An ordinary user's container, and so all that is made for it, is in a user namespace of his.
+ * LIMIT: one that is joined by path is in none that we could make around us.
+ */
+static int enter(struct spec *spec, struct err *e)
+{
+	const struct namespace_spec *user = spec_namespace(spec, CLONE_NEWUSER);
+	automatic(rootless) struct rootless r = { 0 };
+
+	if (!user)
+		return err_say(e, EPERM,
+			"linux.namespaces: uid %u is not root, and needs a user namespace (hint: cowrun spec --rootless)",
+			geteuid());
+	if (namespace_is_joined(user))
+		return err_say(e, EPERM,
+			"linux.namespaces: uid %u is not root, and may make a user namespace, not join '%s'",
+			geteuid(), user->path);
+	return rootless_enter_for(&spec->linux_, &r, e);
 }
 
 /* A terminal is shown here, or handed to somebody: else its first reader would wait for ever. */
@@ -90,11 +107,15 @@ int create_from_bundle(struct context *c, const struct create_words *w, const ch
 		.waits = waits,
 		.attached = !waits && !w->detach,
 		.no_keyring = w->no_new_keyring,
+		.inside = rootless_is_needed(),
+		.strict_cgroup = c->rootless == ROOTLESS_FALSE,
 		.no_cgroup = c->cgroup_manager == CGROUP_MANAGER_DISABLED };
 	int r = check_context(c, e);
 
 	if (r == 0)
 		r = check_console(bundle_terminal(b), waits || w->detach, w->console_socket, e);
+	if (r == 0 && o.inside)
+		r = enter(&b->spec, e);
 	if (r == 0)
 		r = command_open_home(c, true, e);
 	if (r == 0)

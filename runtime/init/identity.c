@@ -27,14 +27,18 @@ static void set_ids(struct child *c)
 	long r;
 
 	/* The empty list too: groups of whoever called must not survive. */
-	if (!(plan->flags & PLAN_DENY_SETGROUPS)) {
-		r = sys(setgroups, plan->n_gids, child_list(c, plan->gids));
-		/* A user namespace that denies it (user_namespaces(7)) was joined without any. */
-		if (r == -EPERM && !plan->n_gids && sys(getgroups, 0, NULL) == 0)
-			r = 0;
-		if (r < 0)
-			child_fail(c, (int)r, "set %d supplementary groups", (int)plan->n_gids);
-	}
+	r = sys(setgroups, plan->n_gids, child_list(c, plan->gids));
+	/* A user namespace that denies it (user_namespaces(7)): root joined without any; an ordinary
+	 * user cannot drop his. */
+	if (r == -EPERM && !plan->n_gids &&
+		(plan->flags & PLAN_KEEP_GROUPS || sys(getgroups, 0, NULL) == 0))
+		r = 0;
+	if (r == -EPERM && plan->flags & PLAN_KEEP_GROUPS)
+		child_refuse(c, EPERM,
+			"set %d supplementary groups: where one group is mapped, by its owner, none can be set",
+			(int)plan->n_gids);
+	if (r < 0)
+		child_fail(c, (int)r, "set %d supplementary groups", (int)plan->n_gids);
 	if ((r = sys(setresgid, plan->gid, plan->gid, plan->gid)) < 0)
 		child_fail(c, (int)r, "become gid %d", (int)plan->gid);
 	if ((r = sys(setresuid, plan->uid, plan->uid, plan->uid)) < 0)

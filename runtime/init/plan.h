@@ -36,15 +36,15 @@ enum plan_flags {
 	PLAN_SET_CAPS = 1 << 11,
 	PLAN_KEYRING = 1 << 12,
 	PLAN_SETSID = 1 << 13,
-	PLAN_DENY_SETGROUPS = 1 << 14, /* /proc/self/setgroups says deny: leave the groups alone */
-	PLAN_MAKE_CWD = 1 << 15,       /* create the working directory where it is missing */
-	PLAN_CHECK_LOADER = 1 << 16,   /* look for the program's interpreter before saying READY */
-	PLAN_TIMENS = 1 << 17,	       /* make a time namespace, which begins with the fork */
-	PLAN_LINUX32 = 1 << 18,	       /* a personality of its own: PER_LINUX32, */
-	PLAN_LINUX = 1 << 19,	       /* or PER_LINUX */
-	PLAN_TERMINAL = 1 << 24,    /* a new terminal as standard streams; TERMINAL tells of it */
-	PLAN_CONSOLE = 1 << 25,	    /* and as /dev/console */
-	PLAN_PLAIN_LINES = 1 << 26, /* it adds no carriage return to lines */
+	PLAN_KEEP_GROUPS = 1 << 14, /* where setgroups() is denied: ours stay, an ordinary user's */
+	PLAN_MAKE_CWD = 1 << 15,    /* create the working directory where it is missing */
+	PLAN_CHECK_LOADER = 1 << 16, /* look for the program's interpreter before saying READY */
+	PLAN_TIMENS = 1 << 17,	     /* make a time namespace, which begins with the fork */
+	PLAN_LINUX32 = 1 << 18,	     /* a personality of its own: PER_LINUX32, */
+	PLAN_LINUX = 1 << 19,	     /* or PER_LINUX */
+	PLAN_TERMINAL = 1 << 24,     /* a new terminal as standard streams; TERMINAL tells of it */
+	PLAN_CONSOLE = 1 << 25,	     /* and as /dev/console */
+	PLAN_PLAIN_LINES = 1 << 26,  /* it adds no carriage return to lines */
 	PLAN_CHROOT = 1 << 27, /* the mount namespace is not its own: change root, pivot nothing */
 };
 

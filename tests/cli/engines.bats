@@ -221,6 +221,6 @@ assert os.read(master, 100) == b"shown\r\n"
 	fails "there is no state root '/run/user/1/cowrun'" env XDG_RUNTIME_DIR=/run/user/1 unshare -Ur "$COWRUN" state "$ID"
 	XDG_RUNTIME_DIR=/run/user/1 "${as_nobody[@]}" "$COWRUN" list -q
 	# empty is unset; and the host's root has one root, in whatever session
-	fails "'/run/cowrun'" env XDG_RUNTIME_DIR= "${as_nobody[@]}" "$COWRUN" state "$ID"
+	fails "'/tmp/cowrun-65534'" env XDG_RUNTIME_DIR= "${as_nobody[@]}" "$COWRUN" state "$ID"
 	fails "'/run/cowrun'" env XDG_RUNTIME_DIR=/run/user/1 "$COWRUN" state "$ID"
 }

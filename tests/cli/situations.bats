@@ -130,9 +130,9 @@ cannot_run() {
 	bundle "$(args true)"
 	install -d -o 65534 "$SCRATCH/nobody"
 	chmod 755 "$SCRATCH"
-	fails "^cowrun: run: needs root: uid 65534 may not make a container's namespaces and mounts" \
+	fails "^cowrun: run: linux.namespaces: uid 65534 is not root, and needs a user namespace" \
 		setpriv --reuid 65534 --regid 65534 --clear-groups "$COWRUN" --root "$SCRATCH/nobody" run -b "$BUNDLE" "$ID"
-	fails "^cowrun: create: needs root" setpriv --reuid 65534 --regid 65534 --clear-groups "$COWRUN" --root "$SCRATCH/nobody" create -b "$BUNDLE" "$ID"
+	fails "^cowrun: create: linux.namespaces: uid 65534 is not root" setpriv --reuid 65534 --regid 65534 --clear-groups "$COWRUN" --root "$SCRATCH/nobody" create -b "$BUNDLE" "$ID"
 	[ -z "$(ls -A "$SCRATCH/nobody")" ]
 	chmod 700 "$SCRATCH"
 	refuses "^cowrun: run: linux.uidMappings: empty, but a new user namespace is asked for$" '.linux.namespaces += [{type: "user"}]'

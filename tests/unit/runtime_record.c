@@ -21,7 +21,7 @@ static struct err e;
 static void begin(void)
 {
 	snprintf(root, sizeof(root), "/dev/shm/cowrun-record.%d", (int)getpid());
-	ck_assert_msg(home_open(root, true, &home, &e) == 0, "%s", e.text);
+	ck_assert_msg(home_open(root, true, false, &home, &e) == 0, "%s", e.text);
 }
 
 static void end(void)

@@ -1,0 +1,49 @@
+# An ordinary user for the tests: `load user` behind `load helpers`.
+#
+#   $USER_ID          a uid and gid that nobody has; it is called $USER_NAME
+#   $SUBIDS           the first of its 65536 subordinate ids
+#   $HOME_DIR         its home, with the programs of the build beside it; $RUN_DIR: its XDG_RUNTIME_DIR
+#   as_user WORD...   runs the words as that user, in a mount namespace of their own in which the account files have a
+#                     line for it: the host's are not changed. $USER_PROGRAMS is where its programs are.
+#
+# shellcheck shell=bash disable=SC2154
+USER_ID=54321
+USER_NAME=cowrun-tester
+SUBIDS=1543210000
+
+# In setup_file, behind scratch_make.
+user_make() {
+	HOME_DIR=$SCRATCH/home
+	RUN_DIR=$SCRATCH/run
+	USER_PROGRAMS=$SCRATCH/programs
+	export HOME_DIR RUN_DIR USER_PROGRAMS
+	chmod 711 "$SCRATCH"
+	mkdir -p "$HOME_DIR" "$RUN_DIR" "$USER_PROGRAMS" "$SCRATCH/etc"
+	cp "$COWRUN" "$COW" "$OUT"/cow-* "$USER_PROGRAMS"
+	chmod 755 "$SCRATCH/etc" "$USER_PROGRAMS"
+	(cat /etc/passwd && echo "$USER_NAME:x:$USER_ID:$USER_ID::$HOME_DIR:/bin/sh") >"$SCRATCH/etc/passwd"
+	echo "$USER_NAME:$SUBIDS:65536" >"$SCRATCH/etc/subuid"
+	echo "$USER_ID:$SUBIDS:65536" >"$SCRATCH/etc/subgid" # by name and by number: both are read
+	chmod 644 "$SCRATCH/etc"/*
+	chmod 700 "$RUN_DIR"
+	chown "$USER_ID:$USER_ID" "$HOME_DIR" "$RUN_DIR"
+}
+
+# PREPARE, if set, runs as root in that mount namespace first.
+as_user() {
+	# shellcheck disable=SC2016
+	unshare -m --propagation private bash -c '
+		etc=$1; shift
+		for file in passwd subuid subgid; do
+			[ -e "/etc/$file" ] || : >"/etc/$file" # a host without has nothing to lose
+			mount --bind "$etc/$file" "/etc/$file"
+		done
+		eval "${PREPARE:-}"
+		unset PREPARE
+		exec setpriv --reuid '$USER_ID' --regid '$USER_ID' --clear-groups \
+			env -u COWRUN_ALL XDG_RUNTIME_DIR="$RUN_DIR" HOME="$HOME_DIR" LOGNAME="'$USER_NAME'" "$@"' - \
+		"$SCRATCH/etc" "$@" 3>&-
+}
+
+ucowrun() { as_user "$USER_PROGRAMS/cowrun" "$@"; }
+ucow() { as_user "$USER_PROGRAMS/cow" "$@"; }
