@@ -65,7 +65,7 @@ objects = $(patsubst %.c,$(OUT)/%.o,$(1))
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)  $(2)')
 
-.PHONY: all programs units helpers benches deps test test-all weak demo bench asan lint layers format install clean help
+.PHONY: all programs units helpers benches deps engines test test-all weak demo bench asan lint layers format install clean help
 all: programs            ## all programs, into build/
 programs: $(addprefix $(OUT)/,$(PROGRAMS))
 units: $(UNITS)
@@ -146,11 +146,19 @@ DEPS := gcc make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev lib
 deps:                    ## install what the build and the tests need (apt)
 	@tests/deps $(DEPS)
 
-test: deps               ## every test, on this host and in a guest kernel
+# Engines are only unpacked: nothing is installed, no service started. What they need beside it:
+DEPS += iptables libdevmapper1.02.1
+engines: deps build/engines ## Debian 12's containerd and Docker, for the tests
+build/engines: | deps
+	@rm -rf $@.new && mkdir -p $@.new
+	@tests/packages bookworm $@.new containerd docker.io tini
+	@mv $@.new $@
+
+test: engines            ## every test, on this host and in a guest kernel
 	@$(MAKE) --no-print-directory all units helpers layers
 	@tests/run $(OUT)
 
-test-all: deps           ## the same at full length: all kernels, all sweeps
+test-all: engines        ## the same at full length: all kernels, all sweeps
 	@$(MAKE) --no-print-directory all units helpers layers
 	@tests/run --all $(OUT)
 
@@ -158,7 +166,7 @@ weak: deps               ## each protection taken away, and its test must fail
 	@$(MAKE) --no-print-directory all helpers
 	@tests/weak/run $(OUT)
 
-asan: deps               ## the same tests under ASan and UBSan
+asan: engines            ## the same tests under ASan and UBSan
 	@$(MAKE) --no-print-directory OUT=$(OUT)/asan SAN=1 all units helpers
 	@SAN=1 tests/run $(OUT)/asan
 
@@ -192,4 +200,4 @@ clean:                   ## remove build/
 help:                    ## this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
--include $(shell find $(OUT) -name '*.d' 2>/dev/null)
+-include $(shell find $(OUT) -type f -name '*.d' 2>/dev/null)
