@@ -43,6 +43,16 @@ static unsigned missing_levels(int root, const char *path)
 	return missing;
 }
 
+/*
+ * A rule of all devices at the end leaves nothing of those before it. One that allows asks for
+ * nothing (podman's --privileged), and one that denies is what engines write for everybody.
+ */
+static bool is_of_all(const struct device_rule *rule)
+{
+	return (!rule->type || strcmp(rule->type, "a") == 0) && !rule->major.set &&
+	       !rule->minor.set && (!rule->access || strlen(rule->access) == 3);
+}
+
 /* Without a group nothing holds a limit: refused, not left out. */
 static int check_unlimited(const struct resources *r, struct err *e)
 {
@@ -54,8 +64,7 @@ static int check_unlimited(const struct resources *r, struct err *e)
 			return err_say(e, EINVAL,
 				"linux.resources: '%s' cannot be set without a cgroup (option --cgroup-manager)",
 				plan.v[i].file);
-	/* One rule that denies all is what engines write for everybody. */
-	if (bad == 0 && r->n_devices && (r->n_devices > 1 || r->devices[0].allow))
+	if (bad == 0 && r->n_devices && !is_of_all(&r->devices[r->n_devices - 1]))
 		log_warn("linux.resources.devices: without a cgroup the rules are not enforced");
 	return bad;
 }

@@ -484,9 +484,13 @@ NO_PIDNS='del(.linux.namespaces[] | select(.type == "pid"))'
 	fails "^cowrun: run: linux.resources: 'pids.max' cannot be set without a cgroup \(option --cgroup-manager\)$" \
 		cowrun --cgroup-manager disabled run -b "$BUNDLE" "$ID"
 	assert_gone "$ID"
-	bundle "$(args true) | .linux.resources.devices = [{allow: false, access: \"rwm\"}]" # podman's, for everybody
-	run cowrun --cgroup-manager disabled run -b "$BUNDLE" "$ID"
-	assert_output ''
+	local rules
+	# podman's, for everybody and for those with --privileged
+	for rules in '{allow: false, access: "rwm"}' '{allow: false, access: "rwm"}, {allow: true, access: "rwm"}'; do
+		bundle "$(args true) | .linux.resources.devices = [$rules]"
+		run cowrun --cgroup-manager disabled run -b "$BUNDLE" "$ID"
+		assert_output ''
+	done
 	bundle "$(args true) | .linux.resources.devices = [{allow: false, access: \"rwm\"}, {allow: true, type: \"c\", major: 1, access: \"r\"}]"
 	run --separate-stderr cowrun --cgroup-manager disabled run -b "$BUNDLE" "$ID"
 	assert_status 0

@@ -9,6 +9,20 @@
 # Images, containers, locks and configuration are in $PODMAN, below $SCRATCH. The image is "busy": one busybox.
 # shellcheck shell=bash disable=SC2154
 
+need_podman() { [ "${CI:-}" = true ] || need_program podman; }
+
+# What is not of every run. In a guest none of these is, so all are.
+need_full() {
+	[ -n "${COWRUN_ALL:-}${COWRUN_GUEST:-}" ] || skip "at full length only (COWRUN_ALL)"
+	need_podman
+}
+
+# What the host cannot hold.
+need_limits() {
+	[ -n "${COWRUN_GUEST:-}" ] || skip "at full length only, in a guest: limits"
+	need_podman
+}
+
 # podman_make: what setup_file calls after scratch_make, as teardown_file calls podman_remove before scratch_remove
 podman_make() {
 	PODMAN=$SCRATCH/podman

@@ -20,14 +20,6 @@ teardown_file() {
 	scratch_remove
 }
 
-need_podman() { [ "${CI:-}" = true ] || need_program podman; }
-
-# In a guest nothing of this runs but at full length.
-need_full() {
-	[ -n "${COWRUN_ALL:-}${COWRUN_GUEST:-}" ] || skip "at full length only (COWRUN_ALL)"
-	need_podman
-}
-
 # seen FORMAT: what podman inspect says of the container
 seen() { podman inspect "$ID" --format "{{$1}}"; }
 seen_is() { [ "$(seen "$1")" = "$2" ]; }
@@ -187,12 +179,6 @@ sleeper() { podman run -d --name "$ID" "$@" busy sleep 1000 >/dev/null; }
 	podman pod rm "$ID-pod" >/dev/null
 	[ -z "$(podman ps -aq)" ]
 	assert_podman_is_empty
-}
-
-# need_limits: what the host cannot hold
-need_limits() {
-	[ -n "${COWRUN_GUEST:-}" ] || skip "at full length only, in a guest: limits"
-	need_full
 }
 
 @test "podman: limits, and an end for want of memory" {
