@@ -3,8 +3,9 @@
 # (tests/weak), to see that it would have been noticed. COWRUN_ALL=1 makes races and matrices as long as they may be.
 # shellcheck shell=bash disable=SC2154
 
-MANY=${COWRUN_ALL:+34} # times 60: the two thousand that a race may need
-MANY=${MANY:-1}
+# How often a race is run: RACES (tests/weak sets it), or a few times, or the two thousand that it may need.
+RACES=${RACES:-${COWRUN_ALL:+2000}}
+RACES=${RACES:-20}
 NO_DEV='.mounts |= map(select(.destination | startswith("/dev") | not))'
 PTRACE='(.process.capabilities | .bounding, .effective, .permitted) += ["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"]'
 

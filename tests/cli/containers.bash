@@ -8,7 +8,20 @@ bundle() {
 }
 
 # A jq filter that makes the words the container's command: bundle "$(args sh -c 'exit 3')"
-args() { jq -nr '"(.process.args = \($ARGS.positional))"' --args -- "$@"; }
+args() { echo "(.process.args = $(words "$@"))"; }
+
+# words WORD...: as a list of strings in jq and JSON; by the shell alone, since tests do it a thousand times
+words() {
+	local word list=
+	for word; do
+		word=${word//\\/\\\\}
+		word=${word//\"/\\\"}
+		word=${word//$'\n'/\\n}
+		word=${word//$'\t'/\\t}
+		list+=${list:+, }\"$word\"
+	done
+	printf '[%s]\n' "$list"
+}
 
 # inside SCRIPT [FILTER [JQ ARGUMENTS]]: runs the script by the container's shell, as bats' run does.
 inside() {

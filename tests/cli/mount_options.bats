@@ -11,6 +11,17 @@ flags_are() {
 	gives "$expected" "$FLAGS flags /mnt | tr , '\n' | sort | paste -sd, -" "$@"
 }
 
+# expect FLAGS FILTER: the same, of a mount on /mnt that the filter makes; it gets a place of its own, and seen() starts
+# one container for all that is expected.
+expect() {
+	EXPECTED+=${EXPECTED:+$'\n'}$1
+	FILTERS+="${FILTERS:+ | }${2//\/mnt//mnt/$((++PLACES))}"
+}
+seen() {
+	gives "$EXPECTED" "$FLAGS for i in \$(seq $PLACES); do flags /mnt/\$i | tr , '\n' | sort | paste -sd, -; done" "$FILTERS${1:+ | $1}"
+	EXPECTED='' FILTERS='' PLACES=0
+}
+
 # source_is FLAG...: a tmpfs on $SOURCE, mounted with these, and none of the superblock's
 source_is() {
 	host umount -q "$SOURCE" || true
@@ -26,21 +37,22 @@ USER_NS='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containe
 	for row in ro:ro,relatime rw:rw,relatime nosuid:nosuid,relatime,rw nodev:nodev,relatime,rw noexec:noexec,relatime,rw \
 		noatime:noatime,rw nodiratime:nodiratime,relatime,rw relatime:relatime,rw strictatime:rw nosymfollow:nosymfollow,relatime,rw \
 		defaults:relatime,rw norelatime:relatime,rw; do
-		flags_are "$(tr , '\n' <<<"${row#*:}" | sort | paste -sd, -)" "$(fresh tmpfs /mnt "${row%%:*}")"
+		expect "$(tr , '\n' <<<"${row#*:}" | sort | paste -sd, -)" "$(fresh tmpfs /mnt "${row%%:*}")"
 	done
-	flags_are relatime,rw "$(fresh tmpfs /mnt ro nosuid nodev noexec noatime nodiratime nosymfollow rw suid dev exec atime diratime symfollow)"
-	flags_are relatime,rw "$(fresh tmpfs /mnt strictatime nostrictatime silent loud iversion noiversion acl)"
-	flags_are noatime,nodev,noexec,nosuid,ro "$(fresh tmpfs /mnt rro rnosuid rnodev rnoexec rnoatime)"
+	expect relatime,rw "$(fresh tmpfs /mnt ro nosuid nodev noexec noatime nodiratime nosymfollow rw suid dev exec atime diratime symfollow)"
+	expect relatime,rw "$(fresh tmpfs /mnt strictatime nostrictatime silent loud iversion noiversion acl)"
+	expect noatime,nodev,noexec,nosuid,ro "$(fresh tmpfs /mnt rro rnosuid rnodev rnoexec rnoatime)"
+	seen
 }
 
 @test "each flag of the file system, and its opposite" {
-	local word
-	for word in sync dirsync lazytime mand; do
-		gives "$word" "mount | awk '\$3 == \"/mnt\"' | grep -ow $word; true" "$(fresh tmpfs /mnt "$word")"
+	local words=(sync dirsync lazytime mand 'sync async' 'lazytime nolazytime' 'mand nomand') expected='' filters='.' i
+	for i in "${!words[@]}"; do
+		[[ ${words[i]} == *' '* ]] || expected+="$i ${words[i]}"$'\n'
+		# shellcheck disable=SC2086 # several
+		filters+=" | $(fresh tmpfs "/mnt/$i" ${words[i]})"
 	done
-	for word in sync,async lazytime,nolazytime mand,nomand; do
-		gives "" "mount | awk '\$3 == \"/mnt\"' | grep -ow ${word%,*}; true" "$(fresh tmpfs /mnt "${word%,*}" "${word#*,}")"
-	done
+	gives "${expected%$'\n'}" "mount | sed -n 's,.* on /mnt/\([0-9]*\) .*[(,]\(sync\|dirsync\|lazytime\|mand\)[,)].*,\1 \2,p'" "$filters"
 }
 
 @test "symlinks on a nosymfollow mount are not followed" {
@@ -51,7 +63,17 @@ USER_NS='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containe
 @test "each recursive flag reaches what is mounted below" {
 	local row
 	mount -t tmpfs -o strictatime,nosuid,nodev,noexec,nodiratime,nosymfollow cowrun-test "$SOURCE/dir"
-	both() { gives "$1" "$FLAGS echo \$(flags /mnt | tr , '\n' | grep -wx '$2' || echo -) \$(flags /mnt/dir | tr , '\n' | grep -wx '$2' || echo -)" "$3"; }
+	local expected='' script=$FLAGS filters='.' n=0
+	both() {
+		expected+="$1"$'\n'
+		n=$((n + 1))
+		script+="; echo \$(for at in /mnt/$n /mnt/$n/dir; do flags \$at | tr , '\n' | grep -wx '$2' || echo -; done)"
+		filters+=" | ${3//\/mnt//mnt/$n}"
+	}
+	both_are() {
+		gives "${expected%$'\n'}" "${script/; ;/;}" "$filters"
+		expected='' script=$FLAGS filters='.' n=0
+	}
 	for row in rro:ro rnosuid:nosuid rnodev:nodev rnoexec:noexec rnodiratime:nodiratime rnoatime:noatime rnosymfollow:nosymfollow rrelatime:relatime; do
 		both "${row#*:} ${row#*:}" "${row#*:}" "$(bind /mnt rbind "${row%%:*}")"
 	done
@@ -59,34 +81,39 @@ USER_NS='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containe
 		both "- -" "${row#*:}" "$(bind /mnt rbind "${row%%:*}")"
 	done
 	both "relatime relatime" relatime "$(bind /mnt rbind rnostrictatime)"
+	both_are
 	mount -o remount,bind,ro "$SOURCE/dir"
 	both "- -" ro "$(bind /mnt rbind rrw)"
 	# a word for one mount does not take back what was said of all
 	both "- -" ro "$(bind /mnt rbind rrw ro)"
 	both "ro ro" ro "$(bind /mnt rbind rro rw)"
+	both_are
 	refuses "mounts\[6\]: mount on '/mnt': this kernel has no file system 'nofs'" "$(fresh nofs /mnt rro)"
 }
 
 @test "a bind without a flag keeps those of its source, with one it has what was named" {
 	source_is ro noexec nodiratime nosymfollow
-	flags_are nodiratime,noexec,nosymfollow,relatime,ro "$(bind /mnt bind)"
-	flags_are nodiratime,noexec,nosymfollow,relatime,ro "$(bind /mnt bind rprivate defaults)"
-	flags_are nodiratime,relatime,rw "$(bind /mnt bind dev)"
-	flags_are nodiratime,nosuid,relatime,rw "$(bind /mnt bind nosuid)"
+	expect nodiratime,noexec,nosymfollow,relatime,ro "$(bind /mnt bind)"
+	expect nodiratime,noexec,nosymfollow,relatime,ro "$(bind /mnt bind rprivate defaults)"
+	expect nodiratime,relatime,rw "$(bind /mnt bind dev)"
+	expect nodiratime,nosuid,relatime,rw "$(bind /mnt bind nosuid)"
+	seen
 	source_is nodev nosuid noexec noatime
-	flags_are noatime,ro "$(bind /mnt bind ro)"
-	flags_are noatime,rw "$(bind /mnt bind dev suid exec atime)"
-	flags_are relatime,rw "$(bind /mnt bind relatime)"
-	flags_are nodiratime,relatime,rw "$(bind /mnt bind nodiratime)"
-	flags_are nodiratime,rw "$(bind /mnt bind nodiratime strictatime)"
+	expect noatime,ro "$(bind /mnt bind ro)"
+	expect noatime,rw "$(bind /mnt bind dev suid exec atime)"
+	expect relatime,rw "$(bind /mnt bind relatime)"
+	expect nodiratime,relatime,rw "$(bind /mnt bind nodiratime)"
+	expect nodiratime,rw "$(bind /mnt bind nodiratime strictatime)"
+	seen
 }
 
 @test "in a user namespace a bind keeps what its source may not lose" {
 	source_is ro noexec nosymfollow noatime
-	flags_are noatime,noexec,nosymfollow,ro "$(bind /mnt bind) | $USER_NS"
-	flags_are noatime,noexec,ro "$(bind /mnt bind dev) | $USER_NS"
-	flags_are noatime,nodev,noexec,nosuid,ro "$(bind /mnt bind nosuid nodev) | $USER_NS"
-	flags_are noatime,noexec,ro "$(bind /mnt bind noatime) | $USER_NS"
+	expect noatime,noexec,nosymfollow,ro "$(bind /mnt bind)"
+	expect noatime,noexec,ro "$(bind /mnt bind dev)"
+	expect noatime,nodev,noexec,nosuid,ro "$(bind /mnt bind nosuid nodev)"
+	expect noatime,noexec,ro "$(bind /mnt bind noatime)"
+	seen "$USER_NS"
 	refuses "mounts\[6\]: the source is mounted 'ro', which cannot be taken back in a user namespace" "$(bind /mnt bind rw) | $USER_NS"
 	refuses "mounts\[6\]: the source is mounted 'noexec', .* operation not permitted" "$(bind /mnt bind exec) | $USER_NS"
 	refuses "mounts\[6\]: the source is mounted 'ro', which" "$(bind /mnt rbind rrw) | $USER_NS"

@@ -32,16 +32,14 @@ nothing_mounted_here() { diff <(echo "$mountinfo_before") <(mounts_here) >&2; }
 bind() {
 	local destination=$1
 	shift
-	jq -nr --arg d "$destination" --arg s "${FROM:-$SOURCE}" \
-		'".mounts += [\({destination: $d, type: "none", source: $s, options: $ARGS.positional})]"' --args "$@"
+	echo ".mounts += [{destination: \"$destination\", type: \"none\", source: \"${FROM:-$SOURCE}\", options: $(words "$@")}]"
 }
 
 # fresh TYPE DESTINATION OPTION...: a jq filter that mounts a new file system there
 fresh() {
 	local type=$1 destination=$2
 	shift 2
-	jq -nr --arg t "$type" --arg d "$destination" \
-		'".mounts += [\({destination: $d, type: $t, source: $t, options: $ARGS.positional})]"' --args "$@"
+	echo ".mounts += [{destination: \"$destination\", type: \"$type\", source: \"$type\", options: $(words "$@")}]"
 }
 
 # Inside: the flags of the mount there, in order

@@ -247,24 +247,21 @@ CAPS='(.process.args = ["/bin/syscall", "--caps"])'
 	rm "$STATE/.seccomp"
 }
 
-@test "no more than 64 filters are kept" {
-	local i
+@test "no more than 64 filters are kept, and the oldest goes" {
+	local i n=0
 	rm -rf "$STATE/.seccomp"
-	bundle "$(deny)"
-	cowrun run -b "$BUNDLE" "$ID"
-	for i in {1..80}; do cp "$STATE"/.seccomp/[0-9a-f]* "$SCRATCH/one" 2>/dev/null || true; done
-	for i in {1..80}; do touch -d "2020-01-01 00:00:$((i % 60))" "$STATE/.seccomp/$i"; done
-	for i in {1..20}; do
-		bundle "$(deny "[\"mkdir\", \"call_$i\"]")"
+	mkdir -p "$STATE/.seccomp"
+	chmod 700 "$STATE" "$STATE/.seccomp"
+	touch -d 2020-01-01 "$STATE/.seccomp/oldest"
+	touch -d 2020-01-02 "$STATE/.seccomp"/old-{1..61}
+	for i in 63 64 64 64; do
+		n=$((n + 1))
+		bundle "$(deny "[\"mkdir\", \"call_$n\"]")"
 		cowrun run -b "$BUNDLE" "$ID"
+		[ "$(kept | wc -l)" -eq $i ]
 	done
-	[ "$(kept | wc -l)" -le 81 ]
-	rm -rf "$STATE/.seccomp"
-	for i in {1..70}; do
-		bundle "$(deny "[\"mkdir\", \"call_$i\"]")"
-		cowrun run -b "$BUNDLE" "$ID"
-	done
-	[ "$(kept | wc -l)" -eq 64 ]
+	[ ! -e "$STATE/.seccomp/oldest" ]
+	[ "$(find "$STATE/.seccomp" -name 'old-*' | wc -l)" -eq 60 ]
 }
 
 # --- an agent ---------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ load attacks
 		{destination: "/v/d/sub/deep", type: "tmpfs", source: "x"}]'
 	swapping "$volume"
 	bundle "$mounts" --arg volume "$volume"
-	for i in $(seq $((60 * MANY))); do
+	for i in $(seq "$RACES"); do
 		run --separate-stderr timeout 30 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID"
 		[ "$status" -eq 0 ] || { [ "$status" -eq 1 ] && assert_one_line "^cowrun: run: mounts\[7\].*'/v/d/sub/deep'"; } || { say "start $i: status $status"; return 1; }
 	done
@@ -110,7 +110,7 @@ load attacks
 	await grep -qs swapping "$SCRATCH/swap"
 	bundle "$NO_DEV"' | .mounts += [{destination: "/dev", type: "none", source: $dev, options: ["rbind"]}] | '"$(args sh -c \
 		'echo overwritten >/proc/timer_list; [ "$(stat -c %t:%T /proc/timer_list)" = 1:3 ] && [ "$(cat /proc/sys/kernel/domainname)" != overwritten ]')" --arg dev "$dev"
-	for i in $(seq $((30 * MANY))); do
+	for i in $(seq $((RACES / 2))); do
 		run --separate-stderr cowrun run -b "$BUNDLE" "$ID"
 		assert_status 0
 	done
@@ -157,7 +157,7 @@ plant() {
 		done
 	done
 	RANDOM=2026 # a sample, always the same
-	local n=$((COWRUN_ALL ? ${#cases[@]} : 40))
+	local n=$((COWRUN_ALL ? ${#cases[@]} : 25))
 	for nth in $(seq 0 $((n - 1))); do
 		[ -n "${COWRUN_ALL:-}" ] || nth=$(((RANDOM * 32768 + RANDOM) % ${#cases[@]}))
 		IFS=: read -r mounted ro user name kind <<<"${cases[nth]}"
@@ -219,7 +219,7 @@ plant() {
 	await grep -q ready "$SCRATCH/out"
 	bundle "$(args true)"' | .process.oomScoreAdj = 777 | .linux.sysctl = {"kernel.domainname": "applied"} | del(.hostname) |
 		(.linux.namespaces[] | select(.type == "mount" or .type == "pid")) |= (.path = "/proc/\($pid)/ns/" + {mount: "mnt", pid: "pid"}[.type])' --arg pid "$PID"
-	for i in $(seq $((10 * MANY))); do
+	for i in $(seq $((RACES / 4))); do
 		run --separate-stderr timeout 30 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID-b"
 		assert_status 0 || { say "start $i"; return 1; }
 	done
