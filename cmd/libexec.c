@@ -1,4 +1,4 @@
-/* Our other programs. */
+/* Commands that are programs of their own. */
 #include "cmd/libexec.h"
 
 #include <stdlib.h>
@@ -6,27 +6,6 @@
 #include <unistd.h>
 
 #include "spec/base/own.h"
-
-int libexec_find(const char *program, char out[4096], struct err *e)
-{
-	static const char *const places[] = { "", "../libexec/cowrun/" };
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (n < 0)
-		return err_set(e, errno, "find the program '%s'", program);
-	self[n] = '\0';
-	char *slash = strrchr(self, '/');
-	slash[1] = '\0';
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		int len = snprintf(out, 4096, "%s%s%s", self, places[i], program);
-		if (len < 4096 && access(out, X_OK) == 0)
-			return 0;
-	}
-	return err_say(e, ENOENT,
-		"find the program '%s': it is neither in '%s' nor in '%s../libexec/cowrun'",
-		program, self, self);
-}
 
 int libexec_run(const struct context *c, const struct command *command, int argc, char **argv,
 	struct err *e)
