@@ -41,15 +41,17 @@ LIB       := $(OUT)/libcowrun.a
 CMDLIB    := $(OUT)/libcmd.a
 
 # program                objects of its own                  how it is linked
-PROGRAMS  := cowrun cow cow-monitor cow-import cow-doctor
+PROGRAMS  := cowrun cow cow-monitor cow-import cow-doctor cowrun-systemd
 cowrun_SRC      := cmd/cowrun.c $(START) $(wildcard cmd/oci/*.c)
 cow_SRC         := cmd/cow.c $(START) $(wildcard cmd/cow/*.c)
 cow-import_SRC  := cmd/cow-import.c
 cow-doctor_SRC  := cmd/cow-doctor.c
+cowrun-systemd_SRC  := cmd/cowrun-systemd.c
 cowrun_LIBS      := $(STATIC) -ljansson -lcap -lseccomp -lm
 cow_LIBS         := $(STATIC) -ljansson -lcap -lseccomp -lm
 cow-import_LIBS  := -pie -ljansson -larchive -lisal -lzstd -lcrypto
 cow-doctor_LIBS  := -pie -ljansson -lcap -lseccomp -lm -lmount -lcgroup
+cowrun-systemd_LIBS  := -pie -lsystemd
 PROGRAMS  := $(foreach p,$(PROGRAMS),$(if $(wildcard cmd/$(p).c),$(p)))
 BIN       := $(filter cowrun cow,$(PROGRAMS))
 LIBEXEC   := $(filter-out cowrun cow,$(PROGRAMS))
@@ -139,7 +141,7 @@ $(addprefix $(OUT)/tests/bench/,true floor peak): $(OUT)/tests/bench/%: tests/be
 
 # --- tests, demo, bench ----------------------------------------------------------------------------
 DEPS := gcc make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev libjansson-dev libcgroup-dev \
-	libarchive-dev libisal-dev libssl-dev libzstd-dev check libsubunit-dev bats jq busybox-static strace e2fsprogs attr \
+	libsystemd-dev systemd libarchive-dev libisal-dev libssl-dev libzstd-dev check libsubunit-dev bats jq busybox-static strace e2fsprogs attr \
 	util-linux uidmap procps iproute2 patch xz-utils zstd mmdebstrap crun runc clang-tidy clang-format cppcheck shellcheck mandoc \
 	podman conmon
 

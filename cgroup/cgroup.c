@@ -51,6 +51,7 @@ struct walk {
 	int fd;		 /* the group there; the root's is borrowed */
 	unsigned made;	 /* the last levels that we made, without a gap */
 	unsigned enable; /* controllers that the groups above the leaf must pass on */
+	bool adopts;	 /* all is there: nothing is made, nor enabled that is not needed */
 };
 
 /* Why the controllers of `set` could not be enabled in the walk's group. */
@@ -115,7 +116,8 @@ static int enable_controllers(const struct walk *w, struct err *e)
 			: 0;
 	if (r < 0)
 		return enable_error(w, missing, -r, e);
-	enable_the_rest(w, enabled | missing);
+	if (!w->adopts)
+		enable_the_rest(w, enabled | missing);
 	return 0;
 }
 
@@ -124,11 +126,11 @@ static int go_down(struct walk *w)
 {
 	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	const char *name = w->path->name[w->depth];
-	bool leaf = w->depth + 1 == w->path->n, made = false;
+	bool leaf = w->depth + 1 == w->path->n && !w->adopts, made = false;
 
 	/* The leaf is nearly always new, a group above it nearly always there. */
 	int fd = leaf ? -1 : openat(w->fd, name, flags);
-	if (fd < 0 && (leaf || errno == ENOENT)) {
+	if (fd < 0 && (leaf || (errno == ENOENT && !w->adopts))) {
 		made = mkdirat(w->fd, name, 0755) == 0;
 		if (made || errno == EEXIST)
 			fd = openat(w->fd, name, flags);
@@ -175,7 +177,7 @@ static int walk_down(struct walk *w, const char *path, struct err *e)
 		own_close(&own);
 		w->fd = own = fd;
 	}
-	int r = w->made ? 0 : check_idle(own, path, e);
+	int r = w->made || w->adopts ? 0 : check_idle(own, path, e);
 	return r < 0 ? r : take_fd(&own);
 }
 
@@ -223,6 +225,32 @@ int cgroup_make(int root, const char *path, const struct resources *limits, stru
 			r = 0;
 	}
 	return r;
+}
+
+int cgroup_adopt(int root, const char *path, const struct resources *limits, struct cgroup *ret,
+	struct err *e)
+{
+	automatic(limits_plan) struct limits_plan plan = { 0 };
+	automatic(cgroup) struct cgroup group = CGROUP_NONE;
+	struct cgroup_path names;
+	int r = cgroup_path_parse(path, &names, e);
+
+	if (r == 0)
+		r = limits_plan(limits, &plan, e);
+	if (r == 0)
+		r = cgroup_open(root, path, &group, e);
+	if (r == 0 && plan.controllers & ~hierarchy_controllers(group.fd)) {
+		struct walk w = {
+			.path = &names, .fd = root, .enable = plan.controllers, .adopts = true
+		};
+		autofd int again = walk_down(&w, path, e);
+		r = again < 0 ? again : 0;
+	}
+	if (r < 0)
+		return r;
+	*ret = group;
+	group = CGROUP_NONE;
+	return 0;
 }
 
 int cgroup_open(int root, const char *path, struct cgroup *ret, struct err *e)

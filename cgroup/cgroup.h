@@ -44,6 +44,13 @@ DEFINE_AUTO(cgroup, cgroup_done)
 int cgroup_make(int root, const char *path, const struct resources *limits, struct cgroup *ret,
 	struct err *e);
 
+/*
+ * Opens a group that somebody else has just made for us, who enables controllers above it: those
+ * that the limits need beyond his are enabled too, and no others. -ENOENT when there is none.
+ */
+int cgroup_adopt(int root, const char *path, const struct resources *limits, struct cgroup *ret,
+	struct err *e);
+
 /* -ENOENT when there is none. */
 int cgroup_open(int root, const char *path, struct cgroup *ret, struct err *e);
 

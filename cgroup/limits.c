@@ -103,10 +103,13 @@ static uint64_t usage(int fd, const char *file)
 }
 
 /* memory.checkBeforeUpdate: the kernel would reclaim and then kill; v1 refused. */
-static int check_usage(int fd, const struct memory_limits *m, struct err *e)
+int limits_check_usage(int fd, const struct resources *r, struct err *e)
 {
-	uint64_t used = usage(fd, "memory.current");
+	const struct memory_limits *m = &r->memory;
 
+	if (!m->check_before_update.value)
+		return 0;
+	uint64_t used = usage(fd, "memory.current");
 	if (m->limit.set && m->limit.value > 0 && used > (uint64_t)m->limit.value)
 		return err_say(e, EBUSY,
 			"rejecting memory limit %" PRId64 ": %" PRIu64 " bytes are in use",
@@ -121,12 +124,11 @@ static int check_usage(int fd, const struct memory_limits *m, struct err *e)
 
 int limits_apply(int fd, const struct resources *r, struct err *e)
 {
-	const struct opt_bool *check = &r->memory.check_before_update;
 	automatic(limits_plan) struct limits_plan plan = { 0 };
 	int bad = limits_plan(r, &plan, e);
 
-	if (bad == 0 && check->set && check->value)
-		bad = check_usage(fd, &r->memory, e);
+	if (bad == 0)
+		bad = limits_check_usage(fd, r, e);
 	return bad == 0 ? write_all(fd, &plan, e) : bad;
 }
 

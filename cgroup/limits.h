@@ -49,8 +49,10 @@ DEFINE_AUTO(limits_plan, limits_plan_done)
  */
 int limits_check(int root, const struct resources *r, struct err *e);
 
-/* Writes them into the group. With memory.checkBeforeUpdate a limit below what is in use is
- * refused (-EBUSY) before anything is written. */
+/* With memory.checkBeforeUpdate a limit below what is in use is refused: -EBUSY. */
+int limits_check_usage(int fd, const struct resources *r, struct err *e);
+
+/* Writes them into the group, after limits_check_usage(). */
 int limits_apply(int fd, const struct resources *r, struct err *e);
 
 /*
