@@ -17,7 +17,6 @@
 
 enum log_format { LOG_FORMAT_TEXT = 1, LOG_FORMAT_JSON };
 enum rootless_choice { ROOTLESS_TRUE = 1, ROOTLESS_FALSE, ROOTLESS_AUTO };
-enum cgroup_manager { CGROUP_MANAGER_CGROUPFS = 1, CGROUP_MANAGER_DISABLED };
 
 /* What was said before the command. */
 struct context {
@@ -25,7 +24,7 @@ struct context {
 	const char *root, *store, *log;
 	const char *usual_root;	   /* what root is when --root is not given */
 	int log_format, log_level; /* enum log_format, log_level; 0: the usual */
-	int cgroup_manager;	   /* enum cgroup_manager; 0: cgroupfs */
+	int cgroup_manager;	   /* enum group_manager (runtime/container.h) */
 	int rootless;		   /* enum rootless_choice; 0: auto */
 	bool debug, systemd_cgroup, version;
 	struct home home; /* command_open_home() */

@@ -241,6 +241,8 @@ static int bear(struct container *c, const struct create_options *o, const struc
 		r = plan(c, o, filter, &d, e);
 	if (r == 0)
 		r = birth_send(&c->birth, &d, e);
+	if (r == 0)
+		r = group_settle(c, o, e);
 	/* For whoever finds the container later: written while the child is at work, which does not
 	 * start the program before it hears from us. */
 	if (r == 0)
@@ -295,6 +297,7 @@ int container_create(struct container *c, const struct spec *spec, const char *c
 static void forget(struct container *c)
 {
 	birth_done(&c->birth);
+	manager_done(&c->manager);
 	cgroup_done(&c->cgroup);
 	rdt_done(&c->rdt);
 	own_close(&c->dir);
@@ -319,10 +322,7 @@ int container_clear(struct container *c, struct err *e)
 	int r = record_relock(c->dir, c->id, &removed, e);
 	if (r < 0 || removed)
 		return r;
-	/* A group that it did not get is another's, with all that lives in it. */
-	r = c->cgroup.fd >= 0
-		    ? cgroup_remove(c->root, c->cgroup_path, c->cgroup.made ? c->cgroup.made : 1, e)
-		    : 0;
+	r = group_discard(c, e);
 	if (r == 0 && c->rdt.made)
 		r = rdt_remove(c->rdt.made, e);
 	if (h && h->n_poststop && c->bundle) {

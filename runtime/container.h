@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "cgroup/cgroup.h"
+#include "cgroup/manager.h"
 #include "runtime/birth.h"
 #include "runtime/rdt.h"
 #include "runtime/record.h"
@@ -28,10 +29,12 @@ struct container {
 	int root;	  /* of the cgroup hierarchy */
 	struct cgroup cgroup;
 	char *cgroup_path;
-	struct rdt rdt;	    /* its group of resctrl */
-	struct birth birth; /* of its first process: our child */
-	char *bundle;	    /* absolute */
-	char *store;	    /* where its files are (overlay/stack.h); NULL: nowhere */
+	struct unit unit;	/* systemd's, whose group that is; without a name: none */
+	struct manager manager; /* while the unit is kept alive for the first process */
+	struct rdt rdt;		/* its group of resctrl */
+	struct birth birth;	/* of its first process: our child */
+	char *bundle;		/* absolute */
+	char *store;		/* where its files are (overlay/stack.h); NULL: nowhere */
 	const struct spec *spec;
 	const char *config; /* its text; borrowed, as spec */
 	size_t config_len;
@@ -40,20 +43,23 @@ struct container {
 
 #define CONTAINER_NONE                                                                             \
 	{                                                                                          \
-		.dir = -1, .journal = -1, .root = -1, .cgroup = { .fd = -1 }, .rdt = RDT_NONE,     \
-		.birth = BIRTH_NONE                                                                \
+		.dir = -1, .journal = -1, .root = -1, .cgroup = { .fd = -1 },                      \
+		.manager = MANAGER_NONE, .rdt = RDT_NONE, .birth = BIRTH_NONE                      \
 	}
+
+/* Who makes its cgroup. */
+enum group_manager { GROUP_USUAL, GROUP_CGROUPFS, GROUP_SYSTEMD, GROUP_DISABLED };
 
 struct create_options {
 	const char *bundle;			   /* directory with config.json, as given */
 	const char *pid_file;			   /* NULL: none */
 	const char *console_socket, *pidfd_socket; /* who gets its terminal, its pidfd; NULL */
 	const struct screen *screen;		   /* where its terminal is shown; NULL: nowhere */
-	int rootfs;	    /* a detached mount, taken; -1: root.path of the spec */
-	int n_preserve;	    /* fds 3, 4, ... handed on */
-	bool waits;	    /* `create`: its program starts at container_start() */
-	bool attached;	    /* foreground_wait() follows, and tells of a failure to start */
-	bool no_cgroup;	    /* --cgroup-manager disabled */
+	int rootfs;	/* a detached mount, taken; -1: root.path of the spec */
+	int n_preserve; /* fds 3, 4, ... handed on */
+	bool waits;	/* `create`: its program starts at container_start() */
+	bool attached;	/* foreground_wait() follows, and tells of a failure to start */
+	enum group_manager manager;
 	bool inside;	    /* an ordinary user's: rootless_enter() is done */
 	bool strict_cgroup; /* that he may not make its group is an error, whatever is asked of it */
 	bool no_keyring;

@@ -17,6 +17,7 @@
 #include "cgroup/rights.h"
 #include "cgroup/watch.h"
 #include "runtime/rootless.h"
+#include "runtime/scope.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
 
@@ -153,41 +154,78 @@ static int make_at_path(struct container *c, const struct create_options *o, str
 	return r < 0 ? r : go_without(c, e);
 }
 
-int group_make(struct container *c, const struct create_options *o, struct err *e)
+static int make_directory(struct container *c, const struct create_options *o, struct err *e)
 {
-	const struct linux_spec *l = &c->spec->linux_;
-
-	if (o->no_cgroup)
-		return check_unlimited(&l->resources, e);
-	int r = hierarchy_open(&c->root, e);
-	if (r < 0)
-		return r;
-	r = limits_check(c->root, &l->resources, e);
-	if (r < 0)
-		return r;
-	c->cgroup_path = group_path(c->root, l->cgroups_path, c->id, o->inside);
+	c->cgroup_path = group_path(c->root, c->spec->linux_.cgroups_path, c->id, o->inside);
 	bool may = !o->inside || (c->cgroup_path && rights_to(c->root, c->cgroup_path));
 	if (!may && !o->strict_cgroup)
 		return go_without(c, e);
 	if (!c->cgroup_path)
 		return o->inside ? err_say(e, EPERM, "make a cgroup: none here is ours")
 				 : err_set(e, ENOMEM, "name the cgroup");
-	r = make_at_path(c, o, e);
-	if (r < 0 || c->cgroup.fd < 0)
-		return r;
-	r = limits_apply(c->cgroup.fd, &l->resources, e);
-	if (r == 0)
-		r = devices_apply(c->cgroup.fd, &l->resources, c->cgroup.made, e);
+	return make_at_path(c, o, e);
+}
+
+/* What it may use, and who owns it. */
+static int furnish(struct container *c, const struct create_options *o, struct err *e)
+{
+	const struct resources *limits = &c->spec->linux_.resources;
+	uid_t owner;
+	int bad = devices_apply(c->cgroup.fd, limits, c->cgroup.made, e);
+
 	/* The kernel takes rules from the host's root only. In a user namespace no device can be
 	 * made, so that the only ones are those that were bound. */
-	if (r == -EPERM && (o->inside || rootless_is_inside()))
-		r = 0;
+	if (bad == -EPERM && (o->inside || rootless_is_inside()))
+		bad = 0;
+	int r = bad < 0 ? bad : limits_apply(c->cgroup.fd, limits, e);
 	if (r == 0 && o->die_together)
 		r = limits_die_together(c->cgroup.fd, e);
-	uid_t owner;
 	if (r == 0 && group_owner(c->spec, &owner))
 		r = cgroup_delegate(c->cgroup.fd, owner, e);
 	return r;
+}
+
+/* NULL: there is none. */
+static int (*const makers[])(struct container *c, const struct create_options *o, struct err *e) = {
+	[GROUP_USUAL] = make_directory,
+	[GROUP_CGROUPFS] = make_directory,
+	[GROUP_SYSTEMD] = scope_make,
+	[GROUP_DISABLED] = NULL,
+};
+
+int group_make(struct container *c, const struct create_options *o, struct err *e)
+{
+	const struct resources *limits = &c->spec->linux_.resources;
+
+	if (!makers[o->manager])
+		return check_unlimited(limits, e);
+	int r = hierarchy_open(&c->root, e);
+	if (r == 0)
+		r = limits_check(c->root, limits, e);
+	if (r == 0)
+		r = makers[o->manager](c, o, e);
+	if (r < 0 || c->cgroup.fd < 0 || c->manager.socket >= 0)
+		return r;
+	return furnish(c, o, e);
+}
+
+int group_settle(struct container *c, const struct create_options *o, struct err *e)
+{
+	if (c->manager.socket < 0)
+		return 0;
+	int r = scope_settle(c, e);
+	return r < 0 ? r : furnish(c, o, e);
+}
+
+int group_discard(struct container *c, struct err *e)
+{
+	manager_done(&c->manager);
+	/* A group that it did not get is another's, with all that lives in it. */
+	if (c->cgroup.fd < 0)
+		return 0;
+	if (*c->unit.name)
+		return scope_remove(c->root, c->cgroup_path, &c->unit, e);
+	return cgroup_remove(c->root, c->cgroup_path, c->cgroup.made ? c->cgroup.made : 1, e);
 }
 
 /* --- found again ------------------------------------------------------------------------------- */
@@ -298,15 +336,19 @@ int group_signal(int group, int signal, struct err *e)
 /* --- removed ----------------------------------------------------------------------------------- */
 
 /* Where the record does not tell: as config.json has it, or by the name that we give. */
-static char *path_of(const struct home *h, int root, const struct record *record, const char *id)
+static char *path_of(const struct home *h, int root, const struct record *record, const char *id,
+	struct unit *ret_unit)
 {
 	automatic(spec) struct spec spec = { 0 };
 	struct err ignored;
 
+	scope_of_record(record, ret_unit);
 	if (record->cgroup)
 		return strdup(record->cgroup);
 	int r = container_spec(h, id, &spec, &ignored);
-	return group_path(root, r < 0 ? NULL : spec.linux_.cgroups_path, id, rootless_is_needed());
+	const char *given = r < 0 ? NULL : spec.linux_.cgroups_path;
+	char *path = scope_find(root, given, id, ret_unit);
+	return path ? path : group_path(root, given, id, rootless_is_needed());
 }
 
 /* Waits until nobody lives in the group; false when somebody stays. */
@@ -345,14 +387,16 @@ static void tell_found(int root, const char *path, const char *id)
 int group_remove(const struct home *h, const struct record *record, const char *id, bool damaged,
 	struct err *e)
 {
+	struct unit unit = { 0 };
 	autofd int root = -1;
 	struct err ignored;
 
-	if (!damaged && record->init.pid && !record->cgroup)
-		return 0; /* it was to have none */
+	/* It was to have none, or had a scope that nobody was born in. */
+	if (!damaged && !record->cgroup && (record->init.pid || record->unit))
+		return 0;
 	if (hierarchy_open(&root, &ignored) < 0)
 		return 0;
-	autofree char *path = path_of(h, root, record, id);
+	autofree char *path = path_of(h, root, record, id, &unit);
 	if (!path)
 		return 0;
 	if (!damaged && !record->init.pid && !becomes_empty(root, path)) {
@@ -363,5 +407,7 @@ int group_remove(const struct home *h, const struct record *record, const char *
 	}
 	if (damaged)
 		tell_found(root, path, id);
+	if (*unit.name)
+		return scope_remove(root, path, &unit, e);
 	return cgroup_remove(root, path, record->cgroup_made ? record->cgroup_made : 1, e);
 }

@@ -8,8 +8,16 @@
 #include "cgroup/cgroup.h"
 #include "runtime/container.h"
 
-/* c->root, cgroup_path and cgroup, with its limits; the record names it before it is made. */
+/*
+ * c->root, cgroup_path and cgroup, by the manager that is asked for; the record names it before it
+ * is made. Its limits are set here, or, where somebody keeps a place in it for the first process, by
+ * group_settle(), when that one is born.
+ */
 int group_make(struct container *c, const struct create_options *o, struct err *e);
+int group_settle(struct container *c, const struct create_options *o, struct err *e);
+
+/* Takes back what group_make() made. */
+int group_discard(struct container *c, struct err *e);
 
 /*
  * Pure: who is to own it, as a user of the host; false for nobody new. By config-linux.md#cgroup-

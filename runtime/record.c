@@ -29,6 +29,8 @@ static const struct record_key {
 	{ "created", KEY_TIME, offsetof(struct record, created) },
 	{ "cgroup", KEY_TEXT, offsetof(struct record, cgroup) },
 	{ "cgroup-made", KEY_UNSIGNED, offsetof(struct record, cgroup_made) },
+	{ "unit", KEY_TEXT, offsetof(struct record, unit) },
+	{ "unit-of-user", KEY_FLAG, offsetof(struct record, unit_of_user) },
 	{ "resctrl", KEY_TEXT, offsetof(struct record, resctrl) },
 	{ "init", KEY_PROCESS, offsetof(struct record, init) },
 	{ "waits", KEY_FLAG, offsetof(struct record, waits) },

@@ -47,6 +47,8 @@ struct record {
 	struct timespec created; /* 0: its maker did not get that far */
 	char *cgroup;		 /* path of its group in the v2 hierarchy; NULL: none */
 	unsigned cgroup_made;	 /* how many levels of that path we made */
+	char *unit;		 /* systemd's, whose group that is; NULL: it is nobody's but ours */
+	bool unit_of_user;	 /* of a user's own systemd */
 	char *resctrl;		 /* the group of resctrl that we made, below its root; NULL: none */
 	struct process_mark init; /* its first process */
 	bool waits;		  /* it was created to be started through the socket */

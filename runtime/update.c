@@ -7,6 +7,7 @@
 #include "cgroup/knob.h"
 #include "cgroup/limits.h"
 #include "runtime/container.h"
+#include "runtime/scope.h"
 #include "spec/base/fd.h"
 
 static int check_status(const struct home *h, const struct record *record, struct err *e)
@@ -39,9 +40,22 @@ static int complete(int cgroup, struct resources *r, struct err *e)
 	return 0;
 }
 
+/* systemd has a quota as time in each second: a new period alone would change that. */
+static int update_scope(int cgroup, const struct unit *unit, struct resources *r, struct err *e)
+{
+	uint64_t quota;
+
+	if (r->cpu.period.value && !r->cpu.quota.value &&
+		knob_read_number(cgroup, "cpu.max", &quota) == 0 && quota <= INT64_MAX)
+		r->cpu.quota = (struct opt_i64){ true, (int64_t)quota };
+	int bad = limits_check_usage(cgroup, r, e);
+	return bad < 0 ? bad : scope_update(unit, r, e);
+}
+
 static int apply(const struct record *record, struct resources *r, struct err *e)
 {
 	automatic(cgroup) struct cgroup group = CGROUP_NONE;
+	struct unit unit;
 	autofd int root = -1;
 
 	if (!record->cgroup)
@@ -56,6 +70,9 @@ static int apply(const struct record *record, struct resources *r, struct err *e
 		bad = resources_validate(r, "resources", e);
 	if (bad == 0)
 		bad = limits_check(root, r, e);
+	/* Before the files: what systemd writes there is coarser. */
+	if (bad == 0 && scope_of_record(record, &unit))
+		bad = update_scope(group.fd, &unit, r, e);
 	if (bad == 0)
 		bad = limits_apply(group.fd, r, e);
 	/* A list of rules stands for all of them, so none is no change. */

@@ -50,14 +50,6 @@ void bundle_done(struct bundle *b)
 	*b = (struct bundle)BUNDLE_NONE;
 }
 
-static int check_context(const struct context *c, struct err *e)
-{
-	if (c->systemd_cgroup)
-		return err_say(e, ENOTSUP,
-			"option --systemd-cgroup: cgroups by systemd are not supported (hint: cgroupsPath is a path here)");
-	return 0;
-}
-
 /*
  * An ordinary user's container, and so all that is made for it, is in a user namespace of his.
  * LIMIT: one that is joined by path is in none that we could make around us.
@@ -109,11 +101,11 @@ int create_from_bundle(struct context *c, const struct create_words *w, const ch
 		.no_keyring = w->no_new_keyring,
 		.inside = rootless_is_needed(),
 		.strict_cgroup = c->rootless == ROOTLESS_FALSE,
-		.no_cgroup = c->cgroup_manager == CGROUP_MANAGER_DISABLED };
-	int r = check_context(c, e);
+		.manager = c->cgroup_manager };
 
-	if (r == 0)
-		r = check_console(bundle_terminal(b), waits || w->detach, w->console_socket, e);
+	if (c->systemd_cgroup && !c->cgroup_manager)
+		o.manager = GROUP_SYSTEMD;
+	int r = check_console(bundle_terminal(b), waits || w->detach, w->console_socket, e);
 	if (r == 0 && o.inside)
 		r = enter(&b->spec, e);
 	if (r == 0)

@@ -117,6 +117,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	static struct features f = { .version_min = "1.0.0",
 		.version_max = SPEC_VERSION,
 		.cgroup.v2 = true,
+		.cgroup.systemd = true,
 		.apparmor.enabled = true,
 		.selinux.enabled = true,
 		.annotations = annotations,

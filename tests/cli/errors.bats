@@ -187,11 +187,9 @@ text() {
 	fails "^cowrun: run: usage: cowrun run \[options\] ID" cowrun run "$ID" x
 	fails "^cowrun: exec: neither a command nor --process is given" cowrun exec "$ID"
 	fails "^cowrun: option --log-format: 'xml' is none of text\|json" cowrun --log-format xml list
-	fails "^cowrun: option --cgroup-manager: 'x' is none of cgroupfs\|disabled" cowrun --cgroup-manager x list
+	fails "^cowrun: option --cgroup-manager: 'x' is none of cgroupfs\|systemd\|disabled" cowrun --cgroup-manager x list
 	fails "^cowrun: option --rootless: 'x' is none of true\|false\|auto" cowrun --rootless=x list
 	fails "^cowrun: list: option --format: 'xml' is none of table\|json" cowrun list -f xml
-	bundle "$(args true)" # the bundle is read first
-	fails "^cowrun: run: option --systemd-cgroup: cgroups by systemd are not supported" cowrun --systemd-cgroup run -b "$BUNDLE" "$ID"
 }
 
 @test "output that cannot be written is an error" {

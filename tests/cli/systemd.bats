@@ -1,0 +1,199 @@
+# Cgroups by systemd: --cgroup-manager systemd and --systemd-cgroup, with a systemd that the tests boot (systemd.bash).
+load helpers
+load containers
+load systemd
+
+setup_file() {
+	scratch_make
+	systemd_boot
+}
+
+teardown_file() {
+	systemd_end
+	scratch_remove
+}
+
+cowrun() { booted "$COWRUN" --root "$STATE" --cgroup-manager systemd "$@"; }
+
+# unit KEY: of the container's unit, as systemd has it
+unit() { booted systemctl show -P "$1" "${2:-cowrun-$ID.scope}"; }
+unit_is() { [ "$(unit "$1")" = "$2" ] || { say "$1 is $(unit "$1"), not $2"; return 1; }; }
+# unit_has KEY=VALUE...: all at once, since asking is not quick
+unit_has() {
+	local line seen
+	seen=$(booted systemctl show "cowrun-$ID.scope")
+	for line; do
+		grep -qxF -- "$line" <<<"$seen" || { say "expected $line, saw $(grep "^${line%%=*}=" <<<"$seen")"; return 1; }
+	done
+}
+unit_gone() { [ -z "$(booted systemctl list-units --all --plain --no-legend "${1:-cowrun-$ID.scope}")" ]; }
+
+# Its group as the host sees it; and what it has of a file.
+group() { echo "$MANAGED$(unit ControlGroup)"; }
+knob() { cat "$(group)/$1"; }
+
+# Nothing is left: record, group, unit.
+all_gone() {
+	assert_gone "$ID" && [ ! -e "$MANAGED/system.slice/cowrun-$ID.scope" ] && unit_gone
+}
+
+@test "a container's life in a scope" {
+	created "$(args sleep 1000)"
+	unit_has ActiveState=active Slice=system.slice Delegate=yes "Description=cowrun container $ID" DefaultDependencies=no \
+		TasksAccounting=yes "ControlGroup=/system.slice/cowrun-$ID.scope"
+	# born there, and alone: who kept the place is gone, and so is the program that spoke with systemd
+	[ "$(booted cat "$(sed "s,^$MANAGED,/sys/fs/cgroup," <<<"$(group)")/cgroup.procs")" = "$PID" ]
+	not booted pgrep -f cowrun-keeper
+	not booted pgrep cowrun-systemd
+	cowrun start "$ID"
+	status_is "$ID" running
+	run cowrun exec "$ID" cat /proc/self/cgroup
+	assert_output_matches "0::/$" # it sees its own group as the root
+	cowrun exec -d "$ID" sleep 1001 >"$SCRATCH/out" 2>&1
+	run cowrun ps -f json "$ID"
+	[ "$(jq length <<<"$output")" = 2 ]
+	cowrun pause "$ID"
+	status_is "$ID" paused
+	cowrun resume "$ID"
+	fails "cannot delete container '$ID' that is not stopped: running" cowrun delete "$ID"
+	cowrun kill "$ID" KILL
+	await status_is "$ID" stopped
+	cowrun delete "$ID"
+	all_gone
+}
+
+# Where cowrun itself is asked for the state, as all its commands are.
+state() { cowrun state "$1" | jq -r ".$2"; }
+
+@test "run: in the foreground, with its status, and nothing stays" {
+	bundle "$(args sh -c 'cat /proc/self/cgroup; exit 7')"
+	run cowrun run -b "$BUNDLE" "$ID"
+	assert_status 7
+	all_gone
+}
+
+@test "cgroupsPath is slice, prefix and name" {
+	sleeper '.linux.cgroupsPath = "cowrun-a-b.slice:web:'"$ID"'"'
+	local scope=web-$ID.scope
+	[ "$(unit ControlGroup "$scope")" = "/cowrun.slice/cowrun-a.slice/cowrun-a-b.slice/$scope" ]
+	grep -qx "unit $scope" "$STATE/$ID/record"
+	cowrun delete --force "$ID"
+	assert_gone "$ID"
+	unit_gone "$scope"
+	[ ! -e "$MANAGED/cowrun.slice/cowrun-a.slice/cowrun-a-b.slice/$scope" ]
+	refuses "^cowrun: run: linux.cgroupsPath: '/a/b' is not of the form slice:prefix:name" '.linux.cgroupsPath = "/a/b"'
+	refuses "^cowrun: run: linux.cgroupsPath: 'a' is no slice" '.linux.cgroupsPath = "a:b:c"'
+}
+
+@test "--systemd-cgroup says the same, and --cgroup-manager more" {
+	bundle "$(args sleep 1000)"
+	booted "$COWRUN" --root "$STATE" --systemd-cgroup run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
+	unit_is ActiveState active
+	# the others need not be told, as podman's do not
+	booted "$COWRUN" --root "$STATE" delete --force "$ID"
+	all_gone
+	booted "$COWRUN" --root "$STATE" --systemd-cgroup --cgroup-manager disabled run -b "$BUNDLE" "$ID-a" &
+	await [ -s "$STATE/$ID-a/record" ]
+	await grep -q '^init' "$STATE/$ID-a/record"
+	not grep -q '^unit' "$STATE/$ID-a/record"
+	cowrun delete --force "$ID-a"
+	wait $! || true
+	unit_gone "cowrun-$ID-a.scope"
+}
+
+@test "a unit that is there is another's, and stays" {
+	booted systemd-run -q --scope --unit "cowrun-$ID.scope" sleep 1000 >"$SCRATCH/out" 2>&1 &
+	await unit_is ActiveState active
+	refuses "^cowrun: run: systemd: start 'cowrun-$ID.scope': Unit cowrun-$ID.scope " "$(args true)"
+	unit_is ActiveState active
+	booted systemctl stop "cowrun-$ID.scope"
+	wait $! || true
+}
+
+@test "a unit that has failed is no obstacle" {
+	booted systemd-run -q --scope --unit "cowrun-$ID.scope" -p RuntimeMaxSec=1ms -p TimeoutStopSec=1s sleep 1000 \
+		>"$SCRATCH/out" 2>&1 || true
+	await unit_is ActiveState failed
+	bundle "$(args true)"
+	cowrun run -b "$BUNDLE" "$ID"
+	all_gone
+}
+
+@test "annotations are properties of the unit" {
+	sleeper '.annotations = {"org.systemd.property.TimeoutStopSec": "5",
+		"org.systemd.property.CollectMode": "'\''inactive'\''",
+		"org.systemd.property.Description": "\"a web server\"", "a.b": "c"}'
+	unit_has TimeoutStopUSec=5s CollectMode=inactive "Description=a web server"
+	cowrun delete --force "$ID"
+	refuses "^cowrun: run: annotations.org.systemd.property.MemoryHigh: 'much' is no value of a property" \
+		'.annotations = {"org.systemd.property.MemoryHigh": "much"}'
+	refuses "^cowrun: run: annotations.org.systemd.property.PIDs: is not for config.json to say" \
+		'.annotations = {"org.systemd.property.PIDs": "[uint32 1]"}'
+	refuses "^cowrun: run: systemd: start 'cowrun-$ID.scope': " '.annotations = {"org.systemd.property.NoSuch": "1"}'
+	all_gone
+}
+
+@test "systemctl stop ends the container" {
+	bundle "$(args sh -c 'trap "exit 3" TERM; while :; do sleep 1 & wait; done')"
+	cowrun run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
+	booted systemctl stop "cowrun-$ID.scope"
+	status_is "$ID" stopped
+	unit_gone
+	cowrun delete "$ID"
+	all_gone
+}
+
+@test "killed from outside, its unit goes, and delete needs nobody" {
+	sleeper
+	booted kill -KILL "$PID"
+	await unit_gone
+	status_is "$ID" stopped
+	[ ! -e "$MANAGED/system.slice/cowrun-$ID.scope" ]
+	cowrun delete "$ID"
+	all_gone
+}
+
+@test "systemd reloaded leaves it alone" {
+	sleeper
+	booted systemctl daemon-reload
+	status_is "$ID" running
+	unit_is ActiveState active
+	run cowrun exec "$ID" echo here
+	assert_output here
+	cowrun delete --force "$ID"
+	all_gone
+}
+
+@test "the record is damaged: delete --force finds the scope" {
+	sleeper
+	sed -i '/^cgroup /d; /^unit /d; s/^init .*/init x/' "$STATE/$ID/record"
+	run --separate-stderr cowrun delete --force "$ID"
+	assert_status 0
+	[[ $stderr == *"its cgroup '/system.slice/cowrun-$ID.scope' is found by name, with 1 process, and removed"* ]]
+	await ended_there "$PID"
+	all_gone
+}
+ended_there() { not booted grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
+
+@test "its maker is killed: the scope goes by itself" {
+	local call
+	bundle "$(args true)"
+	# before systemd is asked, while it is, and when the first process is about to be born
+	for call in socketpair:1 recvfrom:1 recvfrom:2; do
+		booted strace -qq -o "$SCRATCH/trace" -e trace="${call%:*}" -e inject="${call%:*}:signal=KILL:when=${call#*:}" \
+			"$COWRUN" --root "$STATE" --cgroup-manager systemd run -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1 || true
+		grep -q '^unit ' "$STATE/$ID/record"
+		await unit_gone
+		cowrun delete --force "$ID"
+		all_gone
+	done
+}
+
+@test "without systemd the error says where it was looked for" {
+	bundle "$(args true)"
+	run --separate-stderr booted env -u DBUS_SYSTEM_BUS_ADDRESS unshare -m sh -c \
+		'mount -t tmpfs tmpfs /run && exec "$0" --root "$1" --systemd-cgroup run -b "$2" "$3"' "$COWRUN" "$STATE" "$BUNDLE" "$ID"
+	assert_status 1
+	assert_one_line "^cowrun: run: systemd is not reached: nobody answers at '/run/systemd/private', nor at the bus '/run/dbus/system_bus_socket' \(hint: systemd must be this host's init; without it, --cgroup-manager cgroupfs\)$"
+	all_gone
+}
