@@ -73,7 +73,7 @@ static int say(const struct manager *m, const char *text, size_t n, struct err *
 /* One request, and its answer. */
 static int ask(struct manager *m, const struct str *request, char **ret_rest, struct err *e)
 {
-	char text[MANAGER_ANSWER_MAX], *rest;
+	char text[MANAGER_ANSWER_MAX], *rest = NULL;
 	int ends[2];
 
 	if (!str_ok(request))

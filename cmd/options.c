@@ -8,6 +8,8 @@
 #include "spec/base/own.h"
 #include "spec/base/str.h"
 
+enum { HELP_COLUMN = 38 };
+
 static bool takes_value(const struct option_row *row)
 {
 	return row->kind != OPTION_FLAG && row->kind != OPTION_IGNORED_FLAG;
@@ -209,6 +211,11 @@ void options_print(FILE *to, const struct option_row *rows)
 		snprintf(left, sizeof(left), "%c%c%s--%s%s%s", rows->letter ? '-' : ' ',
 			rows->letter ? rows->letter : ' ', rows->letter ? ", " : "  ", rows->name,
 			takes_value(rows) ? " " : "", takes_value(rows) ? rows->value : "");
-		fprintf(to, "  %-38s %s\n", left, rows->help);
+		/* One that is too long for its column has the line for itself. */
+		if (strlen(left) > HELP_COLUMN) {
+			fprintf(to, "  %s\n", left);
+			*left = '\0';
+		}
+		fprintf(to, "  %-*s %s\n", HELP_COLUMN, left, rows->help);
 	}
 }

@@ -5,9 +5,9 @@ load helpers
 TOP=$(readlink -f "$BATS_TEST_DIRNAME/../..")
 
 # --- manual pages -----------------------------------------------------------------------------------------------
-# Options as "-b, --bundle DIR", one a line: of what --help prints (its second column begins at the 41st character)
-# and of a section of a manual page.
-options_of_help() { sed -n 's/^  \([- ][^ ]\?,\? *--.*\)$/\1/p' | cut -c 1-38 | sed 's/^ *//; s/ *$//'; }
+# Options as "-b, --bundle DIR", one a line: of what --help prints (its second column begins at the 42nd character, on a
+# line of its own where the first is too long) and of a section of a manual page.
+options_of_help() { sed -n 's/^  \([- ][^ ]\?,\? *--.*\)$/\1/p' | sed 's/^\(.\{38\}\) .*/\1/; s/^ *//; s/ *$//'; }
 options_of_page() {
 	awk -v section="$2" '/^\.S[hs] /{ on = $0 == ".Ss " section } on && /^\.It Fl/' "$1" |
 		sed 's/^\.It //; s/Fl /-/g; s/ , /, /; s/ Ar / /'

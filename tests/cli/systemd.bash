@@ -42,7 +42,10 @@ systemd_boot() {
 	export SYSTEMD SYSTEMD_INIT
 	local end=$((SECONDS + 60))
 	until booted systemctl is-active -q tests.target 2>/dev/null; do
-		[ $SECONDS -lt $end ] && kill -0 "$SYSTEMD" || { cat "$SCRATCH/systemd.log" >&2; return 1; }
+		if [ $SECONDS -ge $end ] || ! kill -0 "$SYSTEMD"; then
+			cat "$SCRATCH/systemd.log" >&2
+			return 1
+		fi
 		sleep 0.02
 	done
 	mkdir "$MANAGED/tests"
@@ -61,7 +64,7 @@ await_pid() {
 systemd_end() {
 	[ -z "${SYSTEMD:-}" ] || kill -KILL "$SYSTEMD"
 	[ ! -d "${MANAGED:-}" ] || {
-		while [ -s "$MANAGED/init.scope/cgroup.procs" ]; do sleep 0.01; done
+		until grep -qx 'populated 0' "$MANAGED/cgroup.events"; do sleep 0.01; done
 		find "$MANAGED" -depth -type d -exec rmdir {} +
 	}
 }

@@ -42,7 +42,7 @@ all_gone() {
 	unit_has ActiveState=active Slice=system.slice Delegate=yes "Description=cowrun container $ID" DefaultDependencies=no \
 		TasksAccounting=yes "ControlGroup=/system.slice/cowrun-$ID.scope"
 	# born there, and alone: who kept the place is gone, and so is the program that spoke with systemd
-	[ "$(booted cat "$(sed "s,^$MANAGED,/sys/fs/cgroup," <<<"$(group)")/cgroup.procs")" = "$PID" ]
+	[ "$(booted cat "/sys/fs/cgroup/system.slice/cowrun-$ID.scope/cgroup.procs")" = "$PID" ]
 	not booted pgrep -f cowrun-keeper
 	not booted pgrep cowrun-systemd
 	cowrun start "$ID"
