@@ -73,7 +73,7 @@ static int say(const struct manager *m, const char *text, size_t n, struct err *
 /* One request, and its answer. */
 static int ask(struct manager *m, const struct str *request, char **ret_rest, struct err *e)
 {
-	char text[MANAGER_ANSWER_MAX], *rest = NULL;
+	char text[MANAGER_ANSWER_MAX], *rest = text;
 	int ends[2];
 
 	if (!str_ok(request))
@@ -91,7 +91,7 @@ static int ask(struct manager *m, const struct str *request, char **ret_rest, st
 		r = say(m, request->data, request->len, e);
 	if (r == 0)
 		r = hear(m, text, sizeof(text), &rest, e);
-	if (r < 0 || !ret_rest)
+	if (r != 0 || !ret_rest)
 		return r;
 	*ret_rest = strdup(rest);
 	return *ret_rest ? 0 : err_set(e, ENOMEM, "ask systemd");

@@ -66,8 +66,7 @@ static int connect_user(struct talk *t, struct err *e)
 }
 
 /* What systemd says of a call that it refused. */
-int talk_refused(
-	struct err *e, const sd_bus_error *said, int r, const char *what, const char *unit)
+int talk_refused(struct err *e, const sd_bus_error *said, int r, const char *what, const char *unit)
 {
 	const char *text = said && said->message ? said->message : err_reason(-r);
 	int code = sd_bus_error_has_name(said, SERVICE ".UnitExists") ? EEXIST : EIO;

@@ -20,6 +20,7 @@ systemd_init() {
 		mount --bind /proc/sys /proc/sys
 		mount -o remount,bind,ro /proc/sys
 		mount -t tmpfs -o mode=755 tmpfs /run
+		umount -l /sys/fs/cgroup
 		mount -t cgroup2 cgroup2 /sys/fs/cgroup
 		mkdir /run/lock /run/empty
 		export container=cowrun-test SYSTEMD_UNIT_PATH=$UNITS SYSTEMD_LOG_TARGET=null
