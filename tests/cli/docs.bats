@@ -5,30 +5,43 @@ load helpers
 TOP=$(readlink -f "$BATS_TEST_DIRNAME/../..")
 
 # --- manual pages -----------------------------------------------------------------------------------------------
-# Options as "-b, --bundle DIR", one a line: of what --help prints (its second column begins at the 42nd character, on a
-# line of its own where the first is too long) and of a section of a manual page.
-options_of_help() { sed -n 's/^  \([- ][^ ]\?,\? *--.*\)$/\1/p' | sed 's/^\(.\{38\}\) .*/\1/; s/^ *//; s/ *$//'; }
-options_of_page() {
-	awk -v section="$2" '/^\.S[hs] /{ on = $0 == ".Ss " section } on && /^\.It Fl/' "$1" |
-		sed 's/^\.It //; s/Fl /-/g; s/ , /, /; s/ Ar / /'
+# Commands, usages and options, a line each ("run: -b, --bundle DIR"): of what --help prints, whose second column
+# begins at the 42nd character (on a line of its own where the first is too long), and of a manual page.
+told_by_help() {
+	local command
+	"$1" --help | sed 's/^/: /'
+	for command in $("$1" --help | commands_of_help); do "$1" "$command" --help | sed "s/^/$command: /"; done
 }
-
+lines_of_help() {
+	told_by_help "$1" | awk '
+		{ command = $1; sub(/^[^ ]* /, "") }
+		command == ":" && /^commands:/ { listed = 1 }
+		/^$/ { listed = 0 }
+		listed && /^  [a-z-]+ / { print "command " $1 }
+		command != ":" && sub(/^usage: /, "") { print command " " $0; next }
+		/^  [- ][^ ]?,? *--/ {
+			at = substr($0, 3)
+			if (substr(at, 39, 1) == " ") at = substr(at, 1, 38)
+			gsub(/^ +| +$/, "", at)
+			print command " " at
+		}'
+}
+lines_of_page() {
+	awk '
+		/^\.Sh / { listed = $2 == "COMMANDS"; command = "" }
+		/^\.Ss / { command = $2 == "General" ? ":" : $2 ":" }
+		listed && /^\.Ss / { print "command " $2 }
+		listed && /^\.Ss / { usage = 1 }
+		usage && sub(/^\.Dl /, "") { print command " " $0; usage = 0 }
+		command && /^\.It Fl/ { sub(/^\.It /, ""); gsub(/Fl /, "-"); sub(/ , /, ", "); sub(/ Ar /, " "); print command " " $0 }' "$1"
+}
 commands_of_help() { sed -n '/^commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p'; }
-commands_of_page() { awk '/^\.Sh /{ on = $2 == "COMMANDS" } on && /^\.Ss /{ print $2 }' "$1"; }
-
-# usage_of_page PAGE COMMAND: the line with its arguments
-usage_of_page() { awk -v section="$2" '/^\.Ss /{ on = $2 == section } on && sub(/^\.Dl /, "") { print; exit }' "$1"; }
+options_of_help() { sed -n 's/^  \([- ][^ ]\?,\? *--.*\)$/\1/p' | sed 's/^\(.\{38\}\) .*/\1/'; }
 
 page_tells() {
-	local program=$1 page=$TOP/cmd/$1.1 command help
-	diff -u <("$program" --help | commands_of_help) <(commands_of_page "$page") >&2
-	diff -u <("$program" --help | options_of_help) <(options_of_page "$page" "General options") >&2
-	for command in $("$program" --help | commands_of_help); do
-		help=$("$program" "$command" --help)
-		diff -u <(sed -n 's/^usage: //p' <<<"$help") <(usage_of_page "$page" "$command") >&2
-		diff -u --label "$program $command --help" <(options_of_help <<<"$help") \
-			--label "$page" <(options_of_page "$page" "$command") >&2
-	done
+	local page=$TOP/cmd/$1.1
+	diff -u --label "$1 --help" <(lines_of_help "$1" | sort -s -k 1,1) --label "$page" <(lines_of_page "$page" | sort -s -k 1,1) >&2
+	[ "$(lines_of_page "$page" | wc -l)" -gt 50 ]
 }
 
 @test "cowrun.1 has the commands and options of --help, and no others" { page_tells cowrun; }
@@ -52,15 +65,17 @@ code_lines() {
 	done
 }
 
-# program_knows PROGRAM COMMAND WORD...: it has the command, and the long options that stand before all else
+# program_knows PROGRAM COMMAND WORD...: it has the command, and the long options that stand before all else. What
+# --help says is asked for once.
+declare -gA HELP
 program_knows() {
-	local program=$1 command=$2 help
+	local program=$1 command=$2
 	shift 2
-	"$program" --help | commands_of_help | grep -qx -- "$command" || { say "no command '$command'"; return 1; }
-	help=$("$program" "$command" --help)
+	[ -n "${HELP[$program]:-}" ] || HELP[$program]=$'\n'$("$program" --help | commands_of_help)$'\n'
+	[[ ${HELP[$program]} == *$'\n'"$command"$'\n'* ]] || { say "no command '$command'"; return 1; }
+	[ -n "${HELP[$program $command]:-}" ] || HELP[$program $command]=$("$program" "$command" --help | options_of_help)
 	while [[ ${1:-} == -* ]]; do
-		[[ $1 != --* ]] || options_of_help <<<"$help" | grep -qE -- "(^| )${1%%=*}( |$)" ||
-			{ say "no option '$1'"; return 1; }
+		[[ $1 != --* || ${HELP[$program $command]} =~ (^|[[:space:]])"${1%%=*}"([[:space:]]|$) ]] || { say "no option '$1'"; return 1; }
 		shift
 	done
 }
@@ -88,7 +103,8 @@ program_knows() {
 		http*) continue ;;
 		'#'*) continue ;;
 		esac
-		[ -e "$TOP/$(dirname "$file")/${link%%#*}" ] || { say "$file: '$link' does not exist"; return 1; }
+		[[ $file != */* ]] || link=${file%/*}/$link
+		[ -e "$TOP/${link%%#*}" ] || { say "$file: '$link' does not exist"; return 1; }
 	done < <(cd "$TOP" && grep -oE '\]\([^)]+\)' README.md CONTRIBUTING.md CHANGELOG.md examples/README.md)
 }
 
