@@ -41,7 +41,8 @@ LIB       := $(OUT)/libcowrun.a
 CMDLIB    := $(OUT)/libcmd.a
 
 # program                objects of its own                  how it is linked
-PROGRAMS  := cowrun cow cow-monitor cow-import cow-doctor cowrun-systemd
+PROGRAMS  := cowrun cow cow-monitor cow-keeper cow-import cow-doctor cowrun-systemd
+KEEPERS   := cow-monitor cow-keeper
 cowrun_SRC      := cmd/cowrun.c $(START) $(wildcard cmd/oci/*.c)
 cow_SRC         := cmd/cow.c $(START) $(wildcard cmd/cow/*.c)
 cow-import_SRC  := cmd/cow-import.c
@@ -109,11 +110,11 @@ $(OUT)/$(1): $(call objects,$($(1)_SRC)) $(CMDLIB) $(LIB)
 	$$(call say,LD,$$@)
 	$(Q)$(CC) $$(LINKING) -o $$@ $(call objects,$($(1)_SRC)) $(CMDLIB) $(LIB) $($(1)_LIBS)
 endef
-$(foreach p,$(filter-out cow-monitor,$(PROGRAMS)),$(eval $(call program_rule,$(p))))
+$(foreach p,$(filter-out $(KEEPERS),$(PROGRAMS)),$(eval $(call program_rule,$(p))))
 
-# The monitor lives as long as its container: no sanitizer, no library, as few pages as can be.
-$(OUT)/cmd/cow-monitor.o: CFLAGS_ALL = $(CFLAGS_INIT)
-$(OUT)/cow-monitor: $(OUT)/cmd/cow-monitor.o $(OUT)/runtime/init/text.o
+# These live as long as their container: no sanitizer, no library, as few pages as can be.
+$(KEEPERS:%=$(OUT)/cmd/%.o): CFLAGS_ALL = $(CFLAGS_INIT)
+$(KEEPERS:%=$(OUT)/%): $(OUT)/%: $(OUT)/cmd/%.o $(OUT)/runtime/init/text.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKING_INIT) -o $@ $^
 
@@ -143,7 +144,7 @@ $(addprefix $(OUT)/tests/bench/,true floor peak): $(OUT)/tests/bench/%: tests/be
 DEPS := gcc make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev libjansson-dev libcgroup-dev \
 	libsystemd-dev systemd libarchive-dev libisal-dev libssl-dev libzstd-dev check libsubunit-dev bats jq busybox-static strace e2fsprogs attr \
 	util-linux uidmap procps iproute2 patch xz-utils zstd mmdebstrap crun runc clang-tidy clang-format cppcheck shellcheck mandoc \
-	podman conmon
+	podman conmon passt slirp4netns
 
 deps:                    ## install what the build and the tests need (apt)
 	@tests/deps $(DEPS)

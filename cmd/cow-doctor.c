@@ -16,6 +16,7 @@ static void (*const checks[])(const struct places *, struct findings *) = {
 	doctor_kernel,
 	doctor_capabilities,
 	doctor_programs,
+	doctor_network,
 	doctor_sealed_program,
 	doctor_cgroup,
 	doctor_birth,

@@ -48,6 +48,7 @@ void doctor_user(const struct places *p, struct findings *f);
 void doctor_kernel(const struct places *p, struct findings *f);
 void doctor_capabilities(const struct places *p, struct findings *f);
 void doctor_programs(const struct places *p, struct findings *f);
+void doctor_network(const struct places *p, struct findings *f);
 void doctor_sealed_program(const struct places *p, struct findings *f);
 void doctor_user_namespaces(const struct places *p, struct findings *f);
 void doctor_security(const struct places *p, struct findings *f);

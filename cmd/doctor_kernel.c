@@ -13,6 +13,8 @@
 #include "cmd/cow/monitor.h"
 #include "cmd/doctor.h"
 #include "cmd/libexec.h"
+#include "runtime/keeper.h"
+#include "runtime/network.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
 #include "spec/base/sys.h"
@@ -146,6 +148,7 @@ void doctor_programs(const struct places *p, struct findings *f)
 		const char *name, *without;
 	} programs[] = {
 		{ MONITOR_PROGRAM, "cow run -d" },
+		{ KEEPER_PROGRAM, "cow run --net user" },
 		{ "cow-import", "cow load, cow import" },
 	};
 	char path[4096];
@@ -158,6 +161,20 @@ void doctor_programs(const struct places *p, struct findings *f)
 		else
 			findings_add(f, programs[i].name, FINDING_LACKS, "install it beside cow",
 				"%s: without it there is no %s", e.text, programs[i].without);
+}
+
+/* What user-mode networks are made by. */
+void doctor_network(const struct places *p, struct findings *f)
+{
+	struct network n = { 0 };
+	struct err e;
+
+	(void)p;
+	if (network_find(NULL, &n, &e) == 0)
+		findings_add(f, "network", FINDING_OK, NULL, "%s, for cow run --net user", n.path);
+	else
+		findings_add(f, "network", FINDING_LACKS, "install passt",
+			"neither pasta nor slirp4netns: without them there is no cow run --net user");
 }
 
 /* The container's first program is in memory: vm.memfd_noexec=2 forbids that to everybody. */

@@ -116,13 +116,24 @@ static int settle(struct container *c, const struct create_options *o, struct er
 	return r < 0 ? r : schedule_process(c->birth.pid, &s, e);
 }
 
+static int start_network(struct container *c, const struct network *n, struct err *e)
+{
+	const struct network_target target = {
+		.pid = c->birth.pid, .pidfd = c->birth.pidfd, .dir = c->dir, .journal = c->journal
+	};
+
+	return network_start(n, &target, &c->network_keeper, e);
+}
+
 /* What is done out here when the container's namespaces are there: hooks see its devices. */
-static int runtime_hooks(struct container *c, struct err *e)
+static int runtime_hooks(struct container *c, const struct create_options *o, struct err *e)
 {
 	const struct hooks *h = &c->spec->hooks;
 	pid_t pid = c->birth.pid;
 	int r = net_devices_move(&c->spec->linux_, pid, e);
 
+	if (r == 0 && o->network)
+		r = start_network(c, o->network, e);
 	if (r == 0)
 		r = run_hooks(c, "prestart", h->prestart, h->n_prestart, STATE_CREATED, pid, e);
 	return r < 0 ? r
@@ -159,7 +170,7 @@ static int accompany(
 			if (c->birth.forks)
 				continue;
 			if (r == 0 && mounted)
-				r = runtime_hooks(c, e);
+				r = runtime_hooks(c, o, e);
 			goes = mounted ? 2 : !synced;
 			told = goes;
 		} else if (said == CHANNEL_LISTENER) {
@@ -211,6 +222,7 @@ static int plan(const struct container *c, const struct create_options *o,
 		.keyring = !o->no_keyring,
 		.inside = o->inside || rootless_is_inside(),
 		.screen = o->screen,
+		.network = o->network,
 		.filter = filter };
 
 	if (bundle < 0)
@@ -319,7 +331,9 @@ int container_clear(struct container *c, struct err *e)
 	/* Removing takes a file descriptor, and this may have failed for want of them. */
 	own_close(&c->journal);
 	c->journal = -1;
-	int r = record_relock(c->dir, c->id, &removed, e);
+	int r = network_end(&c->network_keeper, e);
+	if (r == 0)
+		r = record_relock(c->dir, c->id, &removed, e);
 	if (r < 0 || removed)
 		return r;
 	r = group_discard(c, e);

@@ -16,6 +16,7 @@
 #include "cgroup/cgroup.h"
 #include "cgroup/manager.h"
 #include "runtime/birth.h"
+#include "runtime/network.h"
 #include "runtime/rdt.h"
 #include "runtime/record.h"
 #include "runtime/screen.h"
@@ -33,6 +34,7 @@ struct container {
 	struct manager manager; /* while the unit is kept alive for the first process */
 	struct rdt rdt;		/* its group of resctrl */
 	struct birth birth;	/* of its first process: our child */
+	struct process_mark network_keeper;
 	char *bundle;		/* absolute */
 	char *store;		/* where its files are (overlay/stack.h); NULL: nowhere */
 	const struct spec *spec;
@@ -55,6 +57,7 @@ struct create_options {
 	const char *pid_file;			   /* NULL: none */
 	const char *console_socket, *pidfd_socket; /* who gets its terminal, its pidfd; NULL */
 	const struct screen *screen;		   /* where its terminal is shown; NULL: nowhere */
+	const struct network *network;		   /* that it gets; NULL: none */
 	int rootfs;	/* a detached mount, taken; -1: root.path of the spec */
 	int n_preserve; /* fds 3, 4, ... handed on */
 	bool waits;	/* `create`: its program starts at container_start() */

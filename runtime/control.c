@@ -232,6 +232,8 @@ static int remove_resources(const struct home *h, const struct record *record, c
 	int r = kill_and_wait(record, e);
 
 	if (r == 0)
+		r = network_end(&record->network_keeper, e);
+	if (r == 0)
 		r = group_remove(h, record, id, damaged, e);
 	if (r == 0 && record->resctrl)
 		r = rdt_remove(record->resctrl, e);

@@ -121,8 +121,104 @@ static char *group_below(const char *parent, const char *id)
 	return str_format("%.*s/cowrun-%s", (int)n, parent, id);
 }
 
-static int derive(const struct launch_options *o, const struct image *image, const char *id,
-	int rootfs, struct spec *ret, struct err *e)
+/* What is made of a wish for a network, until the container is created. */
+struct wiring {
+	int joined;		/* the network namespace of another container, or -1 */
+	char path[32];		/* ... by its fd: its process may end meanwhile */
+	char *resolver, *names; /* resolv.conf: where it is, its text; NULL: none */
+};
+
+#define WIRING_NONE                                                                                \
+	{                                                                                          \
+		.joined = -1                                                                       \
+	}
+
+static void wiring_done(struct wiring *w)
+{
+	own_close(&w->joined);
+	free(w->resolver);
+	free(w->names);
+}
+DEFINE_AUTO(wiring, wiring_done)
+
+static int join_container(const struct home *h, const char *name, struct wiring *w, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	char path[64];
+	size_t len;
+	struct err ignored;
+	int r = record_read(h, name, &record, e);
+
+	if (r < 0)
+		return err_while(e, "network");
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)record.init.pid);
+	w->joined = mark_is_alive(&record.init) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (w->joined < 0 || !mark_is_alive(&record.init))
+		return err_say(e, ERR_NOT_RUNNING, "network: container '%s' is not running", name);
+	snprintf(w->path, sizeof(w->path), "/proc/self/fd/%d", w->joined);
+	autofree char *file = str_format("%s/" RECORD_RESOLVER, name);
+	if (!file)
+		return err_set(e, ENOMEM, "network");
+	fd_read_file(h->fd, file, 1 << 16, &w->names, &len, &ignored);
+	return 0;
+}
+
+/* What the container is to know of names lies beside its record, and is bound from there. */
+static int write_names(
+	const struct home *h, const struct container *c, struct wiring *w, struct err *e)
+{
+	autofree char *root = realpath(h->path, NULL);
+
+	if (!w->names)
+		return 0;
+	w->resolver = root ? str_format("%s/%s/" RECORD_RESOLVER, root, c->id) : NULL;
+	if (!w->resolver)
+		return err_set(e, root ? ENOMEM : errno, "write '" RECORD_RESOLVER "'");
+	return fd_replace_file(c->dir, RECORD_RESOLVER, w->names, strlen(w->names), 0644, e);
+}
+
+static int note_user_network(const struct container *c, const struct network *n, struct err *e)
+{
+	automatic(str) struct str ports = { 0 };
+	char text[PORT_TEXT_MAX];
+
+	for (size_t i = 0; i < n->n_ports; i++)
+		str_addf(&ports, "%s%s", i ? " " : "", port_text(&n->ports[i], text));
+	if (n->n_ports && !str_ok(&ports))
+		return err_set(e, ENOMEM, "record the ports");
+	int r = n->n_ports ? record_add(c->journal, "ports", "%s", e, ports.data) : 0;
+	return r < 0 ? r : record_add(c->journal, "network", "%s", e, n->program->name);
+}
+
+static int note_network(const struct container *c, const struct launch_options *o, struct err *e)
+{
+	if (o->network)
+		return note_user_network(c, o->network, e);
+	if (o->network_of)
+		return record_add(c->journal, "network", "container:%s", e, o->network_of);
+	return o->derive.network == DERIVE_NETWORK_HOST
+		       ? record_add(c->journal, "network", "%s", e, "host")
+		       : record_add(c->journal, "network", "ns:%s", e, o->derive.network_path);
+}
+
+static int wire(const struct home *h, const struct container *c, const struct launch_options *o,
+	struct wiring *w, struct err *e)
+{
+	int r = 0;
+
+	if (!o->network && !o->network_of && o->derive.network == DERIVE_NETWORK_NONE)
+		return 0;
+	if (o->network_of)
+		r = join_container(h, o->network_of, w, e);
+	else if (!(w->names = network_resolver(o->network)))
+		r = err_set(e, ENOMEM, "write '" RECORD_RESOLVER "'");
+	if (r == 0)
+		r = note_network(c, o, e);
+	return r < 0 ? r : write_names(h, c, w, e);
+}
+
+static int derive(const struct launch_options *o, const struct wiring *w, const struct image *image,
+	const char *id, int rootfs, struct spec *ret, struct err *e)
 {
 	automatic(user) struct user user = { 0 };
 	struct derive_options d = o->derive;
@@ -140,6 +236,11 @@ static int derive(const struct launch_options *o, const struct image *image, con
 		return -ENOMEM;
 	}
 	d.cgroups_path = path;
+	d.resolver = w->resolver;
+	if (w->joined >= 0) {
+		d.network = DERIVE_NETWORK_JOINED;
+		d.network_path = w->path;
+	}
 	if (id && !d.hostname && d.network != DERIVE_NETWORK_HOST && strlen(id) < 64)
 		d.hostname = id;
 	if (hierarchy_open(&hierarchy, &ignored) == 0)
@@ -158,6 +259,7 @@ static int create(struct launched *l, const struct home *h, const struct launch_
 	struct create_options c = { .bundle = bundle,
 		.rootfs = -1,
 		.die_together = o->derive.limits.memory.limit.set,
+		.network = o->network,
 		.screen = o->screen };
 
 	json_write(spec_fields, &l->spec, JSON_INDENTED, &config);
@@ -174,6 +276,7 @@ int launch(
 	automatic(store) struct store store = STORE_NONE;
 	automatic(image) struct image image = { 0 };
 	automatic(stack) struct stack stack = STACK_NONE;
+	automatic(wiring) struct wiring wiring = WIRING_NONE;
 
 	int r = store_open(o->store, STORE_READ, &store, e);
 	if (r == -ENOENT)
@@ -195,7 +298,9 @@ int launch(
 	if (r == 0)
 		r = stack_make(&store, &image, l.container.id, false, &stack, e);
 	if (r == 0)
-		r = derive(o, &image, l.container.id, stack.rootfs, &l.spec, e);
+		r = wire(h, &l.container, o, &wiring, e);
+	if (r == 0)
+		r = derive(o, &wiring, &image, l.container.id, stack.rootfs, &l.spec, e);
 	if (r == 0)
 		r = note(&l.container, o, &image, &l.spec, e);
 	if (r == 0)
@@ -251,6 +356,9 @@ int launch_ended(const struct home *h, const char *id, int status, char ret_why[
 		r = record_read(h, id, &record, e);
 	if (r == -ERR_NO_CONTAINER)
 		return 0;
+	/* At the latest now its ports are free again. */
+	if (r == 0)
+		r = network_end(&record.network_keeper, e);
 	if (r == 0)
 		r = record_end(&record, dir, status, ret_why, e);
 	own_close(&dir); /* the lock: delete takes it again */

@@ -19,6 +19,8 @@ struct launch_options {
 	const char *cgroup_parent; /* its group is made in that one; NULL: below the root */
 	struct derive_options
 		derive; /* user, pids controller and limits of files are filled in here */
+	const struct network *network; /* user-mode; NULL: what derive.network says */
+	const char *network_of;	       /* that of this container */
 	bool remove_at_exit;
 	const struct screen *screen; /* the terminal that it is shown on, or NULL */
 };

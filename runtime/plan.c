@@ -382,7 +382,7 @@ int plan_create(
 	plan_terminal(p, in->screen, d);
 	d->plan.flags |=
 		PLAN_SETSID | PLAN_MAKE_CWD | (in->inside ? (uint32_t)PLAN_KEEP_GROUPS : 0);
-	if (h->n_prestart || h->n_create_runtime || spec->linux_.n_net_devices)
+	if (h->n_prestart || h->n_create_runtime || spec->linux_.n_net_devices || in->network)
 		d->plan.flags |= PLAN_SYNC_MOUNTED;
 	if (in->keyring)
 		plan_keyring(in->id, d);

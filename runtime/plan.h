@@ -23,6 +23,7 @@ struct plan_inputs {
 	int n_preserve;	  /* fds 3, 4, ... of ours that the program gets */
 	bool keyring;	  /* a session keyring of its own */
 	bool inside;	  /* we are in a user namespace ourselves: rootless_is_inside() */
+	bool network;	  /* it gets one, before its program starts */
 	const struct filter *filter; /* seccomp's */
 	const struct screen *screen; /* where its terminal is shown; NULL: nowhere that we know */
 };

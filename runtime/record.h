@@ -23,6 +23,7 @@
 #define RECORD_FILE "record"
 #define RECORD_CONFIG "config.json"
 #define RECORD_SOCKET "start"
+#define RECORD_RESOLVER "resolv.conf" /* of a container with a network: bound into it */
 
 /* Where the records are: the state root. */
 struct home {
@@ -57,7 +58,9 @@ struct record {
 	bool shares_pids; /* it has no pid namespace of its own */
 	/* What `cow` adds. */
 	char *image, *store, *command;
-	struct process_mark monitor;
+	char *network,
+		*ports; /* "pasta", "host", "ns:PATH"; what is published, with blanks between */
+	struct process_mark monitor, network_keeper;
 	bool remove_at_exit;
 	bool ended; /* exit_status and ended_at are known */
 	int exit_status;

@@ -220,23 +220,35 @@ static int size_shm(const struct derive_options *o, struct spec *s)
 }
 
 /* Behind the profile's mounts, so that a volume may lie below /dev or /sys. */
-static int add_volumes(const struct derive_options *o, struct spec *s)
+static int add_mounts(const struct mount_spec *from, size_t n, struct spec *s)
 {
-	size_t n = s->n_mounts + o->n_volumes;
-
-	if (!o->n_volumes)
+	if (!n)
 		return 0;
-	struct mount_spec *v = realloc(s->mounts, n * sizeof(*v));
+	struct mount_spec *v = realloc(s->mounts, (s->n_mounts + n) * sizeof(*v));
 	if (!v)
 		return -ENOMEM;
-	memset(v + s->n_mounts, 0, o->n_volumes * sizeof(*v));
+	memset(v + s->n_mounts, 0, n * sizeof(*v));
 	s->mounts = v;
-	for (size_t i = 0; i < o->n_volumes; i++) {
-		int r = copy_mount(&o->volumes[i], &v[s->n_mounts++]);
+	for (size_t i = 0; i < n; i++) {
+		int r = copy_mount(&from[i], &v[s->n_mounts++]);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+/* Before the volumes: one of them may be the user's own. Not to be written to, as it lies in memory. */
+static int add_resolver(const struct derive_options *o, struct spec *s)
+{
+	char *options[] = { (char *)"bind", (char *)"rprivate", (char *)"ro", (char *)"nosuid",
+		(char *)"nodev", (char *)"noexec" };
+	const struct mount_spec m = { .destination = (char *)"/etc/resolv.conf",
+		.type = (char *)"bind",
+		.source = (char *)o->resolver,
+		.options = options,
+		.n_options = sizeof(options) / sizeof(options[0]) };
+
+	return o->resolver ? add_mounts(&m, 1, s) : 0;
 }
 
 /* NULL stays NULL. */
@@ -335,7 +347,8 @@ static int fill_annotations(
 static int fill_rest(
 	const struct image_config *image, const struct derive_options *o, struct spec *s)
 {
-	const struct profile profile = { .host_network = o->network == DERIVE_NETWORK_HOST };
+	const struct profile profile = { .host_network = o->network == DERIVE_NETWORK_HOST,
+		.network = o->network == DERIVE_NETWORK_JOINED ? o->network_path : NULL };
 
 	s->root->readonly = o->read_only;
 	if (fill_resources(o, &s->linux_.resources) < 0 || fill_devices(o, &s->linux_) < 0 ||
@@ -343,7 +356,8 @@ static int fill_rest(
 		copy_text(o->hostname, &s->hostname) < 0 ||
 		copy_text(o->rootfs ? o->rootfs : "rootfs", &s->root->path) < 0 ||
 		copy_text(o->cgroups_path, &s->linux_.cgroups_path) < 0 ||
-		profile_fill(&profile, s) < 0 || size_shm(o, s) < 0 || add_volumes(o, s) < 0)
+		profile_fill(&profile, s) < 0 || size_shm(o, s) < 0 || add_resolver(o, s) < 0 ||
+		add_mounts(o->volumes, o->n_volumes, s) < 0)
 		return -ENOMEM;
 	return fill_annotations(image, o, s);
 }

@@ -15,7 +15,11 @@
 #include "spec/spec.h"
 #include "spec/user.h"
 
-enum derive_network { DERIVE_NETWORK_NONE, DERIVE_NETWORK_HOST };
+enum derive_network {
+	DERIVE_NETWORK_NONE, /* its own: loopback alone, unless somebody adds to it */
+	DERIVE_NETWORK_HOST,
+	DERIVE_NETWORK_JOINED, /* that of network_path */
+};
 
 /* A device of the host, and what may be done with it. */
 struct derive_device {
@@ -41,6 +45,8 @@ struct derive_options {
 	bool terminal;
 	bool allow_new_privileges;
 	enum derive_network network;
+	const char *network_path;
+	const char *resolver;		  /* a file, bound to /etc/resolv.conf; NULL: the image's */
 	const struct mount_spec *volumes; /* of derive_volume_parse() */
 	size_t n_volumes;
 	const struct string_pair *annotations;

@@ -117,16 +117,23 @@ static int fill_namespaces(const struct profile *profile, struct linux_spec *l)
 	l->namespaces = calloc(sizeof(types) / sizeof(types[0]), sizeof(*l->namespaces));
 	if (!l->namespaces)
 		return -ENOMEM;
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (types[i])
-			l->namespaces[l->n_namespaces++].type = types[i];
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct namespace_spec *ns = &l->namespaces[l->n_namespaces];
+		if (!types[i])
+			continue;
+		ns->type = types[i];
+		l->n_namespaces++;
+		if (types[i] == CLONE_NEWNET && profile->network &&
+			!(ns->path = strdup(profile->network)))
+			return -ENOMEM;
+	}
 	return 0;
 }
 
 /* Lets ping work without CAP_NET_RAW; harmless in a network namespace of the container's own. */
 static int fill_sysctl(const struct profile *profile, struct linux_spec *l)
 {
-	if (profile->host_network || profile->unprivileged)
+	if (profile->host_network || profile->network || profile->unprivileged)
 		return 0;
 	l->sysctl = calloc(1, sizeof(*l->sysctl));
 	if (!l->sysctl)

@@ -9,8 +9,9 @@
 #include "spec/spec.h"
 
 struct profile {
-	bool host_network; /* no network namespace: the host's */
-	bool unprivileged; /* in a user namespace of one id: what needs more is left out */
+	bool host_network;   /* no network namespace: the host's */
+	const char *network; /* path of the one that is joined; NULL: a new one */
+	bool unprivileged;   /* in a user namespace of one id: what needs more is left out */
 };
 
 /*

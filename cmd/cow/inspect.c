@@ -3,12 +3,15 @@
 
 #include "cgroup/stat.h"
 #include "cmd/cow/commands.h"
+#include "cmd/cow/network.h"
 #include "runtime/container.h"
 
 /* The document; sizes in bytes, absent where the host cannot tell. */
 struct inspection {
-	char *name, *status, *image, *command, *created, *ended, *bundle, *cgroup, *store, *oom;
-	int32_t pid, monitor;
+	char *name, *status, *image, *command, *created, *ended, *bundle, *cgroup, *store, *oom,
+		*network;
+	int32_t pid, monitor, keeper;
+	struct port_list ports;
 	struct opt_i64 exit_status;
 	bool oom_killed;
 	struct opt_u64 memory, memory_peak, memory_limit, swap, pids, pids_limit, cpu_usec;
@@ -29,6 +32,9 @@ static const struct field fields[] = {
 	FIELD(struct inspection, "bundle", FIELD_STRING, bundle),
 	FIELD(struct inspection, "cgroup", FIELD_STRING, cgroup),
 	FIELD(struct inspection, "store", FIELD_STRING, store),
+	FIELD(struct inspection, "network", FIELD_STRING, network),
+	FIELD(struct inspection, "network_pid", FIELD_I32, keeper),
+	FIELD_LIST(struct inspection, "ports", FIELD_STRING, ports.v, ports.n),
 	FIELD(struct inspection, "memory_bytes", FIELD_OPT_U64, memory),
 	FIELD(struct inspection, "memory_peak_bytes", FIELD_OPT_U64, memory_peak),
 	FIELD(struct inspection, "memory_limit_bytes", FIELD_OPT_U64, memory_limit),
@@ -63,8 +69,9 @@ static void add_stat(struct inspection *i, const struct record *record)
 	cgroup_done(&group);
 }
 
-static void print(const struct home *h, const struct record *r, struct str *out)
+static int print(const struct home *h, const struct record *r, struct str *out, struct err *e)
 {
+	automatic(port_list) struct port_list ports = { 0 };
 	enum state_status status = container_status(h, r);
 	autofree char *created = record_time_text(&r->created);
 	autofree char *ended = r->ended ? record_time_text(&r->ended_at) : NULL;
@@ -77,14 +84,21 @@ static void print(const struct home *h, const struct record *r, struct str *out)
 		.bundle = r->bundle,
 		.cgroup = r->cgroup,
 		.store = r->store,
+		.network = r->network ? r->network : (char *)"none",
+		.keeper = mark_is_alive(&r->network_keeper) ? r->network_keeper.pid : 0,
 		.oom = r->oom,
 		.oom_killed = r->oom,
 		.pid = status == STATE_STOPPED ? 0 : r->init.pid,
 		.monitor = mark_is_alive(&r->monitor) ? r->monitor.pid : 0,
 		.exit_status = { r->ended, r->exit_status } };
 
+	int bad = port_list_read(r->ports, &ports, e);
+	if (bad < 0)
+		return bad;
+	i.ports = ports;
 	add_stat(&i, r);
 	json_write(fields, &i, JSON_INDENTED, out);
+	return 0;
 }
 
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
@@ -100,7 +114,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		if (r < 0)
 			return r;
 		str_add(&text, i ? ",\n" : "");
-		print(&c->home, &record, &text);
+		r = print(&c->home, &record, &text, e);
 	}
 	str_add(&text, "]");
 	if (r < 0)

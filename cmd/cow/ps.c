@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cmd/cow/commands.h"
+#include "cmd/cow/network.h"
 #include "cmd/json_list.h"
 #include "cmd/listing.h"
 #include "cmd/table.h"
@@ -26,6 +27,7 @@ struct ps_row {
 	int32_t pid;
 	struct opt_i64 exit_status;
 	bool oom_killed;
+	struct port_list ports;
 };
 
 static const struct field row_fields[] = {
@@ -37,6 +39,7 @@ static const struct field row_fields[] = {
 	FIELD(struct ps_row, "exit_status", FIELD_OPT_I64, exit_status),
 	FIELD(struct ps_row, "oom_killed", FIELD_BOOL, oom_killed, .always = true),
 	FIELD(struct ps_row, "created", FIELD_STRING, created),
+	FIELD_LIST(struct ps_row, "ports", FIELD_STRING, ports.v, ports.n),
 	{ 0 },
 };
 
@@ -52,11 +55,12 @@ static int print_json(const struct listing *l, const struct ps_words *w, struct 
 
 	if (!rows)
 		return err_set(e, ENOMEM, "list the containers");
-	for (size_t i = 0; i < l->n; i++) {
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < l->n; i++) {
 		const struct listed *c = &l->v[i];
 		if (!is_shown(w, c))
 			continue;
-		rows[n++] = (struct ps_row){ .name = c->record.id,
+		rows[n] = (struct ps_row){ .name = c->record.id,
 			.image = c->record.image,
 			.command = c->record.command,
 			.status = (char *)enum_name_of(state_status_names, (int)c->status),
@@ -64,10 +68,14 @@ static int print_json(const struct listing *l, const struct ps_words *w, struct 
 			.pid = c->status == STATE_STOPPED ? 0 : c->record.init.pid,
 			.exit_status = { c->record.ended, c->record.exit_status },
 			.oom_killed = c->record.oom };
+		r = port_list_read(c->record.ports, &rows[n++].ports, e);
 	}
-	int r = json_list_print(row_fields, rows, n, sizeof(*rows), e);
-	for (size_t i = 0; i < n; i++)
+	if (r == 0)
+		r = json_list_print(row_fields, rows, n, sizeof(*rows), e);
+	for (size_t i = 0; i < n; i++) {
 		free(rows[i].created);
+		port_list_done(&rows[i].ports);
+	}
 	return r;
 }
 
@@ -89,13 +97,25 @@ static void add_status(struct table *t, const struct listed *l)
 		table_add(t, enum_name_of(state_status_names, (int)l->status));
 }
 
+/* A column that would be empty is left out. */
+static bool have_ports(const struct listing *l, const struct ps_words *w)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (is_shown(w, &l->v[i]) && l->v[i].record.ports)
+			return true;
+	return false;
+}
+
 static int print_table(const struct listing *l, const struct ps_words *w, struct err *e)
 {
-	static const struct table_column columns[] = { { "NAME", TABLE_LEFT, 0 },
-		{ "IMAGE", TABLE_LEFT, 40 }, { "COMMAND", TABLE_LEFT, 30 },
-		{ "PID", TABLE_RIGHT, 0 }, { "STATUS", TABLE_LEFT, 0 }, { 0 } };
+	struct table_column columns[] = { { "NAME", TABLE_LEFT, 0 }, { "IMAGE", TABLE_LEFT, 40 },
+		{ "COMMAND", TABLE_LEFT, 30 }, { "PID", TABLE_RIGHT, 0 },
+		{ "STATUS", TABLE_LEFT, 0 }, { "PORTS", TABLE_LEFT, 0 }, { 0 } };
 	automatic(table) struct table t = { .columns = columns, .bold = isatty(1) };
+	bool ports = have_ports(l, w);
 
+	if (!ports)
+		columns[5] = (struct table_column){ 0 };
 	for (size_t i = 0; i < l->n; i++) {
 		const struct record *r = &l->v[i].record;
 		if (!is_shown(w, &l->v[i]))
@@ -108,6 +128,8 @@ static int print_table(const struct listing *l, const struct ps_words *w, struct
 		else
 			table_addf(&t, "%d", (int)r->init.pid);
 		add_status(&t, &l->v[i]);
+		if (ports)
+			table_add(&t, r->ports);
 	}
 	return table_print(&t, stdout, isatty(1), e);
 }

@@ -7,6 +7,7 @@
 #include "cmd/cow/commands.h"
 #include "cmd/cow/detach.h"
 #include "cmd/cow/limits.h"
+#include "cmd/cow/network.h"
 #include "runtime/launch.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
@@ -14,9 +15,10 @@
 #include "spec/id.h"
 
 struct run_words {
-	const char *name, *workdir, *user, *hostname, *network, *entrypoint, *keys;
+	const char *name, *workdir, *user, *hostname, *entrypoint, *keys;
 	struct option_list env, volumes, security;
 	struct limit_words limits;
+	struct network_words network;
 	bool detach, remove, read_only, interactive, tty;
 };
 
@@ -45,9 +47,11 @@ static const struct option_row options[] = {
 		"its root file system is not to be written to"),
 	ROW("security-opt", 0, OPTION_LIST, security, "seccomp=FILE",
 		"another seccomp profile; seccomp=unconfined: none"),
-	ROW("net", 0, OPTION_TEXT, network, "none|host",
-		"loopback alone (none), or the host's network"),
-	ROW("network", 0, OPTION_TEXT, network, "none|host", NULL),
+	ROW("net", 0, OPTION_TEXT, network.network, "NETWORK",
+		"none (loopback alone), host, user, ns:PATH, container:NAME"),
+	ROW("network", 0, OPTION_TEXT, network.network, "NETWORK", NULL),
+	ROW("publish", 'p', OPTION_LIST, network.ports, "[IP:]PORT:PORT[/udp]",
+		"a port of the host that leads to one of it"),
 	ROW("entrypoint", 0, OPTION_TEXT, entrypoint, "PROGRAM", "instead of the image's"),
 	{ 0 },
 };
@@ -58,6 +62,7 @@ struct derived {
 	struct mount_spec *volumes;
 	struct json_text seccomp;
 	struct limits limits;
+	struct network_choice network;
 	size_t n_env, n_volumes;
 };
 
@@ -71,6 +76,7 @@ static void derived_done(struct derived *d)
 	free(d->volumes);
 	free(d->seccomp.text);
 	limits_done(&d->limits);
+	network_choice_done(&d->network);
 	*d = (struct derived){ 0 };
 }
 DEFINE_AUTO(derived, derived_done)
@@ -131,15 +137,6 @@ static int read_security(
 	return r < 0 ? err_while(e, "option --security-opt") : 0;
 }
 
-static int read_network(const char *word, struct derive_options *d, struct err *e)
-{
-	if (word && strcmp(word, "host") == 0)
-		d->network = DERIVE_NETWORK_HOST;
-	else if (word && strcmp(word, "none") != 0)
-		return err_say(e, ERR_USAGE, "option --net: '%s' is neither none nor host", word);
-	return 0;
-}
-
 /* The container's name, image and program are in `o` already. */
 static int read_words(
 	const struct run_words *w, struct launch_options *o, struct derived *d, struct err *e)
@@ -155,7 +152,7 @@ static int read_words(
 	if (r == 0)
 		r = limits_read(&w->limits, &d->limits, o, e);
 	if (r == 0)
-		r = read_network(w->network, &o->derive, e);
+		r = network_read(&w->network, &d->network, o, e);
 	if (r == 0)
 		r = read_security(&w->security, &o->derive, d, e);
 	o->name = w->name;

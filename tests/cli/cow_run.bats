@@ -182,7 +182,7 @@ KEPT=1" ]
 	assert_output "$(readlink /proc/self/ns/net)"
 	image --net bridge "$IMAGE" true
 	assert_status 125
-	assert_one_line "'bridge' is neither none nor host"
+	assert_one_line "'bridge' is not none|host|user"
 }
 
 @test "the host name: the container's, or as asked" {

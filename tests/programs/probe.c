@@ -3,6 +3,7 @@
  *
  *   probe ids             its real and effective uid
  *   probe keyring         number and name of its session keyring
+ *   probe echo PORT       sends every datagram back that comes to that port of UDP
  *   probe watch SECONDS   looks at every other process of its /proc, over and over, as one that
  * wants to get hold of a runtime that passes by: prints each thing that it can read or open, once;
  * and which programs it could open for writing, also after their end probe swap DIR A B exchanges
@@ -14,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -206,6 +209,25 @@ static int swap(const char *dir, const char *a, const char *b)
 		}
 }
 
+static int echo(const char *port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	char data[1500];
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
+		perror("probe: bind");
+		return 1;
+	}
+	for (;;) {
+		struct sockaddr_in from;
+		socklen_t len = sizeof(from);
+		ssize_t n = recvfrom(fd, data, sizeof(data), 0, (struct sockaddr *)&from, &len);
+		if (n >= 0)
+			sendto(fd, data, (size_t)n, 0, (struct sockaddr *)&from, len);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -214,10 +236,12 @@ int main(int argc, char **argv)
 		return print_ids();
 	if (!strcmp(what, "keyring"))
 		return print_keyring();
+	if (!strcmp(what, "echo") && argc == 3)
+		return echo(argv[2]);
 	if (!strcmp(what, "watch") && argc == 3)
 		return watch(argv[2]);
 	if (!strcmp(what, "swap") && argc == 5)
 		return swap(argv[2], argv[3], argv[4]);
-	fprintf(stderr, "usage: probe ids | keyring | watch SECONDS | swap DIR A B\n");
+	fprintf(stderr, "usage: probe ids | keyring | echo PORT | watch SECONDS | swap DIR A B\n");
 	return 2;
 }
