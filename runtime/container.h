@@ -95,7 +95,8 @@ int container_remove_files(const char *store, const char *id, struct err *e);
 enum state_status container_status(const struct home *h, const struct record *r);
 
 int container_start(const struct home *h, const char *id, struct err *e);
-/* `all`: every process of its group, and no error when there is none; so is SIGKILL where it has no
+/* Of a damaged record: to everybody in its group, found by name, and told. `all`: every process of its
+ * group, and no error when there is none; so is SIGKILL where it has no
  * pid namespace of its own. */
 int container_kill(const struct home *h, const char *id, int signal, bool all, struct err *e);
 /* `force`: kills it first; then neither a missing container nor a damaged record is an error.

@@ -178,6 +178,20 @@ static int kill_all_without_group(
 		record->id);
 }
 
+/* Who is the first of them the record does not tell any more: then the signal is for all. */
+static int kill_found(const struct home *h, const struct record *record, const char *id, int signal,
+	struct err *e)
+{
+	automatic(cgroup) struct cgroup group = CGROUP_NONE;
+
+	if (group_find(h, record, id, &group) < 0 || cgroup_is_populated(group.fd) <= 0)
+		return -ERR_DAMAGED;
+	log_warn(
+		"the record of container '%s' is damaged: its cgroup is found by name, and all in it are signalled",
+		id);
+	return group_signal(group.fd, signal, e);
+}
+
 /*
  * Without a pid namespace of its own a container is not over when its first process is killed, and
  * nobody could get at the others afterwards: so SIGKILL is for all of them, unasked.
@@ -188,6 +202,8 @@ int container_kill(const struct home *h, const char *id, int signal, bool all, s
 	automatic(cgroup) struct cgroup group = CGROUP_NONE;
 	int r = record_read(h, id, &record, e);
 
+	if (r == -ERR_DAMAGED)
+		return kill_found(h, &record, id, signal, e);
 	if (r < 0)
 		return r;
 	bool together = all || (signal == SIGKILL && record.shares_pids);
@@ -264,8 +280,10 @@ int container_delete(
 	struct err ignored;
 	int r = lock_and_read(h, id, &dir, &record, e);
 
-	if (r == -ERR_NO_CONTAINER)
-		return force ? 0 : r;
+	if (r == -ERR_NO_CONTAINER && force) {
+		group_tell_stray(id);
+		return 0;
+	}
 	if (r < 0 && !(force && r == -ERR_DAMAGED))
 		return r;
 	bool damaged = r < 0 || record.cut;

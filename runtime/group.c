@@ -351,6 +351,20 @@ static char *path_of(const struct home *h, int root, const struct record *record
 	return path ? path : group_path(root, given, id, rootless_is_needed());
 }
 
+int group_find(
+	const struct home *h, const struct record *record, const char *id, struct cgroup *ret)
+{
+	struct unit unit = { 0 };
+	autofd int root = -1;
+	struct err ignored;
+	int r = hierarchy_open(&root, &ignored);
+	autofree char *path = r < 0 ? NULL : path_of(h, root, record, id, &unit);
+
+	if (r == 0)
+		r = path ? cgroup_open(root, path, ret, &ignored) : -ENOENT;
+	return r;
+}
+
 /* Waits until nobody lives in the group; false when somebody stays. */
 static bool becomes_empty(int root, const char *path)
 {
@@ -367,21 +381,45 @@ static bool becomes_empty(int root, const char *path)
 	return r != -ETIMEDOUT;
 }
 
-/* What `delete` does for a record that does not name the group any more, told. */
-static void tell_found(int root, const char *path, const char *id)
+/* Who lives in the group of that path: their number; false when there is no such group. */
+static bool count_of(int root, const char *path, size_t *ret)
 {
 	struct cgroup group = CGROUP_NONE;
 	autofree pid_t *pids = NULL;
 	struct err ignored;
-	size_t n = 0;
 
+	*ret = 0;
 	if (cgroup_open(root, path, &group, &ignored) < 0)
-		return;
-	cgroup_processes(group.fd, true, &pids, &n, &ignored);
+		return false;
+	cgroup_processes(group.fd, true, &pids, ret, &ignored);
 	cgroup_done(&group);
-	log_warn(
-		"the record of container '%s' is damaged: its cgroup '%s' is found by name, with %zu process%s, and removed",
-		id, path, n, n == 1 ? "" : "es");
+	return true;
+}
+
+/* What `delete` does for a record that does not name the group any more, told. */
+static void tell_found(int root, const char *path, const char *id)
+{
+	size_t n;
+
+	if (count_of(root, path, &n))
+		log_warn(
+			"the record of container '%s' is damaged: its cgroup '%s' is found by name, with %zu process%s, and removed",
+			id, path, n, n == 1 ? "" : "es");
+}
+
+void group_tell_stray(const char *id)
+{
+	autofd int root = -1;
+	struct err ignored;
+	size_t n;
+
+	if (hierarchy_open(&root, &ignored) < 0)
+		return;
+	autofree char *path = group_path(root, NULL, id, rootless_is_needed());
+	if (path && count_of(root, path, &n) && n)
+		log_warn(
+			"container '%s' does not exist in this state root, but its cgroup '%s' has %zu process%s: left alone, as another state root may know it",
+			id, path, n, n == 1 ? "" : "es");
 }
 
 int group_remove(const struct home *h, const struct record *record, const char *id, bool damaged,

@@ -37,6 +37,11 @@ int group_open_of_init(const struct record *record, struct cgroup *ret);
 int group_open_below(
 	const struct record *record, const char *below, struct cgroup *ret, struct err *e);
 
+/* Where the record is damaged: as config.json names it, or by the name that it would have without. A
+ * negative error code, without a text, when there is none. */
+int group_find(
+	const struct home *h, const struct record *record, const char *id, struct cgroup *ret);
+
 /* To everybody in it, and in the groups below it. */
 int group_signal(int group, int signal, struct err *e);
 
@@ -50,5 +55,9 @@ int group_signal(int group, int signal, struct err *e);
  */
 int group_remove(const struct home *h, const struct record *record, const char *id, bool damaged,
 	struct err *e);
+
+/* Of a container without a record: warns when a group of the name that it would have is lived in. Its
+ * record may have been removed by hand, or be in another state root, so nobody is killed. */
+void group_tell_stray(const char *id);
 
 #endif

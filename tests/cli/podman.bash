@@ -7,7 +7,7 @@
 #   pid      its first process is the holder's, and its end the end of all
 #
 # Images, containers, locks and configuration are in $PODMAN, below $SCRATCH. The image is "busy": one busybox.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2153,SC2154
 
 need_podman() { [ "${CI:-}" = true ] || need_program podman; }
 

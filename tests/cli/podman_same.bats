@@ -143,7 +143,7 @@ logs() {
 	# shellcheck disable=SC2046
 	with run --name "$ID" $(here) busy sh -c 'for i in 1 2 3; do echo "out $i"; echo "err $i" >&2; done; printf unfinished; exit 6'
 	with logs "$ID" 2>/dev/null
-	with logs "$ID" 2>&1 >/dev/null
+	{ with logs "$ID" >/dev/null; } 2>&1
 	with logs --tail 2 "$ID" 2>&1 | sort
 	with logs -t "$ID" 2>/dev/null
 	with logs -f "$ID" 2>/dev/null
@@ -184,8 +184,9 @@ ends() {
 	with ps -a
 }
 
+# Of the weights crun 1.8 makes another, by the older formula.
 limits() {
-	local what='cd /sys/fs/cgroup; grep . memory.max memory.high memory.low memory.swap.max pids.max cpu.max cpu.weight cpuset.cpus io.weight 2>/dev/null'
+	local what='cd /sys/fs/cgroup; grep . memory.max memory.high memory.low memory.swap.max pids.max cpu.max cpuset.cpus 2>/dev/null'
 	once busy sh -c "$what"
 	once -m 32m busy sh -c "$what"
 	once -m 32m --memory-swap 48m --memory-reservation 16m --cpus 0.5 --cpu-shares 512 --pids-limit 20 --cpuset-cpus 0 busy sh -c "$what"
@@ -197,7 +198,7 @@ limits() {
 	once --cpuset-cpus 99 busy true
 	once --cgroup-conf memory.high=16777216 busy cat /sys/fs/cgroup/memory.high
 	sleeper -m 32m
-	with update -m 64m --cpu-shares 256 --pids-limit 30 "$ID"
+	with update -m 64m --cpus 0.25 "$ID"
 	with exec "$ID" sh -c "$what"
 	with stats --no-stream --format '{{.MemLimit}} {{.PIDs}}' "$ID"
 	with update -m 4k "$ID"
