@@ -50,6 +50,15 @@ static void number(const struct row *row, const char *text, struct str *to)
 		add_number(to, row->since, row->property, n);
 }
 
+/* The kernel takes 64M for a number of bytes. */
+static void bytes(const struct row *row, const char *text, struct str *to)
+{
+	uint64_t n;
+
+	if (knob_number(text, &n) || str_to_bytes(text, &n))
+		add_number(to, row->since, row->property, n);
+}
+
 /* systemd has no 0, which is what a group can hold that has one process and forks none. */
 static void tasks(const struct row *row, const char *text, struct str *to)
 {
@@ -121,12 +130,12 @@ enum { ALWAYS = PROPERTY_AT_START | PROPERTY_UPDATE };
  * versions are those of the properties as cgroup v2 has them (systemd.resource-control(5)).
  */
 static const struct row rows[] = {
-	{ "memory.max", 231, "MemoryMax", number, ALWAYS },
-	{ "memory.high", 231, "MemoryHigh", number, ALWAYS },
-	{ "memory.low", 231, "MemoryLow", number, ALWAYS },
-	{ "memory.min", 240, "MemoryMin", number, ALWAYS },
-	{ "memory.swap.max", 232, "MemorySwapMax", number, ALWAYS },
-	{ "memory.zswap.max", 253, "MemoryZSwapMax", number, ALWAYS },
+	{ "memory.max", 231, "MemoryMax", bytes, ALWAYS },
+	{ "memory.high", 231, "MemoryHigh", bytes, ALWAYS },
+	{ "memory.low", 231, "MemoryLow", bytes, ALWAYS },
+	{ "memory.min", 240, "MemoryMin", bytes, ALWAYS },
+	{ "memory.swap.max", 232, "MemorySwapMax", bytes, ALWAYS },
+	{ "memory.zswap.max", 253, "MemoryZSwapMax", bytes, ALWAYS },
 	{ "memory.oom.group", 253, "OOMPolicy", oom_policy, PROPERTY_AT_START },
 	{ "cpu.weight", 232, "CPUWeight", number, ALWAYS },
 	{ "cpu.idle", 252, "CPUWeight", idle, ALWAYS },

@@ -43,13 +43,21 @@ static int complete(int cgroup, struct resources *r, struct err *e)
 /* systemd has a quota as time in each second: a new period alone would change that. */
 static int update_scope(int cgroup, const struct unit *unit, struct resources *r, struct err *e)
 {
+	char before[64];
 	uint64_t quota;
+	ssize_t n = knob_read(cgroup, "cpu.max", before, sizeof(before));
 
 	if (r->cpu.period.value && !r->cpu.quota.value &&
 		knob_read_number(cgroup, "cpu.max", &quota) == 0 && quota <= INT64_MAX)
 		r->cpu.quota = (struct opt_i64){ true, (int64_t)quota };
 	int bad = limits_check_usage(cgroup, r, e);
-	return bad < 0 ? bad : scope_update(unit, r, e);
+	if (bad == 0)
+		bad = scope_update(unit, r, e);
+	/* It writes all that it knows, and so a quota of whole percents for the one that is not to
+	 * change. */
+	if (bad == 0 && n > 0 && !r->cpu.quota.value)
+		knob_write(cgroup, "cpu.max", before);
+	return bad;
 }
 
 static int apply(const struct record *record, struct resources *r, struct err *e)

@@ -9,6 +9,7 @@
 #include "cmd/oci/commands.h"
 #include "runtime/rootless.h"
 #include "runtime/service.h"
+#include "spec/base/libexec.h"
 #include "spec/base/fd.h"
 #include "spec/id.h"
 
@@ -106,6 +107,9 @@ int create_from_bundle(struct context *c, const struct create_words *w, const ch
 	if (c->systemd_cgroup && !c->cgroup_manager)
 		o.manager = GROUP_SYSTEMD;
 	int r = check_console(bundle_terminal(b), waits || w->detach, w->console_socket, e);
+	char program[4096];
+	if (r == 0 && o.manager == GROUP_SYSTEMD)
+		r = libexec_find(MANAGER_PROGRAM, program, e);
 	if (r == 0 && o.inside)
 		r = enter(&b->spec, e);
 	if (r == 0)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cgroup/property.h"
 #include "cmd/oci/commands.h"
 #include "runtime/caps.h"
 #include "runtime/seccomp.h"
@@ -118,6 +119,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		.version_max = SPEC_VERSION,
 		.cgroup.v2 = true,
 		.cgroup.systemd = true,
+		.cgroup.systemd_user = true,
 		.apparmor.enabled = true,
 		.selinux.enabled = true,
 		.annotations = annotations,
@@ -128,6 +130,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	(void)c, (void)data, (void)argc, (void)argv;
 	for (const struct field *h = hooks_fields; h->name; h++)
 		feature_names_add(&f.hooks, h->name);
+	feature_names_add(&f.unsafe_annotations, PROPERTY_ANNOTATION);
 	add_mount_options(&f.mount_options);
 	add_namespaces(&f.namespaces);
 	for (unsigned cap = 0; (name = caps_name(cap)); cap++)

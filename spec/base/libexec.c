@@ -9,14 +9,15 @@
 int libexec_find(const char *program, char out[4096], struct err *e)
 {
 	static const char *const places[] = { "", "../libexec/cowrun/" };
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	static char self[4096]; /* our directory; known from the first call on */
+	ssize_t n = *self ? 0 : readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (n < 0)
 		return err_set(e, errno, "find the program '%s'", program);
-	self[n] = '\0';
-	char *slash = strrchr(self, '/');
-	slash[1] = '\0';
+	if (n > 0) {
+		self[n] = '\0';
+		strrchr(self, '/')[1] = '\0';
+	}
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		int len = snprintf(out, 4096, "%s%s%s", self, places[i], program);
 		if (len < 4096 && access(out, X_OK) == 0)

@@ -84,7 +84,8 @@ tells() {
 	tells .linux.selinux.enabled '.process.selinuxLabel = "a"'
 	[ "$(features .linux.cgroup.v1)" = false ]
 	[ "$(features .linux.cgroup.systemd)" = true ] # shown by systemd.bats
-	[ "$(features .linux.cgroup.systemdUser)" = false ]
+	[ "$(features .linux.cgroup.systemdUser)" = true ]
+	[ "$(features '.potentiallyUnsafeConfigAnnotations | index("org.systemd.property.") != null')" = true ]
 }
 
 @test "seccomp: every action, operator, architecture and flag that is named is taken" {

@@ -23,6 +23,7 @@ systemd_init() {
 		umount -l /sys/fs/cgroup
 		mount -t cgroup2 cgroup2 /sys/fs/cgroup
 		mkdir /run/lock /run/empty
+		while grep -qx 0 /sys/fs/cgroup/cgroup.procs; do sleep 0.01; done # unshare, which leaves; see below
 		export container=cowrun-test SYSTEMD_UNIT_PATH=$UNITS SYSTEMD_LOG_TARGET=null
 		export SYSTEMD_GENERATOR_PATH=/run/empty SYSTEMD_ENVIRONMENT_GENERATOR_PATH=/run/empty
 		exec /lib/systemd/systemd --system --unit=tests.target
@@ -40,6 +41,8 @@ systemd_boot() {
 	SYSTEMD=$!
 	disown
 	await_pid
+	# Who is in it hinders systemd to hand down controllers.
+	echo "$SYSTEMD" >"$CGROUP/cgroup.procs"
 	export SYSTEMD SYSTEMD_INIT
 	local end=$((SECONDS + 60))
 	until booted systemctl is-active -q tests.target 2>/dev/null; do
@@ -71,9 +74,10 @@ systemd_end() {
 }
 
 # In a group of systemd's hierarchy, as everything there is. (Only then may the kernel let it put somebody elsewhere.)
+# BOOTED: another one.
 booted() {
 	(
-		[ ! -d "$MANAGED/tests" ] || echo $BASHPID >"$MANAGED/tests/cgroup.procs"
+		[ ! -d "$MANAGED/tests" ] || echo $BASHPID >"${BOOTED:-$MANAGED/tests}/cgroup.procs"
 		exec nsenter -t "$SYSTEMD_INIT" -m -p -C -u -i -n -- "$@" 3>&-
 	)
 }

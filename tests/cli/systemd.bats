@@ -2,6 +2,7 @@
 load helpers
 load containers
 load systemd
+load user
 
 setup_file() {
 	scratch_make
@@ -197,3 +198,125 @@ ended_there() { not booted grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 	assert_one_line "^cowrun: run: systemd is not reached: nobody answers at '/run/systemd/private', nor at the bus '/run/dbus/system_bus_socket' \(hint: systemd must be this host's init; without it, --cgroup-manager cgroupfs\)$"
 	all_gone
 }
+
+# --- an ordinary user -----------------------------------------------------------------------------------------------
+# A systemd of the user's, as logind would start it; as_booted WORD... is below it.
+user_boot() {
+	user_make
+	export USER_ID USER_NAME
+	cat >"$UNITS/user@.service" <<-EOT
+		[Unit]
+		DefaultDependencies=no
+		[Service]
+		User=%i
+		Environment=XDG_RUNTIME_DIR=$RUN_DIR HOME=$HOME_DIR SYSTEMD_UNIT_PATH=$UNITS SYSTEMD_GENERATOR_PATH=/run/empty
+		Environment=SYSTEMD_ENVIRONMENT_GENERATOR_PATH=/run/empty
+		Environment=SYSTEMD_LOG_TARGET=console
+		StandardError=append:$SCRATCH/out.user
+		Type=notify
+		ExecStart=/lib/systemd/systemd --user --unit=tests.target
+		Slice=user-%i.slice
+		Delegate=yes
+	EOT
+	booted mount --bind "$SCRATCH/etc/passwd" /etc/passwd
+	booted umount /proc/sys # the kernel gives a user a proc only where he sees one that is whole
+	booted systemctl start "user@$USER_ID.service"
+	USERS=$MANAGED/user.slice/user-$USER_ID.slice/user@$USER_ID.service
+	mkdir "$USERS/tests"
+}
+as_booted() { BOOTED=$USERS/tests booted bash -c "$(declare -f as_user); as_user \"\$@\"" - "$@"; }
+user_unit_gone() { [ -z "$(as_booted systemctl --user list-units --all --plain --no-legend "cowrun-$ID.scope")" ]; }
+
+@test "an ordinary user's scopes are his own systemd's" {
+	user_boot
+	BUNDLE=$HOME_DIR/bundle
+	rootfs_make "$BUNDLE/rootfs"
+	chown -R "$USER_ID:$USER_ID" "$BUNDLE"
+	as_user sh -c 'cd "$HOME/bundle" && exec "$0" spec --rootless' "$USER_PROGRAMS/cowrun"
+	jq '.process.terminal = false | .process.args = ["sleep", "1000"]' "$BUNDLE/config.json" >"$SCRATCH/config"
+	cat "$SCRATCH/config" >"$BUNDLE/config.json"
+	as_booted "$USER_PROGRAMS/cowrun" --systemd-cgroup run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
+	local scope=$USERS/user.slice/cowrun-$ID.scope
+	[ "$(as_booted systemctl --user show -P ControlGroup "cowrun-$ID.scope")" = "${scope#"$MANAGED"}" ]
+	[ "$(stat -c %u "$scope")" = "$USER_ID" ]
+	grep -qx 'unit-of-user ' "$RUN_DIR/cowrun/$ID/record"
+	run as_booted "$USER_PROGRAMS/cowrun" exec "$ID" echo here
+	assert_output here
+	as_booted "$USER_PROGRAMS/cowrun" delete --force "$ID"
+	[ ! -e "$scope" ]
+	[ ! -e "$RUN_DIR/cowrun/$ID" ]
+	user_unit_gone
+	# with nobody to ask, the error says who
+	as_user mkdir "$HOME_DIR/none"
+	export RUN_DIR=$HOME_DIR/none
+	run --separate-stderr as_booted "$USER_PROGRAMS/cowrun" --systemd-cgroup run -b "$BUNDLE" "$ID"
+	assert_status 1
+	assert_one_line "^cowrun: run: the user's systemd is not reached: nobody answers at '$RUN_DIR/bus' \(hint: log in, or loginctl enable-linger; "
+}
+
+# --- limits ---------------------------------------------------------------------------------------------------------
+knobs() { # FILE=VALUE...
+	local pair scope
+	scope=$MANAGED/system.slice/cowrun-$ID.scope
+	for pair; do
+		[ "$(<"$scope/${pair%%=*}")" = "${pair#*=}" ] || { say "expected $pair, saw $(<"$scope/${pair%%=*}")"; return 1; }
+	done
+}
+
+@test "limits: what systemd has a property for it is told, and the files are exact" {
+	need_controller memory cpu pids
+	sleeper '.linux.resources = {memory: {limit: 67108864, reservation: 33554432}, cpu: {shares: 2048, quota: 12500, period: 100000},
+		pids: {limit: 50}, unified: {"memory.high": "60000256"}}'
+	unit_has MemoryMax=67108864 MemoryLow=33554432 MemoryHigh=60000256 CPUQuotaPerSecUSec=130ms CPUQuotaPeriodUSec=100ms TasksMax=50
+	knobs memory.max=67108864 memory.low=33554432 'cpu.max=12500 100000' pids.max=50 memory.high=59998208
+	cowrun update --memory 50m --pids-limit 60 --cpu-share 512 "$ID"
+	unit_has MemoryMax=52428800 TasksMax=60 MemoryLow=33554432
+	knobs memory.max=52428800 pids.max=60
+	[ "$(knob cpu.weight)" = "$(unit CPUWeight)" ]
+	# a new period leaves the quota as it is
+	cowrun update --cpu-period 50000 "$ID"
+	unit_has CPUQuotaPerSecUSec=250ms CPUQuotaPeriodUSec=50ms
+	knobs 'cpu.max=12500 50000'
+	# what systemd knows it writes again
+	booted systemctl daemon-reload
+	booted systemctl set-property --runtime "cowrun-$ID.scope" IPAccounting=no
+	knobs memory.max=52428800 pids.max=60 memory.low=33554432 'cpu.max=12500 50000'
+	fails "rejecting memory limit" cowrun update -r - "$ID" <<<'{"memory": {"limit": 4096, "checkBeforeUpdate": true}}'
+	unit_has MemoryMax=52428800
+	knobs memory.max=52428800
+	cowrun update --memory -1 --memory-swap -1 --pids-limit -1 "$ID"
+	unit_has MemoryMax=infinity TasksMax=infinity
+	knobs memory.max=max pids.max=max
+	cowrun delete --force "$ID"
+	all_gone
+}
+
+@test "limits: one process, where another one had to keep the place" {
+	need_controller pids
+	bundle "$(args cat /proc/self/cgroup) | .linux.resources.pids.limit = 1"
+	cowrun create -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
+	unit_has TasksMax=1
+	knobs pids.max=1
+	cowrun start "$ID"
+	await status_is "$ID" stopped
+	grep -q '^0::/$' "$SCRATCH/out"
+	cowrun delete "$ID"
+	all_gone
+}
+
+@test "limits: killed for want of memory, it is told, and its unit goes" {
+	need_controller memory
+	bundle "$(args sh -c 'x=$(head -c 100000000 /dev/zero | tr "\0" x); echo $x') | .linux.resources.memory = {limit: 16777216, swap: 16777216}"
+	run --separate-stderr cowrun run -b "$BUNDLE" "$ID"
+	[ "$status" -ne 0 ]
+	await unit_gone
+	all_gone
+}
+
+@test "limits: a controller that systemd does not know is enabled down to the scope" {
+	need_controller hugetlb
+	sleeper '.linux.resources.hugepageLimits = [{pageSize: "2MB", limit: 4194304}]'
+	knobs hugetlb.2MB.max=4194304
+	cowrun delete --force "$ID"
+}
+teardown() { [ -n "$BATS_TEST_COMPLETED" ] || cat "$SCRATCH"/out* >&2; containers_remove; }

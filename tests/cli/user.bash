@@ -19,7 +19,7 @@ user_make() {
 	export HOME_DIR RUN_DIR USER_PROGRAMS
 	chmod 711 "$SCRATCH"
 	mkdir -p "$HOME_DIR" "$RUN_DIR" "$USER_PROGRAMS" "$SCRATCH/etc"
-	cp "$COWRUN" "$COW" "$OUT"/cow-* "$USER_PROGRAMS"
+	cp "$COWRUN" "$COW" "$OUT"/cow-* "$OUT"/cowrun-systemd "$USER_PROGRAMS"
 	chmod 755 "$SCRATCH/etc" "$USER_PROGRAMS"
 	(cat /etc/passwd && echo "$USER_NAME:x:$USER_ID:$USER_ID::$HOME_DIR:/bin/sh") >"$SCRATCH/etc/passwd"
 	echo "$USER_NAME:$SUBIDS:65536" >"$SCRATCH/etc/subuid"

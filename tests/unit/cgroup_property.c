@@ -105,14 +105,14 @@ START_TEST(files_by_name)
 		PAIR("cpu.max", "max 50000"), PAIR("cpu.weight", "20"), PAIR("cpuset.cpus", "8"),
 		PAIR("memory.oom.group", "1"), PAIR("io.max", "8:0 rbps=1"),
 		PAIR("io.weight", "default 30"), PAIR("hugetlb.2MB.max", "0"),
-		/* The kernel reads these; what systemd has no number for stays the file's. */
 		PAIR("memory.max", "64M"), PAIR("cpu.max", "x") };
 	struct resources r = { .unified = files, .n_unified = sizeof(files) / sizeof(files[0]) };
 
 	expect(&r, PROPERTY_AT_START,
 		"231 MemoryHigh t 1000\n240 MemoryMin t 5\n242 CPUQuotaPeriodUSec t 50000\n"
 		"213 CPUQuotaPerSecUSec t 18446744073709551615\n232 CPUWeight t 20\n"
-		"244 AllowedCPUs ay 0001\n253 OOMPolicy s kill\n230 IOWeight t 30\n");
+		"244 AllowedCPUs ay 0001\n253 OOMPolicy s kill\n230 IOWeight t 30\n"
+		"231 MemoryMax t 67108864\n");
 	files[0].key = (char *)"pids.max";
 	r.n_unified = 1;
 	expect(&r, PROPERTY_AT_START, "");
