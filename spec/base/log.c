@@ -59,8 +59,9 @@ void log_warn(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	fprintf(stderr, "%s: warning: %s\n", sink.name, text);
-	if (sink.fd >= 0 && sink.level >= LEVEL_WARNING)
+	if (sink.fd < 0)
+		fprintf(stderr, "%s: warning: %s\n", sink.name, text);
+	else if (sink.level >= LEVEL_WARNING)
 		record(sink.fd, "warning", text);
 }
 

@@ -2,10 +2,11 @@
  * Where errors, warnings and debug lines go: the one global.
  *
  * Libraries return errors and never print. They may log_debug() anywhere, and log_warn() only where
- * we go on although something was not as asked. By default warnings and the error are on stderr,
- * and a log file has but the error: engines parse that file, and one line more spoils it. Who asks
- * for a level gets all records up to that one in the file; debug lines go there alone, or to
- * stderr where there is no file.
+ * we go on although something was not as asked. The error is on stderr, and in the log file if
+ * there is one: by default nothing else is, as engines parse that file, and one line more spoils
+ * it. Who asks for a level gets all records up to that one in the file. Warnings and debug lines
+ * are on stderr only where there is no file: who gives one is an engine, and stderr of `create` is
+ * what the container writes to.
  */
 #ifndef SPEC_BASE_LOG_H
 #define SPEC_BASE_LOG_H
