@@ -163,3 +163,22 @@ example() { "$TOP/examples/bundle" "$1" "$SCRATCH/$1"; }
 	[ -d "$SCRATCH/limits" ] || example limits
 	fails "cannot limit .* controller '(memory|pids|cpu)'" cowrun run --bundle "$SCRATCH/limits" "$ID"
 }
+
+@test "what engines are told is of their syntax, and the names agree" {
+	local dir=$TOP/examples/engines engines=$TOP/build/engines/usr/bin
+	[ "$(jq -r '.["default-runtime"], (.runtimes | keys[])' "$dir/daemon.json" | uniq)" = cowrun ]
+	need_program python3
+	python3 - "$dir" <<-'EOT'
+	import sys, tomllib
+	for file, path in (("containerd.toml", ("plugins", "io.containerd.grpc.v1.cri", "containerd")), ("crio.conf", ("crio", "runtime"))):
+	    at = tomllib.load(open(sys.argv[1] + "/" + file, "rb"))
+	    for key in path + ("runtimes", "cowrun"):
+	        at = at[key]
+	EOT
+	perl -MCPAN::Meta::YAML -e '
+		my ($class, $pod) = @{CPAN::Meta::YAML->read($ARGV[0]) or die};
+		die unless $class->{kind} eq "RuntimeClass" && $class->{handler} eq "cowrun" && $pod->{kind} eq "Pod" &&
+			$pod->{spec}{runtimeClassName} eq $class->{metadata}{name}' "$dir/runtimeclass.yaml"
+	[ -x "$engines/containerd" ] || skip "needs Debian's engines: run make engines"
+	"$engines/containerd" -c "$dir/containerd.toml" config dump | grep -q 'BinaryName = "/usr/local/bin/cowrun"'
+}
