@@ -28,6 +28,7 @@ setup_file() {
 
 teardown() {
 	local id
+	compared_tell
 	[ -d "$ENGINES" ] || return 0
 	for id in $(ctr task ls -q 2>/dev/null); do ctr task delete -f "$id" || true; done >/dev/null 2>&1
 	for id in $(ctr container ls -q 2>/dev/null); do ctr container rm "$id" || true; done >/dev/null 2>&1
@@ -38,7 +39,7 @@ teardown_file() {
 	scratch_remove
 }
 
-ctr() { on c ctr -a "$SCRATCH/c/socket" -n test "$@"; }
+ctr() { on c timeout --foreground 120 ctr -a "$SCRATCH/c/socket" -n test "$@"; }
 
 # image_make TAR: an OCI image of one busybox, as an archive
 image_make() {
@@ -69,7 +70,7 @@ descriptor() {
 	echo "{mediaType: \"application/vnd.oci.image.$1\", digest: \"sha256:${2% *}\", size: ${2#* }}"
 }
 
-# run_ctr OPTION... ID COMMAND...: by the runtime in $RUNTIME
+# run_ctr OPTION... ID COMMAND...: by the runtime in $RUNTIME; an option is one word
 run_ctr() {
 	local options=()
 	while [[ $1 == -* ]]; do options+=("$1"); shift; done
@@ -112,29 +113,17 @@ task_is() { ctr task ls | grep -qE "^$1 +[0-9]+ +$2"; }
 }
 
 # --- the same with crun ------------------------------------------------------------------------------------------
-# compared FUNCTION: it prints the same with either runtime. What it runs is named "c".
-compared() {
-	RUNTIME=$COWRUN "$1" >"$SCRATCH/ours" 2>&1
-	RUNTIME=$SCRATCH/crun "$1" >"$SCRATCH/theirs" 2>&1
-	[ -s "$SCRATCH/ours" ] && diff -u "$SCRATCH/theirs" "$SCRATCH/ours" >&2
-}
-
-# status COMMAND...: what it says on standard output, and what it ends by
-status() {
-	"$@" 2>/dev/null || { echo "status $?"; return 0; }
-	echo "status 0"
-}
-
+# What runs is named "c".
 ends() {
 	status run_ctr --rm c sh -c 'echo out; echo err >&2; exit 3'
 	status run_ctr --rm c sh -c 'exec 1>&2; echo err; kill -9 $$' # ctr run takes 137 for 0; task delete tells
 	status run_ctr --rm c nosuch
 	status run_ctr --rm c /etc
 	status run_ctr --rm c /etc/passwd
-	status run_ctr --rm --cwd /tmp/new --env A=b c sh -c 'pwd; echo $A'
+	status run_ctr --rm --cwd=/tmp/new --env=A=b c sh -c 'pwd; echo $A'
 	status run_ctr --rm --read-only --seccomp c sh -c 'echo >/x; grep -E "^(Seccomp|Cap|NoNew)" /proc/self/status'
-	status run_ctr --rm --mount "type=bind,src=$SCRATCH/rootfs/etc,dst=/mnt,options=rbind:ro" c sh -c 'ls /mnt; echo >/mnt/x'
-	status run_ctr --rm --cap-add CAP_SYS_ADMIN --cap-drop CAP_CHOWN --net-host c \
+	status run_ctr --rm --mount="type=bind,src=$SCRATCH/rootfs/etc,dst=/mnt,options=rbind:ro" c sh -c 'ls /mnt; echo >/mnt/x'
+	status run_ctr --rm --cap-add=CAP_SYS_ADMIN --cap-drop=CAP_CHOWN --net-host c \
 		sh -c 'grep ^Cap /proc/self/status; ls /sys/class/net; ls /dev; cut -d: -f2 /proc/self/cgroup'
 }
 
@@ -202,9 +191,8 @@ task_is_gone() { ! ctr task ls -q | grep -qx "$1"; }
 oom_seen() { grep -q '/tasks/oom.*"container_id":"c"' "$SCRATCH/events"; }
 
 limited() {
-	run_ctr -d --memory-limit $((64 << 20)) --cpus 0.5 --cpu-shares 512 c \
-		sh -c 'cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu.weight >/limits; exec sleep 1000'
-	ctr task exec --exec-id e c sh -c 'until [ -e /limits ]; do :; done; cat /limits'
+	run_ctr -d --memory-limit=$((64 << 20)) --cpus=0.5 c sleep 1000
+	on c sh -c 'cd /sys/fs/cgroup/test/c && cat memory.max cpu.max'
 	ctr task metrics --format json c | jq -c '[.memory.usage_limit, .memory.usage > 0, .pids.current, .cpu.usage_usec > 0]'
 	ctr task pause c
 	ctr task ls | awk '$1 == "c" { print $3 }'
@@ -220,7 +208,9 @@ out_of_memory() {
 	: >"$SCRATCH/events"
 	ctr events >"$SCRATCH/events" 2>&1 &
 	local listener=$!
-	run_ctr -d --memory-limit $((16 << 20)) --mount "type=bind,src=$HELPERS,dst=/mnt,options=rbind:ro" c /mnt/hog 64
+	run_ctr -d --memory-limit=$((16 << 20)) --mount="type=bind,src=$HELPERS,dst=/mnt,options=rbind:ro" c \
+		sh -c 'until [ -e /go ]; do sleep 0.1; done; exec /mnt/hog 64'
+	ctr task exec --exec-id e c touch /go # by now the shim listens
 	await oom_seen
 	await task_is c STOPPED
 	ctr task delete c 2>&1 | grep -o 'exit code.*'

@@ -60,6 +60,7 @@ host_make() {
 		' "$1" "$group" "$dir"
 	) >"$dir/holder" 2>&1 3>&- &
 	echo $! >"$dir/pid.holder"
+	disown # its end is not told
 	await test -e "$dir/ready" || { cat "$dir/holder" >&2; return 1; }
 	pgrep -P "$(<"$dir/pid.holder")" >"$dir/pid.first"
 }
@@ -104,11 +105,14 @@ host_holds() {
 
 host_is_empty() { [ -z "$(host_holds "$@")" ]; }
 
-# engine_ready COMMAND...: await with room for a slow machine's engine, which says why in the log of its host
+# patiently COMMAND...: await, for what takes an engine its time on a slow machine
+patiently() {
+	await "$@" 2>/dev/null || await "$@" 2>/dev/null || await "$@" 2>/dev/null || await "$@"
+}
+
+# engine_ready HOST COMMAND...: the engine answers it; if not, the last lines of the log of its host
 engine_ready() {
-	local host=$1
-	shift
-	await "$@" >/dev/null 2>&1 || { tail -n 20 "$SCRATCH/$host/log" >&2; return 1; }
+	patiently "${@:2}" >/dev/null 2>&1 || { tail -n 20 "$SCRATCH/$1/log" >&2; return 1; }
 }
 
 # crun as it runs here: it knows no hybrid host, and cannot load device rules without CAP_SYS_RESOURCE. With all
@@ -119,3 +123,39 @@ crun_make() {
 	printf '#!/bin/sh\nexec %s %s "$@"\n' "$(command -v crun)" "$options" >"$SCRATCH/crun"
 	chmod 755 "$SCRATCH/crun"
 }
+
+# compared FUNCTION [OURS THEIRS]: it prints the same with either runtime, which it finds in $RUNTIME
+compared() {
+	rm -f "$SCRATCH"/{ours,theirs}
+	RUNTIME=${2:-$COWRUN} "$1" >"$SCRATCH/ours" 2>&1
+	RUNTIME=${3:-$SCRATCH/crun} "$1" >"$SCRATCH/theirs" 2>&1
+	[ -s "$SCRATCH/ours" ] && diff -u "$SCRATCH/theirs" "$SCRATCH/ours" >&2
+}
+
+# What they said, after a test that failed.
+compared_tell() {
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || tail -n 20 "$SCRATCH"/{ours,theirs} >&2 2>/dev/null || true
+}
+
+# status COMMAND...: what it says on standard output, and what it ends by
+status() {
+	"$@" 2>/dev/null || { echo "status $?"; return 0; }
+	echo "status 0"
+}
+
+# dockerd_start HOST [OPTION...]: a dockerd there, as examples/engines has it, without a bridge of its own, for docker_on
+dockerd_start() {
+	local dir=$SCRATCH/$1
+	host_make "$1"
+	mkdir "$dir/client"
+	jq --arg ours "$COWRUN" --arg theirs "$SCRATCH/crun" '.runtimes.cowrun.path = $ours | .runtimes.crun.path = $theirs' \
+		"$BATS_TEST_DIRNAME/../../examples/engines/daemon.json" >"$dir/daemon.json"
+	on "$1" dockerd --config-file "$dir/daemon.json" --data-root "$dir/data" --exec-root "$dir/exec" \
+		--pidfile "$dir/pid.dockerd" -H "unix://$dir/socket" --storage-driver overlay2 --bridge=none "${@:2}" >"$dir/log" 2>&1 &
+	engine_ready "$1" docker_on "$1" version
+}
+
+docker_on() {
+	DOCKER_BUILDKIT=0 timeout --foreground 120 docker --config "$SCRATCH/$1/client" -H "unix://$SCRATCH/$1/socket" "${@:2}" 3>&-
+}
+export -f docker_on
