@@ -17,13 +17,10 @@ up() {
 	eventually has_line "$name" ready
 }
 
-# census FILTER [ARGUMENTS]: of cow mem --json
-census() {
-	local filter=$1
-	shift
-	cow mem --json "$@" | jq -c "$filter"
-}
-holds() { [ "$(census "$@")" = true ] || { say "does not hold: $1; saw $(cow mem --json)"; return 1; }; }
+# measure [ARGUMENTS]: by cow mem --json; census FILTER: of what it saw; holds FILTER: that is so
+measure() { cow mem --json "$@" >"$SCRATCH/census"; }
+census() { jq -c "$1" "$SCRATCH/census"; }
+holds() { [ "$(census "$1")" = true ] || { say "does not hold: $1; saw $(<"$SCRATCH/census")"; return 1; }; }
 
 # The store is on tmpfs, so the pages of its files count as shared memory.
 FILES='(.kinds.file.private_bytes + .kinds.file.shared_bytes + .kinds.shmem.private_bytes + .kinds.shmem.shared_bytes)'
@@ -32,11 +29,13 @@ export FILES
 @test "ten containers of one image: the files of the second and later ones cost nothing again" {
 	local i first all
 	up "$NAME-1" sh -c 'echo ready; while :; do sleep 1000; done'
+	measure
 	first=$(census ".containers[0] | $FILES")
 	for i in 2 3 4 5 6 7 8 9 10; do
 		up "$NAME-$i" sh -c 'echo ready; while :; do sleep 1000; done'
 	done
 	[ "$first" -gt 500000 ]
+	measure
 	holds '.exact'
 	holds '.containers | length == 10'
 	# What each has of files that nobody else maps: at most a tenth of what the first one had.
@@ -65,14 +64,18 @@ export FILES
 	cow run -d --name "$NAME-b" "$IMAGE" hog 8 forever >/dev/null
 	eventually has_line "$NAME-a" ready
 	eventually has_line "$NAME-b" ready
+	measure
 	holds '.containers[0].kinds.anon.private_bytes | . >= 16777216 and . < 16777216 + 1048576'
 	holds '.containers[1].kinds.anon.private_bytes | . >= 8388608 and . < 8388608 + 1048576'
 	holds '[.containers[].kinds.anon.shared_bytes] == [0, 0]'
 	holds '.containers[0].monitor_bytes | . > 0 and . <= 65536'
-	holds '.containers | map(.name) == ["'"$NAME-b"'"]' "$NAME-b"
+	measure "$NAME-b"
+	holds '.containers | map(.name) == ["'"$NAME-b"'"]'
 	cowrun pause "$NAME-a"
+	measure
 	holds '.exact and (.containers | length == 2)'
 	cow stop -t 0 "$NAME-a"
+	measure
 	holds '.containers | map(.name) == ["'"$NAME-b"'"]'
 }
 
@@ -93,6 +96,7 @@ export FILES
 	run cow mem
 	assert_status 0
 	assert_output_matches '0 containers'
+	measure
 	holds '.exact and .containers == [] and .union_bytes == 0 and .saved_bytes == 0'
 	run "$COW" --root "$SCRATCH/no-root" mem --json
 	assert_status 0
@@ -120,11 +124,14 @@ teardown() {
 @test "any cgroup can be measured" {
 	cp "$HELPERS/hog" "$SCRATCH/hog"
 	foreign 12 env
-	holds '.exact and (.containers | length == 1)' --cgroup "$GROUP"
-	holds '.containers[0].kinds.anon.private_bytes | . >= 12582912 and . < 13631488' --cgroup "$GROUP"
+	measure --cgroup "$GROUP"
+	holds '.exact and (.containers | length == 1)'
+	holds '.containers[0].kinds.anon.private_bytes | . >= 12582912 and . < 13631488'
 	cow run -d --name "$NAME" "$IMAGE" sleep 1000 >/dev/null
-	holds ".containers | map(.name) == [\"$NAME\", \"${GROUP##*/}\"]" --cgroup "$GROUP" "$NAME"
-	holds '.containers | length == 1' --cgroup "$GROUP"
+	measure --cgroup "$GROUP" "$NAME"
+	holds ".containers | map(.name) == [\"$NAME\", \"${GROUP##*/}\"]"
+	measure --cgroup "$GROUP"
+	holds '.containers | length == 1'
 }
 
 @test "without the privilege there are estimates, and they are marked" {
