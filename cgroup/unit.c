@@ -7,6 +7,8 @@
 
 #include "spec/base/str.h"
 
+#define PATH "linux.cgroupsPath"
+
 static bool ends_with(const char *text, const char *end)
 {
 	size_t n = strlen(text), m = strlen(end);
@@ -15,15 +17,15 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /* Letters of systemd.unit(5), and its 255 bytes. '@' would name an instance of a template. */
-static int check_name(const char *name, const char *kind, struct err *e)
+static int check_name(const char *name, const char *kind, const char *from, struct err *e)
 {
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				":-_.\\");
 
 	if (name[n])
 		return err_say(e, EINVAL,
-			"linux.cgroupsPath: the %s '%.80s' has a character that systemd takes in no name: '%.1s'",
-			kind, name, name + n);
+			"%s: the %s '%.80s' has a character that systemd takes in no name: '%.1s'",
+			from, kind, name, name + n);
 	return 0;
 }
 
@@ -33,14 +35,12 @@ static int check_slice(const char *slice, struct err *e)
 	size_t n = strlen(slice);
 
 	if (!ends_with(slice, ".slice") || n == strlen(".slice"))
-		return err_say(e, EINVAL,
-			"linux.cgroupsPath: '%.80s' is no slice (hint: a-b.slice)", slice);
+		return err_say(e, EINVAL, PATH ": '%.80s' is no slice (hint: a-b.slice)", slice);
 	if (strcmp(slice, "-.slice") != 0 &&
 		(*slice == '-' || strstr(slice, "--") || strstr(slice, "-.slice")))
 		return err_say(e, EINVAL,
-			"linux.cgroupsPath: the slice '%.80s' has an empty part between its dashes",
-			slice);
-	return check_name(slice, "slice", e);
+			PATH ": the slice '%.80s' has an empty part between its dashes", slice);
+	return check_name(slice, "slice", PATH, e);
 }
 
 /* The three parts, of which the last two make the name. */
@@ -51,20 +51,19 @@ static int parse_form(const char *path, struct unit *u, struct err *e)
 
 	if (!name || strchr(name + 1, ':') || !name[1])
 		return err_say(e, EINVAL,
-			"linux.cgroupsPath: '%.80s' is not of the form slice:prefix:name, which systemd's cgroups need",
+			PATH
+			": '%.80s' is not of the form slice:prefix:name, which systemd's cgroups need",
 			path);
 	prefix++;
 	name++;
 	if (ends_with(name, ".slice"))
-		return err_say(e, EINVAL,
-			"linux.cgroupsPath: '%.80s' is a slice: a container lives in a scope",
-			name);
+		return err_say(
+			e, EINVAL, PATH ": '%.80s' is a slice: a container lives in a scope", name);
 	int n = (int)(prefix - path) - 1, m = (int)(name - prefix) - 1;
 	if ((size_t)n >= sizeof(u->slice) ||
 		(size_t)snprintf(u->name, sizeof(u->name), "%.*s-%s.scope", m, prefix, name) >=
 			sizeof(u->name))
-		return err_say(
-			e, ENAMETOOLONG, "linux.cgroupsPath: longer than names of units are");
+		return err_say(e, ENAMETOOLONG, PATH ": longer than names of units are");
 	if (n)
 		snprintf(u->slice, sizeof(u->slice), "%.*s%s", n, path,
 			n == 1 && *path == '-' ? ".slice" : "");
@@ -75,17 +74,18 @@ int unit_parse(
 	const char *cgroups_path, const char *id, bool of_user, struct unit *ret, struct err *e)
 {
 	struct unit u = { .of_user = of_user };
+	bool named = cgroups_path && *cgroups_path;
 	int r = 0;
 
 	snprintf(u.slice, sizeof(u.slice), "%s", of_user ? "user.slice" : "system.slice");
-	if (cgroups_path && *cgroups_path)
+	if (named)
 		r = parse_form(cgroups_path, &u, e);
 	else
 		snprintf(u.name, sizeof(u.name), "cowrun-%s.scope", id);
 	if (r == 0)
 		r = check_slice(u.slice, e);
 	if (r == 0)
-		r = check_name(u.name, "scope", e);
+		r = check_name(u.name, "scope", named ? PATH : "the container's id", e);
 	if (r == 0)
 		*ret = u;
 	return r;

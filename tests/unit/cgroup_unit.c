@@ -74,6 +74,17 @@ START_TEST(what_is_no_unit_is_refused)
 }
 END_TEST
 
+START_TEST(an_id_is_told_from_a_path)
+{
+	struct unit u;
+	struct err e;
+
+	ck_assert_int_eq(unit_parse(NULL, "a+b", false, &u, &e), -EINVAL);
+	ck_assert_str_eq(e.text,
+		"the container's id: the scope 'cowrun-a+b.scope' has a character that systemd takes in no name: '+'");
+}
+END_TEST
+
 START_TEST(names_have_a_longest)
 {
 	char path[700];
@@ -99,6 +110,7 @@ int main(void)
 	tcase_add_loop_test(
 		tests, a_path_is_a_scope_in_a_slice, 0, sizeof(units) / sizeof(units[0]));
 	tcase_add_loop_test(tests, what_is_no_unit_is_refused, 0, sizeof(wrong) / sizeof(wrong[0]));
+	tcase_add_test(tests, an_id_is_told_from_a_path);
 	tcase_add_test(tests, names_have_a_longest);
 	suite_add_tcase(suite, tests);
 	return unit_run(suite);
