@@ -448,6 +448,20 @@ int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 	return header.type == CHANNEL_FORKED ? take_over(b, e) : 0;
 }
 
+int birth_last_words(struct birth *b, int cgroup, struct err *e)
+{
+	enum channel_type said = CHANNEL_READY;
+	int r = 0;
+
+	/* One that has forked names its successor, who may live. */
+	while (r == 0 && poll(&(struct pollfd){ .fd = b->pidfd, .events = POLLIN }, 1, 0) > 0) {
+		r = birth_next(b, &said, e);
+		if (r == 0 && !said)
+			r = birth_died(b, cgroup, e);
+	}
+	return r;
+}
+
 bool birth_was_over(const struct birth *b)
 {
 	char path[32], name[32] = "";

@@ -60,6 +60,10 @@ int birth_next(struct birth *b, enum channel_type *ret, struct err *e);
 bool birth_was_over(const struct birth *b);
 int birth_died(const struct birth *b, int cgroup, struct err *e);
 
+/* What one that has ended had to say, as an error: that of a failure, or of its end. 0: it lives,
+ * and `e` is as it was. */
+int birth_last_words(struct birth *b, int cgroup, struct err *e);
+
 /*
  * The same conversation over another connection, with a process that waits for it (`start`). Takes
  * both fds; the process is not ours.

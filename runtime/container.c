@@ -235,6 +235,15 @@ static int plan(const struct container *c, const struct create_options *o,
 	return plan_create(c->spec, &in, d, e);
 }
 
+/* A first process that has failed takes its scope along: what it said, and not that, is the cause. */
+static int settle_group(struct container *c, const struct create_options *o, struct err *e)
+{
+	int r = group_settle(c, o, e);
+	int said = r < 0 ? birth_last_words(&c->birth, c->cgroup.fd, e) : 0;
+
+	return said < 0 ? said : r;
+}
+
 static int bear(struct container *c, const struct create_options *o, const struct filter *filter,
 	struct err *e)
 {
@@ -254,7 +263,7 @@ static int bear(struct container *c, const struct create_options *o, const struc
 	if (r == 0)
 		r = birth_send(&c->birth, &d, e);
 	if (r == 0)
-		r = group_settle(c, o, e);
+		r = settle_group(c, o, e);
 	/* For whoever finds the container later: written while the child is at work, which does not
 	 * start the program before it hears from us. */
 	if (r == 0)

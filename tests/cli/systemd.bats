@@ -190,6 +190,17 @@ ended_there() { not booted grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 	done
 }
 
+@test "a first process that fails takes its scope along, and is who tells why" {
+	bundle "$(args true)"' | .linux.resources.devices = [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 1, minor: 3, access: "rwm"}] |
+		.mounts += [{destination: "/x", type: "tmpfs", source: "x", options: ["nosuch=1"]}]'
+	# late with the rules of devices: systemd has removed the group by then
+	run --separate-stderr booted strace -qq -o "$SCRATCH/trace" -e trace=recvfrom -e inject=recvfrom:delay_exit=700000:when=2 \
+		"$COWRUN" --root "$STATE" --cgroup-manager systemd run -b "$BUNDLE" "$ID"
+	assert_status 1
+	assert_one_line "^cowrun: run: mounts\[[0-9]+\]: mount tmpfs on '/x': option 'nosuch=1': "
+	all_gone
+}
+
 @test "without systemd the error says where it was looked for" {
 	bundle "$(args true)"
 	run --separate-stderr booted env -u DBUS_SYSTEM_BUS_ADDRESS unshare -m sh -c \
