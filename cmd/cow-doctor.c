@@ -28,6 +28,7 @@ static void (*const checks[])(const struct places *, struct findings *) = {
 	doctor_memory,
 	doctor_swap,
 	doctor_security,
+	doctor_engines,
 };
 
 static const struct enum_name state_names[] = {
@@ -131,18 +132,21 @@ static int print_json(const struct findings *f, struct err *e)
 
 struct doctor_words {
 	bool json;
+	const char *system;
 };
 
 static const struct option_row doctor_options[] = {
 	{ "json", 0, OPTION_FLAG, offsetof(struct doctor_words, json), NULL, "for programs" },
+	{ "system", 0, OPTION_TEXT, offsetof(struct doctor_words, system), "DIR",
+		"look for engines below DIR" },
 	{ 0 },
 };
 
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	automatic(findings) struct findings found = { 0 };
-	const struct places places = { c->root, c->store };
 	const struct doctor_words *w = data;
+	const struct places places = { c->root, c->store, w->system };
 
 	(void)argc, (void)argv;
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)

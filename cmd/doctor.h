@@ -38,9 +38,9 @@ DEFINE_AUTO(findings, findings_done)
 void findings_add(struct findings *f, const char *name, enum finding_state state,
 	const char *remedy, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Where `cow` keeps things. */
+/* Where `cow` keeps things, and below what the files of engines are (NULL: the root). */
 struct places {
-	const char *root, *store;
+	const char *root, *store, *system;
 };
 
 /* Kernel, privilege (doctor_kernel.c). */
@@ -62,5 +62,7 @@ void doctor_swap(const struct places *p, struct findings *f);
 void doctor_overlay(const struct places *p, struct findings *f);
 void doctor_store(const struct places *p, struct findings *f);
 void doctor_root(const struct places *p, struct findings *f);
+/* Who else is here: a finding for each engine (doctor_engines.c). */
+void doctor_engines(const struct places *p, struct findings *f);
 
 #endif

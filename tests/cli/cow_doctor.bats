@@ -110,3 +110,55 @@ assert_runs() { [ "$(jq .runs <<<"$output")" = "$1" ]; }
 		mount -t tmpfs -o size=1m,mode=700 tmpfs "$SCRATCH/small" && "$COW" --store "$SCRATCH/small" doctor --json'
 	[ "$(state store)" = broken ] || [ "$(state store)" = lacks ]
 }
+
+# --- engines ------------------------------------------------------------------------------------------------------
+# detail ENGINE: what is said of it, by a system in $SCRATCH/system
+detail() {
+	cow doctor --json --system "$SCRATCH/system" | jq -r --arg name "$1" '.checks[] | select(.name == $name) | "\(.state): \(.detail)"'
+}
+# detail_is ENGINE TEXT
+detail_is() { [ "$(detail "$1")" = "$2" ] || { say "expected $2; saw $(detail "$1")"; return 1; }; }
+# file PATH: of that system, from standard input
+file() { install -D /dev/stdin "$SCRATCH/system/$1"; }
+
+@test "engines that are not installed, and that do not know cowrun" {
+	local engine
+	mkdir -p "$SCRATCH/system"
+	for engine in podman containerd Docker CRI-O; do detail_is $engine 'ok: not installed'; done
+	for engine in usr/bin/podman usr/local/bin/dockerd; do file $engine </dev/null; done
+	detail_is podman 'lacks: no file of its configuration names cowrun'
+	detail_is Docker 'lacks: no file of its configuration names cowrun'
+	file etc/containers/containers.conf <<-EOT
+		[engine]
+		runtime = "crun"
+		# runtime = "cowrun"
+		runtime_supports_json = ["crun", "cowrun"]
+		[engine.runtimes]
+		not-cowrun = ["/opt/not-cowrun"]
+	EOT
+	detail_is podman 'lacks: no file of its configuration names cowrun'
+	rm -r "$SCRATCH/system"
+}
+
+@test "engines that know cowrun, and that use it unasked" {
+	local top=$SCRATCH/system
+	for engine in podman containerd dockerd; do file usr/bin/$engine </dev/null; done
+	printf '%s\n' '[engine]' '[engine.runtimes]' 'cowrun = ["/usr/local/bin/cowrun"]' | file etc/containers/containers.conf
+	detail_is podman "ok: knows cowrun ($top/etc/containers/containers.conf:3)"
+	printf '%s\n' '[engine]' 'runtime = "cowrun"' | file etc/containers/containers.conf.d/50.conf
+	detail_is podman "ok: knows cowrun ($top/etc/containers/containers.conf.d/50.conf:2), and uses it unasked"
+	printf '%s\n' '[engine]' 'runtime="crun"' | file etc/containers/containers.conf.d/60.conf
+	detail_is podman "ok: knows cowrun ($top/etc/containers/containers.conf.d/50.conf:2)"
+	printf '%s\n' '[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.cowrun]' | file etc/containerd/config.toml
+	detail_is containerd "ok: knows cowrun ($top/etc/containerd/config.toml:1)"
+	echo '{"runtimes": {"cowrun": {"path": "/usr/local/bin/cowrun"}}, "default-runtime": "cowrun"}' | file etc/docker/daemon.json
+	detail_is Docker "ok: knows cowrun ($top/etc/docker/daemon.json:1), and uses it unasked"
+	echo '{"default-runtime": "runc", "runtimes": {"cowrun": {"path": "/usr/local/bin/cowrun"}}}' | file etc/docker/daemon.json
+	detail_is Docker "ok: knows cowrun ($top/etc/docker/daemon.json:1)"
+	printf '%s\n' '[crio.runtime]' 'default_runtime = "cowrun"' '[crio.runtime.runtimes.cowrun]' | file etc/crio/crio.conf.d/50-cowrun.conf
+	detail_is CRI-O "ok: not installed; knows cowrun ($top/etc/crio/crio.conf.d/50-cowrun.conf:3), and uses it unasked"
+	# what is no text is nothing
+	mkdir "$top/etc/crio/crio.conf.d/directory"
+	head -c 3M /dev/zero | file etc/crio/crio.conf
+	detail_is CRI-O "ok: not installed; knows cowrun ($top/etc/crio/crio.conf.d/50-cowrun.conf:3), and uses it unasked"
+}
