@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cgroup/hierarchy.h"
 #include "cgroup/limits.h"
 #include "spec/base/fd.h"
 #include "spec/base/own.h"
@@ -87,7 +88,8 @@ bool rights_to(int root, const char *path)
 	return may_write(root, path, n, "");
 }
 
-char *rights_place(int root)
+/* `ret_around`: it is the one around ours, and has no processes. */
+static char *find_place(int root, bool *ret_around)
 {
 	autofree char *own = own_path();
 	size_t n = own ? strlen(own) : 0;
@@ -95,9 +97,28 @@ char *rights_place(int root)
 
 	for (size_t i = 0; own && i < 2; i++)
 		if (may_write(root, own, candidates[i], "cgroup.procs") &&
-			may_write(root, own, candidates[i], ""))
+			may_write(root, own, candidates[i], "")) {
+			*ret_around = i == 0 && n;
 			return str_format("%.*s", (int)candidates[i], own);
+		}
 	return NULL;
+}
+
+char *rights_place(int root)
+{
+	bool ignored;
+
+	return find_place(root, &ignored);
+}
+
+bool rights_limit(int root, const char *controller)
+{
+	bool around = false;
+	autofree char *at = find_place(root, &around);
+	autofree char *path = at && around ? str_format("./%s", at) : NULL;
+	autofd int group = path ? openat(root, path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	return group >= 0 && hierarchy_has(group, controller);
 }
 
 int rights_refuse_limits(const struct resources *r, struct err *e)

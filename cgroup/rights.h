@@ -21,6 +21,9 @@ bool rights_to(int root, const char *path);
  */
 char *rights_place(int root);
 
+/* Whether a group there can have limits by that controller ("pids"). */
+bool rights_limit(int root, const char *controller);
+
 /* The limits that `r` asks for cannot be had without a group of ours: an error that says what to do;
  * 0: it asks for none. */
 int rights_refuse_limits(const struct resources *r, struct err *e);

@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 
 #include "cmd/libexec.h"
+#include "overlay/store.h"
 #include "spec/base/log.h"
 #include "spec/base/own.h"
-
-#define USER_NAMESPACE_INITIAL 0xeffffffd /* USER_NS_INIT_INO of linux/nsfs.h */
+#include "spec/base/userns.h"
 
 static void print_program(FILE *to, const struct program *p)
 {
@@ -45,15 +45,6 @@ static const struct command *find(const struct program *p, const char *name)
 	return NULL;
 }
 
-/* Root of a user namespace is not the host's. Its ids do not tell: a map may be the identity. */
-static bool is_host_root(void)
-{
-	struct stat ns;
-
-	return geteuid() == 0 && stat("/proc/self/ns/user", &ns) == 0 &&
-	       ns.st_ino == USER_NAMESPACE_INITIAL;
-}
-
 /*
  * As runc has it: the host's root has one root, in whatever session. Engines run some of
  * our commands with an empty environment but for this variable, so that nothing else may count. A
@@ -65,7 +56,7 @@ static const char *usual_root(char out[PATH_MAX])
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	uid_t user = geteuid();
 
-	if (runtime && *runtime && !is_host_root()) {
+	if (runtime && *runtime && (user != 0 || userns_is_inner())) {
 		snprintf(out, PATH_MAX, "%s/cowrun", runtime);
 		return out;
 	}
@@ -74,6 +65,20 @@ static const char *usual_root(char out[PATH_MAX])
 	snprintf(out, PATH_MAX, "/run/user/%u", user);
 	bool has_session = access(out, W_OK | X_OK) == 0;
 	snprintf(out, PATH_MAX, has_session ? "/run/user/%u/cowrun" : "/tmp/cowrun-%u", user);
+	return out;
+}
+
+/* A user's is where his data is (XDG Base Directory Specification). */
+static const char *usual_store(char out[PATH_MAX])
+{
+	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+	if (!rootless_is_needed() || !((data && *data == '/') || (home && *home)))
+		return STORE_DEFAULT;
+	if (data && *data == '/')
+		snprintf(out, PATH_MAX, "%s/cowrun", data);
+	else
+		snprintf(out, PATH_MAX, "%s/.local/share/cowrun", home);
 	return out;
 }
 
@@ -129,6 +134,13 @@ static int run_parsed(const struct program *p, struct context *context, const st
 static int run(const struct program *p, struct context *context, const struct command *c, int argc,
 	char **argv, struct err *e)
 {
+	if (c->owns && rootless_is_needed()) {
+		int r = libexec_locate(e);
+		if (r == 0)
+			r = rootless_enter(ROOTLESS_MOST, &context->own, e);
+		if (r < 0)
+			return r;
+	}
 	if (c->program)
 		return libexec_run(context, c, argc, argv, e);
 	autofree void *options = calloc(1, c->options_size + 1);
@@ -219,7 +231,7 @@ static int finish(const struct command *command, int status, struct err *e)
 int program_main(const struct program *p, struct context *c, int argc, char **argv)
 {
 	struct err e = { 0 }, unopened;
-	char usual[PATH_MAX];
+	char usual[PATH_MAX], store[PATH_MAX];
 	bool help = false;
 
 	fill_standard_streams();
@@ -240,6 +252,8 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 	}
 	if (!c->root)
 		c->root = c->usual_root = usual_root(usual);
+	if (!c->store && p->has_store)
+		c->store = usual_store(store);
 	/* What is wrong with a later option is told to the log that an earlier one named. */
 	int opened = open_log(c, words < 0 ? &unopened : &e);
 	if (words < 0 || opened < 0)
@@ -261,5 +275,6 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 	}
 	int status = run(p, c, command, argc - 1, argv + 1, &e);
 	home_done(&c->home);
+	rootless_done(&c->own);
 	return finish(command, status, &e);
 }

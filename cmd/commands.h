@@ -11,6 +11,7 @@
 
 #include "cmd/options.h"
 #include "runtime/record.h"
+#include "runtime/rootless.h"
 
 #define STATUS_RUN_FAILED                                                                          \
 	125 /* as docker and podman end where they, and not the container, failed */
@@ -27,7 +28,8 @@ struct context {
 	int cgroup_manager;	   /* enum group_manager (runtime/container.h) */
 	int rootless;		   /* enum rootless_choice; 0: auto */
 	bool debug, systemd_cgroup, version;
-	struct home home; /* command_open_home() */
+	struct home home;    /* command_open_home() */
+	struct rootless own; /* of a command that `owns`: the ids that an ordinary user has there */
 };
 
 struct command {
@@ -40,6 +42,7 @@ struct command {
 	bool mixed;		  /* options may also stand behind and between the words */
 	int failure_status; /* 0: 1; STATUS_RUN_FAILED: 126 or 127 where the program is to blame */
 	int (*run)(struct context *c, void *options, int argc, char **argv, struct err *e);
+	bool owns; /* files of several owners: an ordinary user does it as rootless_enter() lets him */
 	const char *program; /* instead of run: a program in libexec, which gets all words, ... */
 	bool program_root;   /* ... and --root beside --store */
 };
@@ -49,6 +52,7 @@ struct program {
 	const struct option_row *options;      /* those before the command, into struct context */
 	const struct command *const *commands; /* ends with NULL */
 	void (*print_version)(void);
+	bool has_store;	    /* where it is not given, it is where it usually is */
 	int unknown_status; /* for an unknown command */
 };
 

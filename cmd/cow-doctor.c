@@ -177,8 +177,8 @@ static const struct option_row options[] = {
 int main(int argc, char **argv)
 {
 	static const struct program program = { "cow", "Looks at this host.", options, commands,
-		NULL, .unknown_status = 1 };
-	struct context context = { .store = STORE_DEFAULT };
+		NULL, .has_store = true, .unknown_status = 1 };
+	struct context context = { 0 };
 
 	return program_main(&program, &context, argc, argv);
 }

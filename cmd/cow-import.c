@@ -264,9 +264,10 @@ int main(int argc, char **argv)
 		options,
 		commands,
 		print_version,
+		.has_store = true,
 		.unknown_status = 1,
 	};
-	struct context context = { .store = STORE_DEFAULT };
+	struct context context = { 0 };
 
 	return program_main(&program, &context, argc, argv);
 }

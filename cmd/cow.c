@@ -22,6 +22,7 @@ static const struct command load_command = {
 	.name = "load",
 	.arguments = "[options] [LAYOUT|ARCHIVE|-]",
 	.summary = "Takes images out of an OCI layout or an archive.",
+	.owns = true,
 	.program = "cow-import",
 };
 
@@ -29,6 +30,7 @@ static const struct command import_command = {
 	.name = "import",
 	.arguments = "[options] ROOTFS.tar|- NAME[:TAG]",
 	.summary = "Makes an image of a root file system's tar.",
+	.owns = true,
 	.program = "cow-import",
 };
 
@@ -73,9 +75,10 @@ int main(int argc, char **argv)
 		options,
 		commands,
 		print_version,
+		.has_store = true,
 		.unknown_status = 1,
 	};
-	struct context context = { .store = STORE_DEFAULT };
+	struct context context = { 0 };
 
 	return program_main(&program, &context, argc, argv);
 }

@@ -99,7 +99,7 @@ static int try_overlay(int dir, struct err *e)
 		if (fds[i] < 0)
 			r = err_set(e, errno, "make '%s'", names[i]);
 	}
-	struct overlay_dirs dirs = { &fds[0], 1, fds[1], fds[2] };
+	struct overlay_dirs dirs = { &fds[0], 1, fds[1], fds[2], form_here() };
 	if (r == 0)
 		r = overlay_mount(&dirs, &mounted, e);
 	for (int i = 0; i < 3; i++)

@@ -109,6 +109,14 @@ int attributes_apply(int fd, const struct attributes *a, bool mode_is_set, const
 	return futimens(fd, times) < 0 ? -errno : 0;
 }
 
+int attributes_unmapped(const struct attributes *a, const char *shown, struct err *e)
+{
+	return err_say(e, EINVAL,
+		"'%s' belongs to %u:%u, an id that is not mapped here (hint: more subordinate ids in "
+		"/etc/subuid and /etc/subgid)",
+		shown, a->uid, a->gid);
+}
+
 int attributes_apply_at(int dirfd, const char *name, const struct attributes *a, bool is_symlink)
 {
 	struct timespec times[2];

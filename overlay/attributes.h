@@ -38,6 +38,9 @@ int attributes_set_xattrs(int fd, const char *packed, size_t size);
 int attributes_apply(int fd, const struct attributes *a, bool mode_is_set, const char *xattrs,
 	size_t xattrs_size);
 
+/* The error of an owner that the user namespace we are in has no id for: -EINVAL. `shown`: whose. */
+int attributes_unmapped(const struct attributes *a, const char *shown, struct err *e);
+
 /* The same for what cannot be opened: symlinks, devices, FIFOs. -errno. */
 int attributes_apply_at(int dirfd, const char *name, const struct attributes *a, bool is_symlink);
 

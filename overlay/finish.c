@@ -13,22 +13,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "overlay/member.h"
 #include "spec/base/fd.h"
 
-static const char opaque_xattr[] = "trusted.overlay.opaque";
-
 static bool is_whiteout(const struct stat *st)
 {
 	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
-}
-
-static int make_opaque(int fd)
-{
-	return fsetxattr(fd, opaque_xattr, "y", 1, 0) < 0 ? -errno : 0;
 }
 
 static int purge_whiteouts(int fd);
@@ -47,7 +39,7 @@ static int purge_entry(int dir, const char *name)
 	if (below < 0)
 		return below;
 	/* An opaque one has its own turn: so no directory is gone through twice. */
-	if (fgetxattr(below, opaque_xattr, NULL, 0) > 0) {
+	if (form_is_opaque(below)) {
 		close(below);
 		return 0;
 	}
@@ -89,7 +81,7 @@ static int open_holder(struct tree *tree, const char *path, struct err *e)
 }
 
 /* What this layer itself has under that name hides the layers below as well. */
-static int make_whiteout(int holder, const char *name)
+static int make_whiteout(int holder, const char *name, enum overlay_form form)
 {
 	struct stat st;
 
@@ -101,7 +93,7 @@ static int make_whiteout(int holder, const char *name)
 	if (!S_ISDIR(st.st_mode))
 		return 0;
 	autofd int fd = openat(holder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : make_opaque(fd);
+	return fd < 0 ? -errno : form_make_opaque(fd, form);
 }
 
 /* `base` "": the holder itself; else a directory in it that a whiteout has made opaque. */
@@ -134,9 +126,9 @@ static int finish_one(
 		return fd;
 	int r = fd;
 	if (fd >= 0 && pass == PASS_OPAQUE)
-		r = make_opaque(fd);
+		r = form_make_opaque(fd, tree->form);
 	else if (fd >= 0 && pass == PASS_WHITEOUT)
-		r = make_whiteout(fd, base);
+		r = make_whiteout(fd, base, tree->form);
 	else if (fd >= 0)
 		r = purge(fd, base);
 	return r < 0 ? err_set(e, -r, "hide lower layers in '%s'", member_show(parent, &shown)) : 0;
@@ -167,6 +159,8 @@ static int finish_dir(struct tree *tree, const struct pending_dir *d, struct err
 	int r = fd < 0 ? fd
 		       : attributes_apply(fd, &d->attributes, false,
 				 tree->pending->bytes.data + d->xattrs, d->n_xattrs);
+	if (r == -EINVAL && tree->form == FORM_USER)
+		return attributes_unmapped(&d->attributes, member_show(path, &shown), e);
 	return r < 0 ? err_set(e, -r, "set attributes of '%s'", member_show(path, &shown)) : 0;
 }
 

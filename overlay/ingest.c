@@ -48,7 +48,7 @@ static ssize_t next_bytes(void *from, const void **ret)
 
 /* Takes the stream apart into `fs`; the digest of all of it. */
 static int unpack_stream(struct stream *stream, const char *name, int fs,
-	const struct unpack_limits *limits, struct unpack_result *ret,
+	const struct unpack_options *options, struct unpack_result *ret,
 	struct digest_text *ret_digest, struct err *e)
 {
 	struct tar *tar;
@@ -56,7 +56,7 @@ static int unpack_stream(struct stream *stream, const char *name, int fs,
 
 	int r = tar_open(next_bytes, stream, &tar, e);
 	if (r == 0) {
-		r = unpack(tar, fs, limits, ret, e);
+		r = unpack(tar, fs, options, ret, e);
 		end = tar_end(tar);
 		tar_free(tar);
 	}
@@ -69,16 +69,17 @@ static int unpack_input(const struct store *store, struct input *in, int fs,
 	const struct import_options *options, struct unpack_result *ret,
 	struct digest_text *ret_digest, struct err *e)
 {
-	struct unpack_limits limits = {
+	struct unpack_options unpacked = {
 		.bytes = most_bytes(store, options),
 		.entries = options->max_entries ? options->max_entries : ENTRIES_MAX,
+		.form = store->form,
 	};
 	struct stream *stream;
 
-	int r = stream_start(in, limits.bytes, &stream, e);
+	int r = stream_start(in, unpacked.bytes, &stream, e);
 	if (r < 0)
 		return r;
-	r = unpack_stream(stream, in->name, fs, &limits, ret, ret_digest, e);
+	r = unpack_stream(stream, in->name, fs, &unpacked, ret, ret_digest, e);
 	if (r < 0)
 		stream_blame(stream, e);
 	stream_free(stream);

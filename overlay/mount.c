@@ -61,8 +61,10 @@ static int open_overlay(struct err *e)
 	return fs < 0 ? err_set(e, errno, "mount overlay") : fs;
 }
 
-static int set_options(int fs, bool has_upper, struct err *e)
+static int set_options(int fs, const struct overlay_dirs *dirs, struct err *e)
 {
+	bool has_upper = dirs->upper >= 0;
+
 	for (size_t i = 0; i < sizeof(overlay_options) / sizeof(overlay_options[0]); i++) {
 		if (overlay_options[i].with_upper && !has_upper)
 			continue;
@@ -76,14 +78,16 @@ static int set_options(int fs, bool has_upper, struct err *e)
 	}
 	if (has_upper && fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0)
 		return kernel_says(fs, errno, "mount overlay: option 'volatile'", e);
+	if (dirs->form == FORM_USER && fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
+		return kernel_says(fs, errno, "mount overlay: option 'userxattr'", e);
 	return 0;
 }
 
-static int make_mount(int fs, bool has_upper, int *ret_fd, struct err *e)
+static int make_mount(int fs, const struct overlay_dirs *dirs, int *ret_fd, struct err *e)
 {
-	unsigned int flags = MOUNT_ATTR_NODEV | (has_upper ? 0 : MOUNT_ATTR_RDONLY);
+	unsigned int flags = MOUNT_ATTR_NODEV | (dirs->upper >= 0 ? 0 : MOUNT_ATTR_RDONLY);
 
-	int r = set_options(fs, has_upper, e);
+	int r = set_options(fs, dirs, e);
 	if (r < 0)
 		return r;
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
@@ -146,7 +150,7 @@ static int mount_in_fd_directory(
 			dirs->n_lowers);
 	if (r < 0)
 		return kernel_says(fs, -r, "mount overlay: set its directories", e);
-	return make_mount(fs, dirs->upper >= 0, ret_fd, e);
+	return make_mount(fs, dirs, ret_fd, e);
 }
 
 int overlay_mount_by_name(const struct overlay_dirs *dirs, int *ret_fd, struct err *e)
@@ -176,5 +180,5 @@ int overlay_mount(const struct overlay_dirs *dirs, int *ret_fd, struct err *e)
 	 */
 	if (set_fds(fs, dirs) < 0)
 		return overlay_mount_by_name(dirs, ret_fd, e);
-	return make_mount(fs, dirs->upper >= 0, ret_fd, e);
+	return make_mount(fs, dirs, ret_fd, e);
 }

@@ -10,12 +10,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "overlay/form.h"
 #include "spec/base/err.h"
 
 struct overlay_dirs {
 	const int *lowers; /* lowest first; two or more when there is no upper */
 	size_t n_lowers;
 	int upper, work; /* both -1: read-only. Of one file system */
+	enum overlay_form form;
 };
 
 /* The mount's fd. The text of an error has the kernel's own words where it gives any. */

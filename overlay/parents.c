@@ -17,6 +17,7 @@
 
 #include "overlay/attributes.h"
 #include "overlay/digest.h"
+#include "overlay/form.h"
 #include "overlay/ingest.h"
 #include "overlay/layer.h"
 #include "overlay/work.h"
@@ -106,14 +107,6 @@ static int read_implicit(struct level *level, const struct store *store, const c
 	return r;
 }
 
-static bool is_opaque(int dir)
-{
-	char value[4];
-
-	return fgetxattr(dir, "trusted.overlay.opaque", value, sizeof(value)) == 1 &&
-	       value[0] == 'y';
-}
-
 static int open_levels(
 	const struct store *store, char *const *diff_ids, size_t n, struct levels *l, struct err *e)
 {
@@ -145,7 +138,7 @@ static struct sight look(const struct level *level, const char *path)
 {
 	struct sight s = { .dir = openat(level->fs, ".", DIR_FLAGS) };
 
-	s.hides = s.dir >= 0 && is_opaque(s.dir);
+	s.hides = s.dir >= 0 && form_is_opaque(s.dir);
 	for (const char *part = path; s.dir >= 0 && *part && strcmp(path, ".") != 0;) {
 		char name[NAME_MAX + 1];
 		size_t len = strcspn(part, "/");
@@ -163,7 +156,7 @@ static struct sight look(const struct level *level, const char *path)
 			errno = code;
 			return s;
 		}
-		s.hides |= is_opaque(next);
+		s.hides |= form_is_opaque(next);
 		part += len + (part[len] == '/');
 	}
 	s.failed = s.dir < 0;
@@ -371,7 +364,7 @@ static int stack(const struct store *store, char *const *diff_ids, size_t n, str
 	int r = open_levels(store, diff_ids, n, &l, e);
 	if (r < 0)
 		return r;
-	while (first > 0 && (first == n || !is_opaque(l.all[first].fs)))
+	while (first > 0 && (first == n || !form_is_opaque(l.all[first].fs)))
 		first--;
 	for (size_t i = first; r == 0 && i < n; i++)
 		r = add_layer(s, diff_ids[i], e);

@@ -101,9 +101,11 @@ static int mount_stack(const struct store *store, int dir, const struct lowers *
 		if (upper < 0 || work < 0)
 			return err_set(e, errno, "open its upper layer");
 	}
-	struct overlay_dirs dirs = {
-		.lowers = l->fds, .n_lowers = l->n, .upper = upper, .work = work
-	};
+	struct overlay_dirs dirs = { .lowers = l->fds,
+		.n_lowers = l->n,
+		.upper = upper,
+		.work = work,
+		.form = store->form };
 	int r = overlay_mount(&dirs, ret_fd, e);
 	if (r == -EINVAL && fstatfs(store->dir, &fs) == 0 &&
 		fs.f_type == (__typeof__(fs.f_type))OVERLAYFS_SUPER_MAGIC)

@@ -13,7 +13,11 @@
 
 #include "spec/base/fd.h"
 
-static const char store_version[] = "cowrun-store 1\n";
+/* By the form of its layers. */
+static const char *const store_versions[] = {
+	[FORM_TRUSTED] = "cowrun-store 1\n",
+	[FORM_USER] = "cowrun-store 1 user\n",
+};
 
 /* What is in empty/ becomes the root directory of containers without a layer: hence the modes. */
 static const struct {
@@ -58,7 +62,7 @@ static int check_owner(int dir, const char *path, struct err *e)
 }
 
 /* 0, -ENOENT when there is none yet, -EPROTO for another one. */
-static int check_version(int dir, const char *path, struct err *e)
+static int check_version(int dir, const char *path, enum overlay_form *ret, struct err *e)
 {
 	char text[64];
 	autofd int fd = openat(dir, "version", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -69,12 +73,13 @@ static int check_version(int dir, const char *path, struct err *e)
 	if (n < 0)
 		return err_set(e, errno, "open store '%s': read its version", path);
 	text[n] = '\0';
-	if (strcmp(text, store_version) == 0)
-		return 0;
+	for (*ret = FORM_TRUSTED; *ret <= FORM_USER; ++*ret)
+		if (strcmp(text, store_versions[*ret]) == 0)
+			return 0;
 	text[strcspn(text, "\n")] = '\0';
 	return err_say(e, EPROTO,
 		"open store '%s': its version is '%.40s', this program knows '%.*s'", path, text,
-		(int)strcspn(store_version, "\n"), store_version);
+		(int)strcspn(store_versions[FORM_TRUSTED], "\n"), store_versions[FORM_TRUSTED]);
 }
 
 /* What is there already is not taken over, but for the temporary version file of a killed maker. */
@@ -105,8 +110,8 @@ static int furnish(int dir, const char *path, struct err *e)
 				path);
 		if (fchmod(dir, 0700) < 0)
 			return err_set(e, errno, "create store '%s'", path);
-		int r = fd_replace_file(
-			dir, "version", store_version, sizeof(store_version) - 1, 0600, e);
+		const char *version = store_versions[form_here()];
+		int r = fd_replace_file(dir, "version", version, strlen(version), 0600, e);
 		if (r < 0)
 			return err_while(e, "create store '%s'", path);
 	}
@@ -122,6 +127,7 @@ static int furnish(int dir, const char *path, struct err *e)
 
 int store_open(const char *path, enum store_access access, struct store *ret, struct err *e)
 {
+	enum overlay_form form;
 	int r = access == STORE_CREATE ? make_path(path, e) : 0;
 	if (r < 0)
 		return r;
@@ -138,13 +144,13 @@ int store_open(const char *path, enum store_access access, struct store *ret, st
 	}
 	r = check_owner(dir, path, e);
 	if (r == 0)
-		r = check_version(dir, path, e);
+		r = check_version(dir, path, &form, e);
 	if (r < 0)
 		return r;
 	char *name = strdup(path);
 	if (!name)
 		return err_set(e, ENOMEM, "open store '%s'", path);
-	*ret = (struct store){ .dir = take_fd(&dir), .path = name };
+	*ret = (struct store){ .dir = take_fd(&dir), .form = form, .path = name };
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /*
  * The store: one directory that holds images, layers and the files of containers.
  *
- *	version			"cowrun-store 1"
+ *	version			"cowrun-store 1", or "cowrun-store 1 user": see overlay/form.h
  *	lock			flock: shared while layers are put to use, exclusive while some go
  *	blobs/sha256/HEX	manifests and configs, read-only
  *	layers/HEX/		an unpacked layer, by the digest of its tar (diffID):
@@ -13,12 +13,14 @@
  *	trash/			renamed away, to be deleted
  *	empty/			a/ and b/: layers of nothing, where overlay wants two
  *
- * Everything is 0700 and root's: a layer holds set-user-id programs of strangers. A `struct store`
+ * Everything is 0700 and root's, or an ordinary user's: a layer holds set-user-id programs of
+ * strangers. A `struct store`
  * owns its directory fd; all else is reached by it.
  */
 #ifndef OVERLAY_STORE_H
 #define OVERLAY_STORE_H
 
+#include "overlay/form.h"
 #include "spec/base/err.h"
 #include "spec/base/own.h"
 #include "spec/base/str.h"
@@ -32,7 +34,8 @@ enum store_access {
 
 struct store {
 	int dir;
-	char *path; /* for messages only */
+	enum overlay_form form; /* of its layers: that of who made it */
+	char *path;		/* for messages only */
 };
 
 /* For a `struct store` that nothing was opened in: store_done() may be called on it. */

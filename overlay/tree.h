@@ -11,10 +11,12 @@
 
 #include <limits.h>
 
+#include "overlay/form.h"
 #include "overlay/pending.h"
 
 struct tree {
 	int root;		 /* borrowed */
+	enum overlay_form form;	 /* in which it is marked */
 	struct pending *pending; /* where implicit directories are noted; borrowed */
 	int parent;		 /* the last parent that was asked for; -1: none */
 	char parent_path[PATH_MAX];

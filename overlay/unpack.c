@@ -24,7 +24,7 @@
 
 struct unpacking {
 	struct tar *tar;
-	const struct unpack_limits *limits;
+	const struct unpack_options *options;
 	struct pending pending;
 	struct tree tree;
 	struct unpack_result *result;
@@ -45,6 +45,17 @@ static int refused(const struct unpacking *u, int code, const char *why, struct 
 	struct member_text shown;
 
 	return err_say(e, code, "member '%s': %s", member_show(u->member.path, &shown), why);
+}
+
+/* The kernel's word for an owner that the user namespace has no id for is "invalid argument". */
+static int unattributed(
+	const struct unpacking *u, int code, const struct attributes *a, struct err *e)
+{
+	struct member_text shown;
+
+	return code == EINVAL && u->options->form == FORM_USER
+		       ? attributes_unmapped(a, member_show(u->member.path, &shown), e)
+		       : failed(u, code, "set attributes of", e);
 }
 
 /* Makers return an fd, 0 where there is none, or -errno; -EEXIST when the name is taken. */
@@ -189,7 +200,7 @@ static int fill_file(struct unpacking *u, int fd, struct err *e)
 	if (r < 0)
 		return r;
 	r = attributes_apply(fd, &a, true, xattrs.data, xattrs.len);
-	return r < 0 ? failed(u, -r, "set attributes of", e) : 0;
+	return r < 0 ? unattributed(u, -r, &a, e) : 0;
 }
 
 static int add_directory(struct unpacking *u, struct err *e)
@@ -210,9 +221,9 @@ static int check_member(struct unpacking *u, struct err *e)
 		return refused(u, EPERM, "the root of a layer must be a directory", e);
 	if (m->kind == TAR_CHAR && m->device == makedev(0, 0) && u->name.meaning == MEMBER_PLAIN)
 		return refused(u, EPERM, "a character device 0:0 would be a whiteout", e);
-	if (m->size > u->limits->bytes - u->result->size)
+	if (m->size > u->options->bytes - u->result->size)
 		return err_say(e, EFBIG, "its files have more than the %" PRIu64 " MiB allowed",
-			u->limits->bytes >> 20);
+			u->options->bytes >> 20);
 	u->result->size += m->size;
 	return 0;
 }
@@ -221,9 +232,10 @@ static int check_member(struct unpacking *u, struct err *e)
 static int unpack_plain(struct unpacking *u, struct err *e)
 {
 	struct attributes a = attributes_of(&u->member);
+	bool is_device = u->member.kind == TAR_CHAR || u->member.kind == TAR_BLOCK;
 
 	int r = tree_parent(&u->tree, u->name.parent, &u->parent, e);
-	if (r < 0)
+	if (r < 0 || (is_device && u->options->form == FORM_USER))
 		return r;
 	int made = make(u, e);
 	if (made < 0)
@@ -244,7 +256,7 @@ static int unpack_plain(struct unpacking *u, struct err *e)
 		break;
 	}
 	r = attributes_apply_at(u->parent, u->name.base, &a, u->member.kind == TAR_SYMLINK);
-	return r < 0 ? failed(u, -r, "set attributes of", e) : 0;
+	return r < 0 ? unattributed(u, -r, &a, e) : 0;
 }
 
 static int unpack_member(struct unpacking *u, struct err *e)
@@ -280,9 +292,9 @@ static int unpack_all(struct unpacking *u, struct err *e)
 
 	while ((r = tar_next(u->tar, &u->member, e)) > 0) {
 		u->result->entries++;
-		if (u->result->entries + u->pending.n_dirs > u->limits->entries)
+		if (u->result->entries + u->pending.n_dirs > u->options->entries)
 			return err_say(e, EFBIG, "more than the %" PRIu64 " files allowed",
-				u->limits->entries);
+				u->options->entries);
 		if (is_later(&u->member.mtime, &u->result->newest))
 			u->result->newest = u->member.mtime;
 		r = unpack_member(u, e);
@@ -292,13 +304,15 @@ static int unpack_all(struct unpacking *u, struct err *e)
 	return r;
 }
 
-int unpack(struct tar *tar, int dir, const struct unpack_limits *limits, struct unpack_result *ret,
-	struct err *e)
+int unpack(struct tar *tar, int dir, const struct unpack_options *options,
+	struct unpack_result *ret, struct err *e)
 {
 	automatic(unpack_result) struct unpack_result result = { 0 };
-	struct unpacking u = { .tar = tar, .limits = limits, .result = &result };
+	struct unpacking u = { .tar = tar, .options = options, .result = &result };
 
-	u.tree = (struct tree){ .root = dir, .pending = &u.pending, .parent = -1 };
+	u.tree = (struct tree){
+		.root = dir, .form = options->form, .pending = &u.pending, .parent = -1
+	};
 	/* Implicit until the tar names it. */
 	int r = pending_add_implicit(&u.pending, "", "", e);
 	if (r == 0)

@@ -1,8 +1,9 @@
 /*
  * A layer's tar into an empty directory, in the form that overlayfs takes as a lower.
  *
- * Whiteouts become character devices 0:0, opaque directories get trusted.overlay.opaque; a device
- * 0:0 in the tar itself is refused, it would be one. Of duplicates the last wins. Hard links lead
+ * Whiteouts become character devices 0:0, opaque directories get a mark (overlay/form.h); a device
+ * 0:0 in the tar itself is refused, it would be one. Other devices, which no container may open, are
+ * left out in a user namespace, where none can be made. Of duplicates the last wins. Hard links lead
  * to members of the same layer only. Nothing outside the directory is read or written, whatever the
  * names and links in the tar are (overlay/tree.h). The umask must be 0; what is written is final
  * but not yet synced.
@@ -14,10 +15,12 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "overlay/form.h"
 #include "overlay/tar.h"
 #include "spec/base/str.h"
 
-struct unpack_limits {
+struct unpack_options {
+	enum overlay_form form;
 	uint64_t bytes;	  /* of all files together, holes included */
 	uint64_t entries; /* members, and directories made on the way to them */
 };
@@ -30,8 +33,8 @@ struct unpack_result {
 };
 
 /* On failure the directory is left as it is, half filled. */
-int unpack(struct tar *tar, int dir, const struct unpack_limits *limits, struct unpack_result *ret,
-	struct err *e);
+int unpack(struct tar *tar, int dir, const struct unpack_options *options,
+	struct unpack_result *ret, struct err *e);
 void unpack_result_done(struct unpack_result *result);
 DEFINE_AUTO(unpack_result, unpack_result_done)
 

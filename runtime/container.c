@@ -22,11 +22,11 @@
 #include "runtime/plan.h"
 #include "runtime/procfs.h"
 #include "runtime/rdt.h"
-#include "runtime/rootless.h"
 #include "runtime/schedule.h"
 #include "runtime/status.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
+#include "spec/base/userns.h"
 
 /* That the id is in use, and as what. */
 static int say_in_use(const struct home *h, const char *id, struct err *e)
@@ -220,7 +220,7 @@ static int plan(const struct container *c, const struct create_options *o,
 		.start_socket = -1,
 		.n_preserve = o->n_preserve,
 		.keyring = !o->no_keyring,
-		.inside = o->inside || rootless_is_inside(),
+		.inside = o->inside || userns_is_inner(),
 		.screen = o->screen,
 		.network = o->network,
 		.filter = filter };

@@ -7,6 +7,7 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "overlay/stack.h"
 #include "runtime/group.h"
@@ -14,6 +15,7 @@
 #include "runtime/hooks.h"
 #include "runtime/notify.h"
 #include "runtime/rdt.h"
+#include "runtime/rootless.h"
 #include "runtime/status.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
@@ -232,7 +234,7 @@ static int kill_and_wait(const struct record *record, struct err *e)
 	return 0;
 }
 
-int container_remove_files(const char *path, const char *id, struct err *e)
+static int remove_here(const char *path, const char *id, struct err *e)
 {
 	automatic(store) struct store store = STORE_NONE;
 	int r = store_open(path, STORE_READ, &store, e);
@@ -240,6 +242,43 @@ int container_remove_files(const char *path, const char *id, struct err *e)
 	if (r == -ENOENT)
 		return 0;
 	return r < 0 ? r : stack_remove(&store, id, e);
+}
+
+/*
+ * An ordinary user's files have owners whom he is root of in a user namespace only, and out of one
+ * there is no way back to where he may kill what lives in another: so by a process of its own.
+ */
+static int remove_inside(const char *path, const char *id, struct err *e)
+{
+	automatic(rootless) struct rootless own = { 0 };
+	struct err said = { 0 };
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_set(e, errno, "remove the files of '%s'", id);
+	autofd int ours = ends[0], theirs = ends[1];
+	pid_t pid = fork();
+	if (pid == 0) {
+		int r = rootless_enter(ROOTLESS_MOST, &own, &said);
+		said.code = r < 0 ? -r : -remove_here(path, id, &said);
+		fd_write_all(theirs, &said, sizeof(said));
+		_exit(0);
+	}
+	own_close(&theirs);
+	theirs = -1;
+	bool heard = pid > 0 && fd_read_full(ours, &said, sizeof(said)) == sizeof(said);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	if (!heard)
+		return err_say(e, ECHILD, "remove the files of '%s': no process for it", id);
+	if (said.code)
+		*e = said;
+	return -said.code;
+}
+
+int container_remove_files(const char *path, const char *id, struct err *e)
+{
+	return rootless_is_needed() ? remove_inside(path, id, e) : remove_here(path, id, e);
 }
 
 static int remove_resources(const struct home *h, const struct record *record, const char *id,

@@ -13,6 +13,7 @@
 #include "runtime/rootless.h"
 #include "runtime/schedule.h"
 #include "spec/base/fd.h"
+#include "spec/base/userns.h"
 
 static int write_pid(const char *path, pid_t pid, struct err *e)
 {
@@ -157,7 +158,7 @@ int container_exec(const struct home *h, const char *id, const struct exec_optio
 		.root = root,
 		.filter = &filter,
 		.keyring = !record.no_keyring,
-		.inside = rootless_is_needed() || rootless_is_inside(),
+		.inside = rootless_is_needed() || userns_is_inner(),
 		.screen = o->screen,
 		.n_preserve = o->n_preserve };
 	autofd int console = -1;

@@ -20,6 +20,7 @@
 #include "runtime/scope.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
+#include "spec/base/userns.h"
 
 #define SETTLE_TIMEOUT_MS 2000
 
@@ -147,8 +148,9 @@ static int make_at_path(struct container *c, const struct create_options *o, str
 	if (r < 0)
 		return r;
 	r = cgroup_make(c->root, c->cgroup_path, limits, &c->cgroup, e);
-	/* Root of a user namespace is told from the host's root here only: that takes a call. */
-	if (!is_refused(r) || o->strict_cgroup || !rootless_is_inside())
+	/* An ordinary user's rights were looked at before. Root of a user namespace is told from the
+	 * host's root here only: that takes a call. */
+	if (!is_refused(r) || o->inside || o->strict_cgroup || !userns_is_inner())
 		return r;
 	r = record_add(c->journal, "cgroup", "%s", e, "");
 	return r < 0 ? r : go_without(c, e);
@@ -175,7 +177,7 @@ static int furnish(struct container *c, const struct create_options *o, struct e
 
 	/* The kernel takes rules from the host's root only. In a user namespace no device can be
 	 * made, so that the only ones are those that were bound. */
-	if (bad == -EPERM && (o->inside || rootless_is_inside()))
+	if (bad == -EPERM && (o->inside || userns_is_inner()))
 		bad = 0;
 	int r = bad < 0 ? bad : limits_apply(c->cgroup.fd, limits, e);
 	if (r == 0 && o->die_together)

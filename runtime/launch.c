@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "cgroup/hierarchy.h"
+#include "cgroup/rights.h"
 #include "cgroup/stat.h"
 #include "overlay/stack.h"
 #include "runtime/account.h"
@@ -244,7 +245,8 @@ static int derive(const struct launch_options *o, const struct wiring *w, const 
 	if (id && !d.hostname && d.network != DERIVE_NETWORK_HOST && strlen(id) < 64)
 		d.hostname = id;
 	if (hierarchy_open(&hierarchy, &ignored) == 0)
-		d.has_pids_controller = hierarchy_has(hierarchy, "pids");
+		d.has_pids_controller = o->inside ? rights_limit(hierarchy, "pids")
+						  : hierarchy_has(hierarchy, "pids");
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0)
 		d.nofile_hard = files.rlim_max;
 	r = derive_spec(&image->config, &d, ret, e);
@@ -258,6 +260,7 @@ static int create(struct launched *l, const struct home *h, const struct launch_
 	autofree char *bundle = str_format("%s/%s", h->path, l->container.id);
 	struct create_options c = { .bundle = bundle,
 		.rootfs = -1,
+		.inside = o->inside,
 		.die_together = o->derive.limits.memory.limit.set,
 		.network = o->network,
 		.screen = o->screen };

@@ -22,6 +22,7 @@ struct launch_options {
 	const struct network *network; /* user-mode; NULL: what derive.network says */
 	const char *network_of;	       /* that of this container */
 	bool remove_at_exit;
+	bool inside;		     /* as in create_options */
 	const struct screen *screen; /* the terminal that it is shown on, or NULL */
 };
 

@@ -22,7 +22,7 @@ struct plan_inputs {
 	int start_socket; /* listening, taken; -1: it starts at once */
 	int n_preserve;	  /* fds 3, 4, ... of ours that the program gets */
 	bool keyring;	  /* a session keyring of its own */
-	bool inside;	  /* we are in a user namespace ourselves: rootless_is_inside() */
+	bool inside;	  /* we are in a user namespace ourselves: userns_is_inner() */
 	bool network;	  /* it gets one, before its program starts */
 	const struct filter *filter; /* seccomp's */
 	const struct screen *screen; /* where its terminal is shown; NULL: nowhere that we know */

@@ -7,13 +7,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
 
-#define USER_NAMESPACE_INITIAL 0xeffffffd /* USER_NS_INIT_INO of linux/nsfs.h */
 #define FILE_MAX (4u << 20)
 #define NOT_FOUND 127
 
@@ -26,13 +24,6 @@ void rootless_done(struct rootless *r)
 bool rootless_is_needed(void)
 {
 	return geteuid() != 0;
-}
-
-bool rootless_is_inside(void)
-{
-	struct stat ns;
-
-	return stat("/proc/self/ns/user", &ns) == 0 && ns.st_ino != USER_NAMESPACE_INITIAL;
 }
 
 /* --- which ids --------------------------------------------------------------------------------- */

@@ -35,12 +35,6 @@ DEFINE_AUTO(rootless, rootless_done)
 bool rootless_is_needed(void);
 
 /*
- * Root of a user namespace that is not the host's: devices cannot be made there, nor a procfs of the
- * host's processes. Ids do not tell: a map may be the identity. One system call.
- */
-bool rootless_is_inside(void);
-
-/*
  * Moves this process, which must have one thread, into a new user namespace and a new mount
  * namespace. What cannot be had is named: which line of which file, which package, which sysctl.
  */

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "cgroup/property.h"
-#include "runtime/rootless.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
+#include "spec/base/userns.h"
 
 /* What every container's scope has. It may have groups of its own; it does not end by systemd's
  * shutdown order; and, once it has failed, nobody need reset it. */
@@ -48,7 +48,7 @@ int scope_make(struct container *c, const struct create_options *o, struct err *
 {
 	const struct linux_spec *l = &c->spec->linux_;
 	automatic(str) struct str properties = { 0 }, settled = { 0 };
-	bool of_user = o->inside || rootless_is_inside();
+	bool of_user = o->inside || userns_is_inner();
 	int r = unit_parse(l->cgroups_path, c->id, of_user, &c->unit, e);
 
 	if (r == 0)

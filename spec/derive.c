@@ -108,6 +108,11 @@ static int fill_env(const struct image_config *image, const struct derive_option
 /* --- as whom ------------------------------------------------------------------------------------
  */
 
+static bool has_one_group(const struct derive_options *o)
+{
+	return o->n_gids == 1 && o->gids[0].size == 1;
+}
+
 static int fill_user(const struct derive_options *o, struct user_spec *u)
 {
 	u->umask = (struct opt_u64){ true, UMASK };
@@ -118,7 +123,7 @@ static int fill_user(const struct derive_options *o, struct user_spec *u)
 	u->gids = calloc(o->user->n_gids + 1, sizeof(*u->gids));
 	if (!u->gids)
 		return -ENOMEM;
-	for (size_t i = 0; i < o->user->n_gids; i++)
+	for (size_t i = 0; i < o->user->n_gids && !has_one_group(o); i++)
 		u->gids[u->n_gids++] = o->user->gids[i];
 	return 0;
 }
@@ -344,11 +349,33 @@ static int fill_annotations(
 	return r == 0 && has_signal ? add_annotation(s, DERIVE_STOP_SIGNAL, signal) : r;
 }
 
+/* A row of the kernel's may not go over the end of one of the namespace above: so by the same rows. */
+static int fill_map(const struct id_map *rows, size_t n, struct id_map **ret, size_t *ret_n)
+{
+	*ret = calloc(n, sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+	*ret_n = n;
+	for (size_t i = 0; i < n; i++)
+		(*ret)[i] = (struct id_map){ rows[i].inside, rows[i].inside, rows[i].size };
+	return 0;
+}
+
+static int fill_maps(const struct derive_options *o, struct linux_spec *l)
+{
+	if (!o->n_uids)
+		return 0;
+	int r = fill_map(o->uids, o->n_uids, &l->uid_maps, &l->n_uid_maps);
+	return r < 0 ? r : fill_map(o->gids, o->n_gids, &l->gid_maps, &l->n_gid_maps);
+}
+
 static int fill_rest(
 	const struct image_config *image, const struct derive_options *o, struct spec *s)
 {
 	const struct profile profile = { .host_network = o->network == DERIVE_NETWORK_HOST,
-		.network = o->network == DERIVE_NETWORK_JOINED ? o->network_path : NULL };
+		.network = o->network == DERIVE_NETWORK_JOINED ? o->network_path : NULL,
+		.user_namespace = o->n_uids,
+		.one_id = has_one_group(o) };
 
 	s->root->readonly = o->read_only;
 	if (fill_resources(o, &s->linux_.resources) < 0 || fill_devices(o, &s->linux_) < 0 ||
@@ -356,7 +383,8 @@ static int fill_rest(
 		copy_text(o->hostname, &s->hostname) < 0 ||
 		copy_text(o->rootfs ? o->rootfs : "rootfs", &s->root->path) < 0 ||
 		copy_text(o->cgroups_path, &s->linux_.cgroups_path) < 0 ||
-		profile_fill(&profile, s) < 0 || size_shm(o, s) < 0 || add_resolver(o, s) < 0 ||
+		profile_fill(&profile, s) < 0 || fill_maps(o, &s->linux_) < 0 ||
+		size_shm(o, s) < 0 || add_resolver(o, s) < 0 ||
 		add_mounts(o->volumes, o->n_volumes, s) < 0)
 		return -ENOMEM;
 	return fill_annotations(image, o, s);

@@ -47,6 +47,10 @@ struct derive_options {
 	enum derive_network network;
 	const char *network_path;
 	const char *resolver;		  /* a file, bound to /etc/resolv.conf; NULL: the image's */
+	/* A user namespace with the ids of these rows' `inside`, which are called the same outside;
+	 * none: none. With one group, no supplementary one can be set: an image's are left out. */
+	const struct id_map *uids, *gids;
+	size_t n_uids, n_gids;
 	const struct mount_spec *volumes; /* of derive_volume_parse() */
 	size_t n_volumes;
 	const struct string_pair *annotations;

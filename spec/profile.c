@@ -78,7 +78,7 @@ static int fill_mount(
 	size_t n = length(from->options);
 
 	/* A user namespace of one id has no group 5, and devpts would refuse it. */
-	if (profile->unprivileged && str_starts(from->options[n - 1], "gid="))
+	if (profile->one_id && str_starts(from->options[n - 1], "gid="))
 		n--;
 	m->destination = strdup(from->destination);
 	m->type = strdup(from->type);
@@ -111,7 +111,7 @@ static int fill_namespaces(const struct profile *profile, struct linux_spec *l)
 		CLONE_NEWUTS,
 		CLONE_NEWCGROUP,
 		profile->host_network ? 0 : CLONE_NEWNET,
-		profile->unprivileged ? CLONE_NEWUSER : 0,
+		profile->user_namespace ? CLONE_NEWUSER : 0,
 	};
 
 	l->namespaces = calloc(sizeof(types) / sizeof(types[0]), sizeof(*l->namespaces));
@@ -133,7 +133,7 @@ static int fill_namespaces(const struct profile *profile, struct linux_spec *l)
 /* Lets ping work without CAP_NET_RAW; harmless in a network namespace of the container's own. */
 static int fill_sysctl(const struct profile *profile, struct linux_spec *l)
 {
-	if (profile->host_network || profile->network || profile->unprivileged)
+	if (profile->host_network || profile->network || profile->one_id)
 		return 0;
 	l->sysctl = calloc(1, sizeof(*l->sysctl));
 	if (!l->sysctl)
@@ -209,7 +209,7 @@ static int fill_own_id(struct linux_spec *l)
 
 static int fill_default(bool rootless, struct spec *s)
 {
-	const struct profile profile = { .unprivileged = rootless };
+	const struct profile profile = { .user_namespace = rootless, .one_id = rootless };
 
 	s->version = strdup(SPEC_VERSION);
 	s->hostname = strdup("cowrun");

@@ -11,7 +11,8 @@
 struct profile {
 	bool host_network;   /* no network namespace: the host's */
 	const char *network; /* path of the one that is joined; NULL: a new one */
-	bool unprivileged;   /* in a user namespace of one id: what needs more is left out */
+	bool user_namespace;
+	bool one_id; /* which maps no more than that: what needs more is left out */
 };
 
 /*

@@ -104,5 +104,6 @@ const struct command rmi_command = {
 	.summary = "Removes images, and the layers that nothing else uses.",
 	.min_words = 1,
 	.max_words = -1,
+	.owns = true,
 	.run = rmi_run,
 };

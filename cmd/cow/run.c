@@ -243,6 +243,11 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 
 	o.derive.args = (const char *const *)argv + 1;
 	o.derive.n_args = (size_t)argc - 1;
+	o.inside = c->own.uids.n;
+	o.derive.uids = c->own.uids.v;
+	o.derive.n_uids = c->own.uids.n;
+	o.derive.gids = c->own.gids.v;
+	o.derive.n_gids = c->own.gids.n;
 	int r = read_words(w, &o, &derived, e);
 	if (r == 0)
 		r = command_open_home(c, true, e);
@@ -260,5 +265,6 @@ const struct command run_command = {
 	.min_words = 1,
 	.max_words = -1,
 	.failure_status = STATUS_RUN_FAILED,
+	.owns = true,
 	.run = run,
 };

@@ -9,8 +9,8 @@
 #include "cmd/oci/commands.h"
 #include "runtime/rootless.h"
 #include "runtime/service.h"
-#include "spec/base/libexec.h"
 #include "spec/base/fd.h"
+#include "spec/base/libexec.h"
 #include "spec/id.h"
 
 #define CONFIG_BYTES_MAX (4u << 20)

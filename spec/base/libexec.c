@@ -6,18 +6,26 @@
 #include <string.h>
 #include <unistd.h>
 
+static char self[4096]; /* our directory, with a slash behind it; "": not looked for yet */
+
+int libexec_locate(struct err *e)
+{
+	ssize_t n = *self ? 0 : readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash = n > 0 ? strrchr(self, '/') : NULL; /* `self` began as zeros */
+
+	if (n < 0)
+		return err_set(e, errno, "find our own program");
+	if (slash)
+		slash[1] = '\0';
+	return 0;
+}
+
 int libexec_find(const char *program, char out[4096], struct err *e)
 {
 	static const char *const places[] = { "", "../libexec/cowrun/" };
-	static char self[4096]; /* our directory; known from the first call on */
-	ssize_t n = *self ? 0 : readlink("/proc/self/exe", self, sizeof(self) - 1);
 
-	if (n < 0)
-		return err_set(e, errno, "find the program '%s'", program);
-	if (n > 0) {
-		self[n] = '\0';
-		strrchr(self, '/')[1] = '\0';
-	}
+	if (libexec_locate(e) < 0)
+		return err_while(e, "find the program '%s'", program);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		int len = snprintf(out, 4096, "%s%s%s", self, places[i], program);
 		if (len < 4096 && access(out, X_OK) == 0)

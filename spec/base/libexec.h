@@ -4,8 +4,10 @@
 
 #include "spec/base/err.h"
 
-/* Its path into `out`; -ENOENT names where it was looked for. Who makes a mount namespace for itself
- * has no path in it any more (proc_pid_exe(5)): a call before that is remembered. */
+/* Looks where we are, which the kernel cannot tell any more in another mount namespace. */
+int libexec_locate(struct err *e);
+
+/* Its path into `out`; -ENOENT names where it was looked for. */
 int libexec_find(const char *program, char out[4096], struct err *e);
 
 #endif

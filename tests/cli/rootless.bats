@@ -11,6 +11,11 @@ setup_file() {
 	as_user sh -c 'cd "$HOME/bundle" && "$1" spec --rootless && mv config.json usual.json' - "$USER_PROGRAMS/cowrun"
 }
 
+teardown_file() {
+	user_remove
+	scratch_remove
+}
+
 setup() { BUNDLE=$HOME_DIR/bundle; }
 
 teardown() {
@@ -140,4 +145,54 @@ user_refuses() {
 	PREPARE="$tmp; mkdir -m 777 /tmp/cowrun-54321" fails 'not ours alone' as_user env -u XDG_RUNTIME_DIR "$USER_PROGRAMS/cowrun" run -b "$BUNDLE" "$ID"
 	rm -r "$SCRATCH/tmp.$BATS_TEST_NUMBER"
 	PREPARE="$tmp; ln -s $HOME_DIR /tmp/cowrun-54321" fails "state root '/tmp/cowrun-54321'" as_user env -u XDG_RUNTIME_DIR "$USER_PROGRAMS/cowrun" run -b "$BUNDLE" "$ID"
+}
+
+# own_cgroup: in PREPARE, what makes a cgroup the user's, with a leaf in it where he is, as a service manager's
+# delegation does it
+own_cgroup() {
+	DELEGATED=$CGROUP/cowrun-$ID-user
+	mkdir -p "$DELEGATED/shell"
+	chown "$USER_ID" "$DELEGATED" "$DELEGATED"/cgroup.{procs,subtree_control} "$DELEGATED/shell" "$DELEGATED/shell/cgroup.procs"
+	export PREPARE="echo \$\$ >$DELEGATED/shell/cgroup.procs"
+}
+
+@test "a user's container in a cgroup that was delegated to him: it is made there, frozen, killed and removed" {
+	own_cgroup
+	user_bundle "$(args sleep 1000)"
+	ucowrun run -d -b "$BUNDLE" --pid-file "$HOME_DIR/pid" "$ID" >"$SCRATCH/out" 2>&1
+	grep -q "^0::/cowrun-$ID-user/cowrun-$ID$" "/proc/$(<"$HOME_DIR/pid")/cgroup"
+	run ucowrun exec "$ID" cat /proc/self/cgroup
+	assert_output_matches '0::/$'
+	ucowrun pause "$ID"
+	[ "$(ucowrun state "$ID" | jq -r .status)" = paused ]
+	ucowrun resume "$ID"
+	ucowrun kill --all "$ID" KILL
+	await ended "$(<"$HOME_DIR/pid")"
+	ucowrun delete "$ID"
+	[ ! -e "$DELEGATED/cowrun-$ID" ]
+	rmdir "$DELEGATED/shell" "$DELEGATED"
+}
+
+@test "a user's limits in a cgroup that was delegated to him" {
+	need_controller memory pids cpu
+	own_cgroup
+	cp "$HELPERS/hog" "$BUNDLE/rootfs/bin/hog"
+	user_bundle "$(args hog 64) | .linux.resources = {memory: {limit: 33554432, swap: 33554432}}"
+	run --separate-stderr ucowrun run -b "$BUNDLE" "$ID"
+	assert_status 137
+	assert_one_line 'killed: out of memory \(limit 32 MiB'
+	user_bundle "$(args sleep 1000) | .linux.resources = {pids: {limit: 20}, cpu: {quota: 50000, period: 100000}}"
+	ucowrun run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
+	[ "$(<"$DELEGATED/cowrun-$ID/pids.max")" = 20 ]
+	[ "$(<"$DELEGATED/cowrun-$ID/cpu.max")" = "50000 100000" ]
+	ucowrun update --pids-limit 30 "$ID"
+	[ "$(<"$DELEGATED/cowrun-$ID/pids.max")" = 30 ]
+	[ "$(ucowrun events --stats "$ID" | jq .data.pids.limit)" = 30 ]
+	ucowrun delete --force "$ID"
+	# a controller that does not get there
+	echo -pids >"$DELEGATED/cgroup.subtree_control"
+	echo -pids >"$CGROUP/cgroup.subtree_control"
+	user_refuses "cannot set limits: .* delegated" '.linux.resources = {pids: {limit: 20}}'
+	echo +pids >"$CGROUP/cgroup.subtree_control"
+	rmdir "$DELEGATED/shell" "$DELEGATED"
 }

@@ -3,8 +3,8 @@
 #   $USER_ID          a uid and gid that nobody has; it is called $USER_NAME
 #   $SUBIDS           the first of its 65536 subordinate ids
 #   $HOME_DIR         its home, with the programs of the build beside it; $RUN_DIR: its XDG_RUNTIME_DIR
-#   as_user WORD...   runs the words as that user, in a mount namespace of their own in which the account files have a
-#                     line for it: the host's are not changed. $USER_PROGRAMS is where its programs are.
+#   as_user WORD...   runs the words as that user, in a mount namespace in which the account files have a line for it:
+#                     the host's are not changed. $USER_PROGRAMS is where its programs are.
 #
 # shellcheck shell=bash disable=SC2154
 USER_ID=54321
@@ -27,22 +27,27 @@ user_make() {
 	chmod 644 "$SCRATCH/etc"/*
 	chmod 700 "$RUN_DIR"
 	chown "$USER_ID:$USER_ID" "$HOME_DIR" "$RUN_DIR"
+	# What keeps the namespace: a process, so that no mount of the host's is needed for it.
+	USER_NAMESPACE=$(unshare -m --propagation private sh -c 'sleep 3600 >/dev/null 2>&1 3>&- & echo $!')
+	export USER_NAMESPACE
+	local file
+	for file in passwd subuid subgid; do
+		[ -e "/etc/$file" ] || : >"/etc/$file" # a host without has nothing to lose
+		in_namespace mount --bind "$SCRATCH/etc/$file" "/etc/$file"
+	done
 }
 
-# PREPARE, if set, runs as root in that mount namespace first.
+# In teardown_file, before scratch_remove.
+user_remove() { kill "$USER_NAMESPACE"; }
+
+in_namespace() { nsenter --mount="/proc/$USER_NAMESPACE/ns/mnt" "$@"; }
+
+# PREPARE, if set: the words run in a mount namespace of their own, and that as root in it before.
 as_user() {
+	local words=(setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups "$@")
 	# shellcheck disable=SC2016
-	unshare -m --propagation private bash -c '
-		etc=$1; shift
-		for file in passwd subuid subgid; do
-			[ -e "/etc/$file" ] || : >"/etc/$file" # a host without has nothing to lose
-			mount --bind "$etc/$file" "/etc/$file"
-		done
-		eval "${PREPARE:-}"
-		unset PREPARE
-		exec setpriv --reuid '$USER_ID' --regid '$USER_ID' --clear-groups \
-			env -u COWRUN_ALL XDG_RUNTIME_DIR="$RUN_DIR" HOME="$HOME_DIR" LOGNAME="'$USER_NAME'" "$@"' - \
-		"$SCRATCH/etc" "$@" 3>&-
+	[ -z "${PREPARE:-}" ] || words=(unshare -m sh -c 'eval "$PREPARE" && unset PREPARE && exec "$@"' - "${words[@]}")
+	XDG_RUNTIME_DIR=$RUN_DIR HOME=$HOME_DIR LOGNAME=$USER_NAME in_namespace "${words[@]}" 3>&-
 }
 
 ucowrun() { as_user "$USER_PROGRAMS/cowrun" "$@"; }

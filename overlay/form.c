@@ -1,0 +1,32 @@
+/* Marks of overlayfs. */
+#include "overlay/form.h"
+
+#include <errno.h>
+#include <sys/xattr.h>
+
+#include "spec/base/userns.h"
+
+static const char *const opaque[] = {
+	[FORM_TRUSTED] = "trusted.overlay.opaque",
+	[FORM_USER] = "user.overlay.opaque",
+};
+
+enum overlay_form form_here(void)
+{
+	return userns_is_inner() ? FORM_USER : FORM_TRUSTED;
+}
+
+int form_make_opaque(int dir, enum overlay_form form)
+{
+	return fsetxattr(dir, opaque[form], "y", 1, 0) < 0 ? -errno : 0;
+}
+
+bool form_is_opaque(int dir)
+{
+	char value[4];
+
+	for (int form = FORM_TRUSTED; form <= FORM_USER; form++)
+		if (fgetxattr(dir, opaque[form], value, sizeof(value)) == 1 && value[0] == 'y')
+			return true;
+	return false;
+}
