@@ -111,6 +111,15 @@ char *rights_place(int root)
 	return find_place(root, &ignored);
 }
 
+int rights_own_group(int root)
+{
+	autofree char *own = own_path();
+	autofree char *path = own ? str_format("./%s", own) : NULL;
+	int fd = path ? openat(root, path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	return fd < 0 ? (path ? -errno : -ENOENT) : fd;
+}
+
 bool rights_limit(int root, const char *controller)
 {
 	bool around = false;

@@ -21,6 +21,9 @@ bool rights_to(int root, const char *path);
  */
 char *rights_place(int root);
 
+/* The group that we are in, as an O_PATH fd, the caller's; -errno. */
+int rights_own_group(int root);
+
 /* Whether a group there can have limits by that controller ("pids"). */
 bool rights_limit(int root, const char *controller);
 

@@ -15,6 +15,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "cgroup/hierarchy.h"
+#include "cgroup/rights.h"
 #include "runtime/idmap.h"
 #include "runtime/plan.h"
 #include "runtime/tree.h"
@@ -183,6 +185,18 @@ static int plan_sysfs_of_host(struct mounts *m, struct job *j, struct err *e)
 	return plan_tree(m, j, AT_FDCWD, "/sys", true, e);
 }
 
+/* It has none of its own, and is born in ours. */
+static int plan_our_group(struct mounts *m, struct job *j, struct err *e)
+{
+	autofd int root = -1;
+	int r = hierarchy_open(&root, e);
+	autofd int group = r < 0 ? -1 : rights_own_group(root);
+
+	if (r == 0 && group < 0)
+		r = err_set(e, -group, "%s: open our own cgroup", j->name);
+	return r < 0 ? r : plan_tree(m, j, group, "", false, e);
+}
+
 /* A word of SELinux: config-linux.md, "Linux Mount Label". These take none, or no such option. */
 static bool takes_label(const struct mount_spec *m)
 {
@@ -265,9 +279,12 @@ static int plan_source(struct mounts *m, struct job *j, struct err *e)
 	}
 	if (mount_flags_is_bind(&j->flags))
 		return plan_bind(m, j, e);
-	/* Without a cgroup namespace the container sees its own group as it is on the host. */
+	/* Without a cgroup namespace the container sees its own group as it is on the host; in a user
+	 * namespace nothing else can be mounted then. */
 	if (cgroup && !spec_namespace(m->spec, CLONE_NEWCGROUP) && m->in->cgroup >= 0)
 		return plan_tree(m, j, m->in->cgroup, "", false, e);
+	if (cgroup && !spec_namespace(m->spec, CLONE_NEWCGROUP) && m->user_namespace)
+		return plan_our_group(m, j, e);
 	if (is_type(s, "sysfs") && !may_mount_sysfs(m))
 		return plan_sysfs_of_host(m, j, e);
 	if (!s->type || is_type(s, "none") || is_type(s, "bind"))
