@@ -87,6 +87,10 @@ static int map_tree(struct mounts *m, const struct job *j, int fd, struct err *e
 
 	if (r < 0 || maps.kind == MOUNT_MAPS_NONE)
 		return r;
+	/* mount_setattr(2): by who is root where the file system was mounted, and that is the host. */
+	if (m->in->inside)
+		return err_say(e, EPERM, "%s: id-map '%s': only the host's root may", j->name,
+			j->spec->source);
 	bool recursive = maps.recursive;
 	int user = idmaps_open(&m->idmaps, m->spec, &maps, e);
 	if (user < 0)
@@ -108,6 +112,11 @@ static int plan_tree(
 	autofd int fd = tree_clone(dirfd, path, recursive);
 	int r = fd;
 
+	/* What lies below a mount of the host may hide something: mount_namespaces(7), locked mounts. */
+	if (fd == -EINVAL && m->in->inside && !recursive)
+		return err_say(e, EINVAL,
+			"%s: bind source '%s': has mounts below it, which only the host's root may leave out (hint: rbind)",
+			j->name, path);
 	if (fd < 0)
 		return err_set(e, -fd, "%s: bind source '%s'", j->name, path);
 	if (m->user_namespace && (f->has_flags || f->rec_clear))

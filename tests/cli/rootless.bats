@@ -109,6 +109,10 @@ user_refuses() {
 	user_refuses 'uid 54321 is not root, and needs a user namespace' \
 		'del(.linux.namespaces[] | select(.type == "user")) | del(.linux.uidMappings, .linux.gidMappings)'
 	user_refuses 'can be set' '.linux.gidMappings[0].size = 1 | .process.user.additionalGids = [0]'
+	user_refuses "mounts\[[0-9]+\]: id-map '/usr': only the host's root may" \
+		'.mounts += [{destination: "/x", type: "bind", source: "/usr", options: ["rbind"], uidMappings: .linux.uidMappings, gidMappings: .linux.gidMappings}]'
+	user_refuses "bind source '/etc': has mounts below it, which only the host's root may leave out \(hint: rbind\)" \
+		'.mounts += [{destination: "/x", type: "bind", source: "/etc", options: ["bind"]}]'
 	: >"$SCRATCH/etc/none"
 	PREPARE="mount --bind $SCRATCH/etc/none /etc/subuid" \
 		user_refuses "user '$USER_NAME' \(54321\) has no subordinate ids in '/etc/subuid' \(hint: .*$USER_NAME:100000:65536\)" "$(many)"
