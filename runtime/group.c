@@ -398,15 +398,29 @@ static bool count_of(int root, const char *path, size_t *ret)
 	return true;
 }
 
-/* What `delete` does for a record that does not name the group any more, told. */
-static void tell_found(int root, const char *path, const char *id)
+/* What `delete` does for a record that does not name the group any more, told: false, there is none. */
+static bool tell_found(int root, const char *path, const char *id)
 {
 	size_t n;
 
-	if (count_of(root, path, &n))
+	if (!path || !count_of(root, path, &n))
+		return false;
+	log_warn(
+		"the record of container '%s' is damaged: its cgroup '%s' is found by name, with %zu process%s, and removed",
+		id, path, n, n == 1 ? "" : "es");
+	return true;
+}
+
+/* It had none, or nobody knows where. One whose maker was killed before it had a process has no
+ * config.json, and nothing to tell. */
+static void tell_lost(const struct home *h, const struct record *record, const char *id)
+{
+	autofree char *config = str_format("%s/" RECORD_CONFIG, id);
+
+	if (!record->init.pid && config && faccessat(h->fd, config, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		log_warn(
-			"the record of container '%s' is damaged: its cgroup '%s' is found by name, with %zu process%s, and removed",
-			id, path, n, n == 1 ? "" : "es");
+			"the record of container '%s' is damaged, and no cgroup of its name is found: processes that it may have run on",
+			id);
 }
 
 void group_tell_stray(const char *id)
@@ -437,6 +451,8 @@ int group_remove(const struct home *h, const struct record *record, const char *
 	if (hierarchy_open(&root, &ignored) < 0)
 		return 0;
 	autofree char *path = path_of(h, root, record, id, &unit);
+	if (damaged && !tell_found(root, path, id))
+		tell_lost(h, record, id);
 	if (!path)
 		return 0;
 	if (!damaged && !record->init.pid && !becomes_empty(root, path)) {
@@ -445,8 +461,6 @@ int group_remove(const struct home *h, const struct record *record, const char *
 			path, id);
 		return 0;
 	}
-	if (damaged)
-		tell_found(root, path, id);
 	if (*unit.name)
 		return scope_remove(root, path, &unit, e);
 	return cgroup_remove(root, path, record->cgroup_made ? record->cgroup_made : 1, e);

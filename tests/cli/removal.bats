@@ -86,6 +86,17 @@ cleared() {
 	cleared "^cowrun: warning: the record of container '$ID' is damaged: its cgroup '/cowrun-$ID' is found by name, with 1 process, and removed$"
 }
 
+@test "its record is damaged, and it has no cgroup: what cannot be found is told" {
+	bundle "$(args sleep 1000)"
+	cowrun --cgroup-manager disabled run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
+	local init
+	init=$(cowrun state "$ID" | jq .pid)
+	sed -i 's/^init .*/init x/' "$STATE/$ID/record"
+	cleared "^cowrun: warning: the record of container '$ID' is damaged, and no cgroup of its name is found: processes that it may have run on$"
+	alive "$init"
+	kill -KILL "$init"
+}
+
 @test "its record is damaged: a signal finds its group too, as engines kill before they delete" {
 	local damage
 	for damage in 'rm "$STATE/$ID/record"' ': >"$STATE/$ID/record"' 'echo garbage >"$STATE/$ID/record"'; do
