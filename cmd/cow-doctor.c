@@ -13,6 +13,9 @@
 /* In the order in which they are told: what all else hangs on comes first. */
 static void (*const checks[])(const struct places *, struct findings *) = {
 	doctor_user,
+	doctor_subordinate_ids,
+	doctor_own_namespace,
+	doctor_delegation,
 	doctor_kernel,
 	doctor_capabilities,
 	doctor_programs,
@@ -151,6 +154,9 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	(void)argc, (void)argv;
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		checks[i](&places, &found);
+	/* Last, as there is no way back. */
+	if (rootless_is_needed() && rootless_enter(ROOTLESS_MOST, &c->own, e) == 0)
+		doctor_overlay(&places, &found);
 	if (found.failed)
 		return err_set(e, ENOMEM, "look at this host");
 	int r = w->json ? print_json(&found, e) : print_table(&found, e);

@@ -43,8 +43,12 @@ struct places {
 	const char *root, *store, *system;
 };
 
-/* Kernel, privilege (doctor_kernel.c). */
+/* An ordinary user (doctor_rootless.c). */
 void doctor_user(const struct places *p, struct findings *f);
+void doctor_subordinate_ids(const struct places *p, struct findings *f);
+void doctor_own_namespace(const struct places *p, struct findings *f);
+void doctor_delegation(const struct places *p, struct findings *f);
+/* Kernel, privilege (doctor_kernel.c). */
 void doctor_kernel(const struct places *p, struct findings *f);
 void doctor_capabilities(const struct places *p, struct findings *f);
 void doctor_programs(const struct places *p, struct findings *f);

@@ -22,16 +22,6 @@
 #define LEAST_MAJOR 6
 #define LEAST_MINOR 1
 
-void doctor_user(const struct places *p, struct findings *f)
-{
-	(void)p;
-	if (geteuid() == 0)
-		findings_add(f, "root", FINDING_OK, NULL, "yes");
-	else
-		findings_add(f, "root", FINDING_BROKEN, "sudo cow ...", "no, this is user %u",
-			geteuid());
-}
-
 /* Directories handed to overlay as fds (6.13); tried on a file system that is never made. */
 static bool overlay_takes_fds(void)
 {

@@ -4,6 +4,7 @@ load cow
 
 # state CHECK: of cow doctor --json in $output
 state() { jq -r --arg name "$1" '.checks[] | select(.name == $name).state' <<<"$output"; }
+of() { jq -r --arg name "$1" ".checks[] | select(.name == \$name).$2" <<<"$output"; }
 # all that runs containers works here, as all other tests show
 assert_runs() { [ "$(jq .runs <<<"$output")" = "$1" ]; }
 
@@ -43,19 +44,20 @@ assert_runs() { [ "$(jq .runs <<<"$output")" = "$1" ]; }
 	done
 }
 
-@test "not root: broken, in words" {
+@test "not root: what a user has and what he lacks, in words" {
 	need_program setpriv
 	# copies, as nobody may not reach a checkout below /root
 	chmod 711 "$SCRATCH"
-	install -D -m 755 -t "$SCRATCH/bin" "$COW" "$OUT/cow-doctor"
-	run setpriv --reuid 65534 --clear-groups "$SCRATCH/bin/cow" --root "$STATE" --store "$STORE" doctor --json
-	assert_status 1
-	assert_runs false
-	[ "$(state root)" = broken ]
+	install -D -m 755 -t "$SCRATCH/bin" "$COW" "$OUT"/cow-*
+	run setpriv --reuid 65534 --clear-groups "$SCRATCH/bin/cow" --root "$SCRATCH/none/state" --store "$SCRATCH/none/store" doctor --json
+	[[ $(of root detail) =~ "user 65534" ]]
+	[ "$(state 'subordinate ids')" = lacks ]
+	[[ $(of "subordinate ids" detail) =~ "add-subuids" ]]
+	[ "$(state 'his user namespace')" = ok ]
+	[ "$(state 'delegated cgroup')" = lacks ]
 	[ "$(state 'exact memory')" = lacks ]
-	# copies, as nobody may not reach a checkout below /root
-	chmod 711 "$SCRATCH"
-	install -D -m 755 -t "$SCRATCH/bin" "$COW" "$OUT/cow-doctor"
+	# the state root of root is not his
+	mkdir -p -m 700 "$STATE"
 	run setpriv --reuid 65534 --clear-groups "$SCRATCH/bin/cow" --root "$STATE" --store "$STORE" doctor
 	assert_status 1
 	[[ ${lines[-1]} =~ ^'Containers cannot run here' ]]

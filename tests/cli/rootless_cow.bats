@@ -112,3 +112,12 @@ none_left() { [ -z "$(find "$RUN_DIR"/cowrun/* "$HOME_DIR"/.local/share/cowrun/{
 	assert_one_line 'cannot limit memory|limits need a cgroup that is delegated'
 	none_left
 }
+
+@test "a user's doctor: what he has" {
+	run ucow doctor --json
+	local seen=$output
+	[ "$(jq -r '.checks[] | select(.name == "subordinate ids").detail' <<<"$seen")" = '65536 uids, 65536 gids' ]
+	[ "$(jq -r '.checks[] | select(.name == "his user namespace").detail' <<<"$seen")" = 'made, with all of these' ]
+	[ "$(jq -r '.checks[] | select(.name == "overlay").state' <<<"$seen")" = ok ]
+	[ "$(jq .runs <<<"$seen")" = true ]
+}
