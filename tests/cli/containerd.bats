@@ -103,13 +103,13 @@ task_is() { ctr task ls | grep -qE "^$1 +[0-9]+ +$2"; }
 	ctr task ps "$ID" | grep -q "^[0-9]"
 	ctr task exec --exec-id e "$ID" sh -c 'until [ -e /ready ]; do :; done'
 	ctr task kill --signal TERM "$ID"
-	await task_is "$ID" STOPPED
+	patiently task_is "$ID" STOPPED
 	run ctr task kill "$ID"
 	assert_output_matches 'process already finished: not found'
 	run ctr task delete "$ID"
 	assert_output_matches 'exit code 9'
 	ctr container rm "$ID"
-	await host_is_empty c containerd || { host_holds c containerd >&2; return 1; }
+	patiently host_is_empty c containerd || { host_holds c containerd >&2; return 1; }
 }
 
 # --- the same with crun ------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ lives() {
 	status ctr task kill --exec-id e --signal KILL c
 	status ctr task delete --exec-id e c
 	ctr task kill --signal TERM c
-	await task_is c STOPPED
+	patiently task_is c STOPPED
 	status ctr task kill c
 	ctr task delete c 2>&1 | grep -o 'exit code.*'
 	status ctr task delete c
@@ -148,7 +148,7 @@ lives() {
 	# what kills is told as 128 and the signal
 	run_ctr -d c sleep 1000
 	ctr task kill --signal KILL c
-	await task_is c STOPPED
+	patiently task_is c STOPPED
 	ctr task delete c 2>&1 | grep -o 'exit code.*'
 	ctr container rm c
 }
@@ -170,7 +170,7 @@ lives() {
 	run_ctr -d "$ID" sleep 1000
 	# with all that is in its group
 	on c sh -c "echo 1 >/sys/fs/cgroup/test/$ID/cgroup.kill"
-	await task_is "$ID" STOPPED
+	patiently task_is "$ID" STOPPED
 	run ctr task delete "$ID"
 	assert_output_matches 'exit code 137'
 	ctr container rm "$ID"
@@ -178,9 +178,9 @@ lives() {
 	on c sh -c "echo garbage >/run/containerd/runc/test/$ID/record"
 	not ctr task delete -f "$ID" 2>/dev/null
 	kill -KILL "$(shim_of "$ID")" # then containerd has the runtime clear: delete --force
-	await task_is_gone "$ID"
+	patiently task_is_gone "$ID"
 	ctr container rm "$ID"
-	await host_is_empty c containerd || { host_holds c containerd >&2; return 1; }
+	patiently host_is_empty c containerd || { host_holds c containerd >&2; return 1; }
 }
 
 shim_of() { pgrep -f "containerd-shim-runc-v2 .* -id $1 -address $SCRATCH/c/"; }
@@ -199,7 +199,7 @@ limited() {
 	ctr task resume c
 	ctr task ps c | wc -l
 	ctr task kill -s KILL c
-	await task_is c STOPPED
+	patiently task_is c STOPPED
 	ctr task delete c 2>&1 | grep -o 'exit code.*'
 	ctr container rm c
 }
@@ -211,8 +211,8 @@ out_of_memory() {
 	run_ctr -d --memory-limit=$((16 << 20)) --mount="type=bind,src=$HELPERS,dst=/mnt,options=rbind:ro" c \
 		sh -c 'until [ -e /go ]; do sleep 0.1; done; exec /mnt/hog 64'
 	ctr task exec --exec-id e c touch /go # by now the shim listens
-	await oom_seen
-	await task_is c STOPPED
+	patiently oom_seen
+	patiently task_is c STOPPED
 	ctr task delete c 2>&1 | grep -o 'exit code.*'
 	ctr container rm c
 	kill "$listener"

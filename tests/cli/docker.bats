@@ -56,7 +56,7 @@ seen_is() { [ "$(seen "$1")" = "$2" ]; }
 		bash -c 'docker exec -it -e "PS1=$ " "$ID" sh'
 	assert_status 5
 	assert_output_matches '/dev/pts/[0-9]'
-	await seen_is '{{.State.Health.Status}}' healthy
+	patiently seen_is '{{.State.Health.Status}}' healthy
 	run docker stats --no-stream --format '{{.Name}}' "$ID"
 	assert_output "$ID"
 	run --separate-stderr docker logs "$ID"
@@ -64,7 +64,7 @@ seen_is() { [ "$(seen "$1")" = "$2" ]; }
 	docker stop "$ID" >/dev/null
 	[ "$(seen '{{.State.ExitCode}}')" = 9 ]
 	docker rm "$ID" >/dev/null
-	await host_is_empty d containerd dockerd || { host_holds d containerd dockerd >&2; return 1; }
+	patiently host_is_empty d containerd dockerd || { host_holds d containerd dockerd >&2; return 1; }
 }
 
 # --- the same with crun ------------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ lives() {
 	docker stop box
 	told
 	run_docker -d --name box --restart on-failure:2 busy sh -c 'echo again; exit 5' >/dev/null
-	await seen_is '{{.RestartCount}} {{.State.Status}}' '2 exited'
+	patiently seen_is '{{.RestartCount}} {{.State.Status}}' '2 exited'
 	told
 }
 
@@ -163,12 +163,12 @@ lives() {
 	need_full
 	run_docker -d --name box busy sleep 1000
 	on d sh -c "echo 1 >/sys/fs/cgroup/docker/$(seen '{{.Id}}')/cgroup.kill"
-	await seen_is '{{.State.Status}} {{.State.ExitCode}}' 'exited 137'
+	patiently seen_is '{{.State.Status}} {{.State.ExitCode}}' 'exited 137'
 	docker start box
 	kill -KILL "$(pgrep -f "containerd-shim-runc-v2 .* -id $(seen '{{.Id}}') ")"
-	await seen_is '{{.State.Status}} {{.State.ExitCode}}' 'exited 137'
+	patiently seen_is '{{.State.Status}} {{.State.ExitCode}}' 'exited 137'
 	docker rm box
-	await host_is_empty d containerd dockerd || { host_holds d containerd dockerd >&2; return 1; }
+	patiently host_is_empty d containerd dockerd || { host_holds d containerd dockerd >&2; return 1; }
 }
 
 # --- limits ------------------------------------------------------------------------------------------------------

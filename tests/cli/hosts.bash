@@ -105,9 +105,14 @@ host_holds() {
 
 host_is_empty() { [ -z "$(host_holds "$@")" ]; }
 
-# patiently COMMAND...: await, for what takes an engine its time on a slow machine
+# patiently COMMAND...: await, for what takes an engine its time on a slow machine; and not as often, since each look
+# starts a client of tens of megabytes
 patiently() {
-	await "$@" 2>/dev/null || await "$@" 2>/dev/null || await "$@" 2>/dev/null || await "$@"
+	local end=$((SECONDS + 120))
+	until "$@"; do
+		[ $SECONDS -lt $end ] || { say "waited in vain for: $*"; return 1; }
+		sleep 0.1
+	done
 }
 
 # engine_ready HOST COMMAND...: the engine answers it; if not, the last lines of the log of its host

@@ -59,7 +59,7 @@ all_answer() { [ "$(answers)" = "$(names)" ]; }
 	# who is not heard of for three of these is lost: short, but not too short for a busy machine
 	swarm swarm update --dispatcher-heartbeat 2s >/dev/null
 	docker_on two swarm join --advertise-addr 192.0.2.2 --token "$(swarm swarm join-token -q worker)" 192.0.2.1 >/dev/null
-	await ready_are 2
+	patiently ready_are 2
 	swarm network create -d overlay net >/dev/null
 	swarm service create --detach --name web --endpoint-mode dnsrr --network net --replicas 2 --no-resolve-image \
 		--stop-signal KILL busy sh -c 'mkdir /www; hostname >/www/index.html; exec httpd -f -h /www' >/dev/null
@@ -80,5 +80,5 @@ all_answer() { [ "$(answers)" = "$(names)" ]; }
 	host_end two
 	patiently replicas_are_here 4
 	swarm service rm web >/dev/null
-	await host_is_empty one containerd dockerd || { host_holds one containerd dockerd >&2; return 1; }
+	patiently host_is_empty one containerd dockerd || { host_holds one containerd dockerd >&2; return 1; }
 }
