@@ -167,7 +167,14 @@ lives() {
 	docker start box
 	kill -KILL "$(pgrep -f "containerd-shim-runc-v2 .* -id $(seen '{{.Id}}') ")"
 	patiently seen_is '{{.State.Status}} {{.State.ExitCode}}' 'exited 137'
-	docker rm box
+	# the daemon: the next one ends what it finds, and can start it again
+	docker start box
+	on d kill -KILL "$(<"$SCRATCH/d/pid.dockerd")"
+	rm "$SCRATCH/d/pid.dockerd"
+	dockerd_run d --iptables=false
+	patiently seen_is '{{.State.Status}}' exited
+	docker start box
+	docker rm -f box
 	patiently host_is_empty d containerd dockerd || { host_holds d containerd dockerd >&2; return 1; }
 }
 

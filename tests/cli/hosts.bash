@@ -155,8 +155,14 @@ dockerd_start() {
 	mkdir "$dir/client"
 	jq --arg ours "$COWRUN" --arg theirs "$SCRATCH/crun" '.runtimes.cowrun.path = $ours | .runtimes.crun.path = $theirs' \
 		"$BATS_TEST_DIRNAME/../../examples/engines/daemon.json" >"$dir/daemon.json"
+	dockerd_run "$@"
+}
+
+# Where none is left of the one before.
+dockerd_run() {
+	local dir=$SCRATCH/$1
 	on "$1" dockerd --config-file "$dir/daemon.json" --data-root "$dir/data" --exec-root "$dir/exec" \
-		--pidfile "$dir/pid.dockerd" -H "unix://$dir/socket" --storage-driver overlay2 --bridge=none "${@:2}" >"$dir/log" 2>&1 &
+		--pidfile "$dir/pid.dockerd" -H "unix://$dir/socket" --storage-driver overlay2 --bridge=none "${@:2}" >>"$dir/log" 2>&1 &
 	engine_ready "$1" docker_on "$1" version
 }
 
