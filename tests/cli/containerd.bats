@@ -209,9 +209,10 @@ out_of_memory() {
 	ctr events >"$SCRATCH/events" 2>&1 &
 	local listener=$!
 	run_ctr -d --memory-limit=$((16 << 20)) --mount="type=bind,src=$HELPERS,dst=/mnt,options=rbind:ro" c \
-		sh -c 'until [ -e /go ]; do sleep 0.1; done; exec /mnt/hog 64'
+		sh -c "until [ -e /go ]; do sleep 0.1; done; $HOG"
 	ctr task exec --exec-id e c touch /go # by now the shim listens
 	patiently oom_seen
+	ctr task exec --exec-id e c touch /end
 	patiently task_is c STOPPED
 	ctr task delete c 2>&1 | grep -o 'exit code.*'
 	ctr container rm c

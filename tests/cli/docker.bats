@@ -196,8 +196,16 @@ limited() {
 }
 
 out_of_memory() {
-	run_docker --name box -m 16m --memory-swap 16m -v "$HELPERS:/mnt:ro" busy /mnt/hog 64 || echo "status $?"
+	run_docker -d --name box -m 16m --memory-swap 16m -v "$HELPERS:/mnt:ro" busy \
+		sh -c "until [ -e /go ]; do sleep 0.1; done; $HOG" >/dev/null
+	: >"$SCRATCH/events"
+	docker events --since "$(date +%s)" --filter event=oom >"$SCRATCH/events" &
+	docker exec box touch /go
+	patiently test -s "$SCRATCH/events"
+	docker exec box touch /end
+	docker wait box
 	told
+	kill $!
 }
 
 @test "docker: limits and stats are those of crun" {

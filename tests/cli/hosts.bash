@@ -148,6 +148,10 @@ status() {
 	echo "status 0"
 }
 
+# A command for a container with a limit of 16 MiB and the helpers at /mnt, killed for want of memory, that stays until
+# it is told to end: containerd's shim stops to listen when the group is empty, and then may not hear of it.
+HOG='/mnt/hog 64; status=$?; until [ -e /end ]; do sleep 0.1; done; exit $status'
+
 # dockerd_start HOST [OPTION...]: a dockerd there, as examples/engines has it, without a bridge of its own, for docker_on
 dockerd_start() {
 	local dir=$SCRATCH/$1
