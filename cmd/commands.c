@@ -108,6 +108,15 @@ static int parse_behind(const struct command *c, void *options, int argc, char *
 	return n_words;
 }
 
+/* Behind --help and what is wrong with the words, which need no ids. */
+static int enter_own(struct context *context, const struct command *c, struct err *e)
+{
+	if (!c->owns || !rootless_is_needed())
+		return 0;
+	int r = libexec_locate(e);
+	return r < 0 ? r : rootless_enter(ROOTLESS_MOST, &context->own, e);
+}
+
 static int run_parsed(const struct program *p, struct context *context, const struct command *c,
 	void *options, int argc, char **argv, struct err *e)
 {
@@ -128,21 +137,18 @@ static int run_parsed(const struct program *p, struct context *context, const st
 	}
 	if (argc < c->min_words || (c->max_words >= 0 && argc > c->max_words))
 		return err_say(e, ERR_USAGE, "usage: %s %s %s", p->name, c->name, c->arguments);
-	return c->run(context, options, argc, argv, e);
+	int r = enter_own(context, c, e);
+	return r < 0 ? r : c->run(context, options, argc, argv, e);
 }
 
 static int run(const struct program *p, struct context *context, const struct command *c, int argc,
 	char **argv, struct err *e)
 {
-	if (c->owns && rootless_is_needed()) {
-		int r = libexec_locate(e);
-		if (r == 0)
-			r = rootless_enter(ROOTLESS_MOST, &context->own, e);
-		if (r < 0)
-			return r;
+	if (c->program) {
+		bool help = argc > 0 && strcmp(argv[0], "--help") == 0;
+		int r = help ? 0 : enter_own(context, c, e);
+		return r < 0 ? r : libexec_run(context, c, argc, argv, e);
 	}
-	if (c->program)
-		return libexec_run(context, c, argc, argv, e);
 	autofree void *options = calloc(1, c->options_size + 1);
 	if (!options)
 		return err_set(e, ENOMEM, "read the command line");

@@ -106,6 +106,18 @@ none_left() { [ -z "$(find "$RUN_DIR"/cowrun/* "$HOME_DIR"/.local/share/cowrun/{
 	ucow rmi one
 }
 
+@test "help, and what is wrong with the words, need no ids" {
+	local -x PREPARE='mount --bind /etc/hostname "$(command -v newuidmap)"' # no program any more
+	local command
+	for command in run load import rmi; do
+		run ucow "$command" --help
+		assert_status 0
+		assert_output_matches "^usage: cow $command "
+	done
+	fails '^cow: rmi: usage: ' ucow rmi
+	fails "there is no program 'newuidmap'" ucow rmi x
+}
+
 @test "a user's limits need a cgroup of his" {
 	need_host "the guest has every controller"
 	run -125 --separate-stderr ucow run -m 32m "$IMAGE" true
