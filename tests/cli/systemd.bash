@@ -24,7 +24,7 @@ systemd_init() {
 		mount -t cgroup2 cgroup2 /sys/fs/cgroup
 		mkdir /run/lock /run/empty
 		while grep -qx 0 /sys/fs/cgroup/cgroup.procs; do sleep 0.01; done # unshare, which leaves; see below
-		export container=cowrun-test SYSTEMD_UNIT_PATH=$UNITS SYSTEMD_LOG_TARGET=null
+		export container=cowrun-test SYSTEMD_UNIT_PATH=/run/systemd/system.control:/run/systemd/transient:$UNITS SYSTEMD_LOG_TARGET=null
 		export SYSTEMD_GENERATOR_PATH=/run/empty SYSTEMD_ENVIRONMENT_GENERATOR_PATH=/run/empty
 		exec /lib/systemd/systemd --system --unit=tests.target
 	EOT
@@ -53,6 +53,8 @@ systemd_boot() {
 		sleep 0.02
 	done
 	mkdir "$MANAGED/tests"
+	# It has set what it sets. The kernel gives a user namespace a proc only where it sees one that is whole.
+	booted umount /proc/sys
 }
 
 # Once unshare has forked.
