@@ -4,10 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cgroup/knob.h"
 #include "cgroup/property.h"
+#include "cgroup/watch.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
 #include "spec/base/userns.h"
+
+#define GONE_MS 200 /* what a systemd that is busy may need */
 
 /* What every container's scope has. It may have groups of its own; it does not end by systemd's
  * shutdown order; and, once it has failed, nobody need reset it. */
@@ -106,12 +110,33 @@ static bool is_there(int root, const char *path)
 	return r == 0;
 }
 
+/*
+ * systemd removes the group of a scope that has become empty, groups below it too, and forgets the
+ * unit then, before it takes another call: so whoever sees the group go need not ask. It sees to that
+ * within a millisecond or two.
+ */
+static bool goes_by_itself(int root, const char *path)
+{
+	automatic(cgroup) struct cgroup group = CGROUP_NONE;
+	struct err ignored;
+	autofd int events = -1;
+
+	if (cgroup_open(root, path, &group, &ignored) == -ENOENT)
+		return true;
+	if (cgroup_kill(group.fd, &ignored) < 0 ||
+		watch_open(group.fd, "cgroup.events", &events, &ignored) < 0)
+		return false;
+	int r = watch_until(events, "populated", 0, GONE_MS);
+	if (r == 0)
+		r = watch_until(events, "populated", 1, GONE_MS);
+	return knob_is_gone(r);
+}
+
 int scope_remove(int root, const char *path, const struct unit *u, struct err *e)
 {
 	struct err why;
 
-	/* systemd has removed it: then there is no unit either, and nobody is to be asked. */
-	if (!is_there(root, path))
+	if (goes_by_itself(root, path))
 		return 0;
 	int r = cgroup_remove(root, path, 1, e);
 	if (r == 0 && manager_stop(u, &why) < 0)

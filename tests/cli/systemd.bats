@@ -16,6 +16,9 @@ teardown_file() {
 
 teardown() { [ -n "$BATS_TEST_COMPLETED" ] || cat "$SCRATCH"/out* >&2; containers_remove; }
 
+# What `make test` has no time for on the host.
+full() { [ -n "${COWRUN_ALL:-}${COWRUN_GUEST:-}" ] || skip "at full length only (COWRUN_ALL)"; }
+
 cowrun() { booted "$COWRUN" --root "$STATE" --cgroup-manager systemd "$@"; }
 
 # unit KEY: of the container's unit, as systemd has it
@@ -69,6 +72,7 @@ all_gone() {
 state() { cowrun state "$1" | jq -r ".$2"; }
 
 @test "run: in the foreground, with its status, and nothing stays" {
+	full
 	bundle "$(args sh -c 'cat /proc/self/cgroup; exit 7')"
 	run cowrun run -b "$BUNDLE" "$ID"
 	assert_status 7
@@ -89,6 +93,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 }
 
 @test "--systemd-cgroup says the same, and --cgroup-manager more" {
+	full
 	bundle "$(args sleep 1000)"
 	booted "$COWRUN" --root "$STATE" --systemd-cgroup run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
 	unit_is ActiveState active
@@ -105,6 +110,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 }
 
 @test "a unit that is there is another's, and stays" {
+	full
 	booted systemd-run -q --scope --unit "cowrun-$ID.scope" sleep 1000 >"$SCRATCH/out" 2>&1 &
 	await unit_is ActiveState active
 	refuses "^cowrun: run: systemd: start 'cowrun-$ID.scope': Unit cowrun-$ID.scope " "$(args true)"
@@ -114,6 +120,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 }
 
 @test "a unit that has failed is no obstacle" {
+	full
 	booted systemd-run -q --scope --unit "cowrun-$ID.scope" -p RuntimeMaxSec=1ms -p TimeoutStopSec=1s sleep 1000 \
 		>"$SCRATCH/out" 2>&1 || true
 	await unit_is ActiveState failed
@@ -123,6 +130,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 }
 
 @test "annotations are properties of the unit" {
+	full
 	sleeper '.annotations = {"org.systemd.property.TimeoutStopSec": "5",
 		"org.systemd.property.CollectMode": "'\''inactive'\''",
 		"org.systemd.property.Description": "\"a web server\"", "a.b": "c"}'
@@ -137,6 +145,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 }
 
 @test "systemctl stop ends the container" {
+	full
 	bundle "$(args sh -c 'trap "exit 3" TERM; while :; do sleep 1 & wait; done')"
 	cowrun run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
 	booted systemctl stop "cowrun-$ID.scope"
@@ -157,6 +166,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 }
 
 @test "systemd reloaded leaves it alone" {
+	full
 	sleeper
 	booted systemctl daemon-reload
 	status_is "$ID" running
@@ -168,6 +178,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 }
 
 @test "the record is damaged: delete --force finds the scope" {
+	full
 	sleeper
 	sed -i '/^cgroup /d; /^unit /d; s/^init .*/init x/' "$STATE/$ID/record"
 	run --separate-stderr cowrun delete --force "$ID"
@@ -204,6 +215,7 @@ ended_there() { not booted grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 }
 
 @test "without systemd the error says where it was looked for" {
+	full
 	bundle "$(args true)"
 	run --separate-stderr booted env -u DBUS_SYSTEM_BUS_ADDRESS unshare -m sh -c \
 		'mount -t tmpfs tmpfs /run && exec "$0" --root "$1" --systemd-cgroup run -b "$2" "$3"' "$COWRUN" "$STATE" "$BUNDLE" "$ID"
@@ -213,6 +225,7 @@ ended_there() { not booted grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 }
 
 @test "the scope is its user's, with the groups that he makes in it" {
+	full
 	sleeper '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
 		.linux.gidMappings = .linux.uidMappings |
 		.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev"]}]'
@@ -233,6 +246,7 @@ by_bus() {
 }
 
 @test "by the bus, where systemd's own socket is not to be had" {
+	full
 	need_program dbus-daemon
 	cat >"$SCRATCH/bus.conf" <<-EOT
 		<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -359,6 +373,7 @@ knobs() { # FILE=VALUE...
 }
 
 @test "limits: a controller that systemd does not know is enabled down to the scope" {
+	full
 	need_controller hugetlb
 	sleeper '.linux.resources.hugepageLimits = [{pageSize: "2MB", limit: 4194304}]'
 	knobs hugetlb.2MB.max=4194304
@@ -367,8 +382,7 @@ knobs() { # FILE=VALUE...
 
 @test "limits: killed for want of memory, it is told, and its unit goes" {
 	need_controller memory
-	[ -n "${COWRUN_ALL:-}" ] || skip "at full length only (COWRUN_ALL)"
-	bundle "$(args sh -c 'x=$(head -c 100000000 /dev/zero | tr "\0" x); echo $x') | .linux.resources.memory = {limit: 16777216, swap: 16777216}"
+	bundle "$(args sh -c 'x=$(head -c 30000000 /dev/zero | tr "\0" x); echo $x') | .linux.resources.memory = {limit: 8388608, swap: 8388608}"
 	run --separate-stderr cowrun run -b "$BUNDLE" "$ID"
 	[ "$status" -ne 0 ]
 	await unit_gone
