@@ -14,7 +14,11 @@ teardown_file() {
 	scratch_remove
 }
 
-teardown() { [ -n "$BATS_TEST_COMPLETED" ] || cat "$SCRATCH"/out* >&2; containers_remove; }
+teardown() {
+	[ -n "$BATS_TEST_COMPLETED" ] || cat "$SCRATCH"/out* >&2
+	[ -z "${USER_NAMESPACE:-}" ] || user_remove
+	containers_remove
+}
 
 # What `make test` has no time for on the host.
 full() { [ -n "${COWRUN_ALL:-}${COWRUN_GUEST:-}" ] || skip "at full length only (COWRUN_ALL)"; }
@@ -272,7 +276,6 @@ by_bus() {
 # A systemd of the user's, as logind would start it; as_booted WORD... is below it.
 user_boot() {
 	user_make
-	export USER_ID USER_NAME
 	cat >"$UNITS/user@.service" <<-EOT
 		[Unit]
 		DefaultDependencies=no
@@ -287,12 +290,16 @@ user_boot() {
 		Slice=user-%i.slice
 		Delegate=yes
 	EOT
-	booted mount --bind "$SCRATCH/etc/passwd" /etc/passwd
+	local file
+	for file in passwd subuid subgid; do booted mount --bind "$SCRATCH/etc/$file" "/etc/$file"; done
 	booted systemctl start "user@$USER_ID.service"
 	USERS=$MANAGED/user.slice/user-$USER_ID.slice/user@$USER_ID.service
 	mkdir "$USERS/tests"
 }
-as_booted() { BOOTED=$USERS/tests booted bash -c "$(declare -f as_user); as_user \"\$@\"" - "$@"; }
+as_booted() {
+	BOOTED=$USERS/tests booted env XDG_RUNTIME_DIR="$RUN_DIR" HOME="$HOME_DIR" LOGNAME="$USER_NAME" \
+		setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups "$@"
+}
 user_unit_gone() { [ -z "$(as_booted systemctl --user list-units --all --plain --no-legend "cowrun-$ID.scope")" ]; }
 
 @test "an ordinary user's scopes are his own systemd's" {
