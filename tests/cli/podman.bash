@@ -35,27 +35,23 @@ podman_make() {
 	tar -C "$SCRATCH/rootfs" -c . | podman import -q - busy >/dev/null
 }
 
-# A host without the controller pids cannot hold the limit that every container gets; and one whose root is not
-# all-powerful not the limits of files and processes.
+# The lines of examples/engines, and where all is. A host without the controller pids cannot hold the limit that every
+# container gets, and one whose root is not all-powerful not the limits of files and processes.
 podman_configure() {
-	cat >"$PODMAN/containers.conf" <<-EOT
-		[containers]
-		netns = "none"
-		$(grep -qw pids "$CGROUP/cgroup.controllers" || echo 'pids_limit = 0')
-		default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
-		volumes = []
-		[engine]
-		runtime = "cowrun"
+	cat >"$PODMAN/engine" <<-EOT
 		cgroup_manager = "cgroupfs"
 		events_logger = "file"
 		lock_type = "file"
 		tmp_dir = "$PODMAN/tmp"
 		volume_path = "$PODMAN/volumes"
-		runtime_supports_json = ["cowrun", "crun"]
-		runtime_supports_nocgroup = ["cowrun", "crun"]
-		[engine.runtimes]
-		cowrun = ["$COWRUN"]
-		crun = ["$(command -v crun)"]
+	EOT
+	cat - <(sed -e "s,/usr/local/bin/cowrun,$COWRUN," -e "/^\[engine\]/r $PODMAN/engine" \
+		"$BATS_TEST_DIRNAME/../../examples/engines/containers.conf") >"$PODMAN/containers.conf" <<-EOT
+		[containers]
+		netns = "none"
+		$(grep -qw pids "$CGROUP/cgroup.controllers" || echo 'pids_limit = 0')
+		default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
+		volumes = []
 	EOT
 	cat >"$PODMAN/storage.conf" <<-EOT
 		[storage]

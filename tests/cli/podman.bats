@@ -181,6 +181,19 @@ sleeper() { podman run -d --name "$ID" "$@" busy sleep 1000 >/dev/null; }
 	assert_podman_is_empty
 }
 
+@test "podman: a hundred containers at once" {
+	need_full
+	local n=$((${#COWRUN_GUEST} ? 10 : 100))
+	seq $n | xargs -P 8 -I '{}' bash -c 'podman run -d --name "$ID-{}" busy sleep 1000 >/dev/null'
+	[ "$(podman ps -q | wc -l)" = $n ]
+	[ "$(podman ps -a --filter status=running -q | wc -l)" = $n ]
+	run podman exec "$ID-$n" echo inside
+	assert_output inside
+	seq $n | xargs -P 8 -I '{}' bash -c 'podman stop -t 0 "$ID-{}" >/dev/null && podman rm "$ID-{}" >/dev/null'
+	[ -z "$(podman ps -aq)" ]
+	assert_podman_is_empty
+}
+
 # The pids are those of podman's namespace. Where its conmon is gone podman 4.3 does not call delete, of crun neither:
 # then that is ours to do.
 @test "podman: rm --force, whatever others have taken away" {
