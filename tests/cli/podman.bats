@@ -33,6 +33,7 @@ seen_is() { [ "$(seen "$1")" = "$2" ]; }
 	assert_output_matches "executable file 'nosuch' not found in .PATH"
 	run podman run --rm busy /bin
 	assert_status 126
+	[ "$(podman info -f '{{.Host.OCIRuntime.Path}}')" = "$COWRUN" ] # by the lines of examples/engines
 	run timeout 60 "$HELPERS/terminal" run 24x80 wait:'$ ' 'send:readlink /proc/self/fd/0; stty size; exit 5\n' ends -- \
 		bash -c 'podman run --rm -it -e PS1="$ " busy sh'
 	assert_status 5
