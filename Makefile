@@ -144,7 +144,7 @@ $(addprefix $(OUT)/tests/bench/,true floor peak): $(OUT)/tests/bench/%: tests/be
 DEPS := gcc make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev libjansson-dev libcgroup-dev \
 	libsystemd-dev systemd dbus-daemon dbus-bin libarchive-dev libisal-dev libssl-dev libzstd-dev check libsubunit-dev bats jq busybox-static strace e2fsprogs attr \
 	util-linux uidmap procps iproute2 patch xz-utils zstd mmdebstrap crun runc clang-tidy clang-format cppcheck shellcheck mandoc \
-	podman conmon passt slirp4netns
+	podman conmon passt slirp4netns criu
 
 deps:                    ## install what the build and the tests need (apt)
 	@tests/deps $(DEPS)

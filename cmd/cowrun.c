@@ -45,6 +45,8 @@ static const struct command *const commands[] = {
 	&resume_command,
 	&update_command,
 	&events_command,
+	&checkpoint_command,
+	&restore_command,
 	&spec_command,
 	&features_command,
 	NULL,

@@ -22,6 +22,7 @@
 #include "runtime/plan.h"
 #include "runtime/procfs.h"
 #include "runtime/rdt.h"
+#include "runtime/restore.h"
 #include "runtime/schedule.h"
 #include "runtime/status.h"
 #include "spec/base/fd.h"
@@ -284,6 +285,18 @@ static int bear(struct container *c, const struct create_options *o, const struc
 	return r < 0 ? r : accompany(c, o, synced, told, e);
 }
 
+/* The same by CRIU: what it was is in the images, where it lives is made here. */
+static int revive(struct container *c, const struct create_options *o, struct err *e)
+{
+	int r = group_settle(c, o, e);
+
+	if (r == 0)
+		r = write_config(c, e);
+	if (r == 0)
+		r = restore_process(c, o->restore, &c->birth, e);
+	return r < 0 ? r : settle(c, o, e);
+}
+
 int container_create(struct container *c, const struct spec *spec, const char *config, size_t len,
 	const struct create_options *o, struct err *e)
 {
@@ -292,7 +305,7 @@ int container_create(struct container *c, const struct spec *spec, const char *c
 	c->spec = spec;
 	c->config = config;
 	c->config_len = len;
-	int r = filter_take(c->home, &spec->linux_.seccomp, &filter, e);
+	int r = o->restore ? 0 : filter_take(c->home, &spec->linux_.seccomp, &filter, e);
 	if (r == 0)
 		r = describe(c, o, e);
 	if (r == 0)
@@ -300,7 +313,7 @@ int container_create(struct container *c, const struct spec *spec, const char *c
 	if (r == 0)
 		r = rdt_make(spec->linux_.rdt, c->id, c->journal, &c->rdt, e);
 	if (r == 0)
-		r = bear(c, o, &filter, e);
+		r = o->restore ? revive(c, o, e) : bear(c, o, &filter, e);
 	if (r == 0 && !o->waits)
 		r = run_hooks(c, "poststart", spec->hooks.poststart, spec->hooks.n_poststart,
 			STATE_RUNNING, c->birth.pid, e);

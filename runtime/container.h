@@ -23,6 +23,8 @@
 #include "spec/spec.h"
 #include "spec/state.h"
 
+struct checkpoint_options;
+
 struct container {
 	const struct home *home;
 	char *id;
@@ -35,8 +37,8 @@ struct container {
 	struct rdt rdt;		/* its group of resctrl */
 	struct birth birth;	/* of its first process: our child */
 	struct process_mark network_keeper;
-	char *bundle;		/* absolute */
-	char *store;		/* where its files are (overlay/stack.h); NULL: nowhere */
+	char *bundle; /* absolute */
+	char *store;  /* where its files are (overlay/stack.h); NULL: nowhere */
 	const struct spec *spec;
 	const char *config; /* its text; borrowed, as spec */
 	size_t config_len;
@@ -58,6 +60,7 @@ struct create_options {
 	const char *console_socket, *pidfd_socket; /* who gets its terminal, its pidfd; NULL */
 	const struct screen *screen;		   /* where its terminal is shown; NULL: nowhere */
 	const struct network *network;		   /* that it gets; NULL: none */
+	const struct checkpoint_options *restore;  /* its processes are restored; NULL: new */
 	int rootfs;	/* a detached mount, taken; -1: root.path of the spec */
 	int n_preserve; /* fds 3, 4, ... handed on */
 	bool waits;	/* `create`: its program starts at container_start() */

@@ -6,6 +6,7 @@
 
 #include "runtime/keeper.h"
 #include "runtime/network.h"
+#include "runtime/search.h"
 #include "spec/base/own.h"
 #include "spec/base/str.h"
 
@@ -31,21 +32,6 @@ const struct network_program network_programs[] = {
 	{ 0 },
 };
 
-/* As execvp() looks for it. */
-static bool find_program(const char *name, char out[4096])
-{
-	const char *path = getenv("PATH");
-
-	for (path = path ? path : "/usr/local/bin:/usr/bin:/bin"; *path;) {
-		int n = (int)strcspn(path, ":");
-		int len = snprintf(out, 4096, "%.*s/%s", n, path, name);
-		if (*path == '/' && len < 4096 && access(out, X_OK) == 0)
-			return true;
-		path += n + (path[n] == ':');
-	}
-	return false;
-}
-
 int network_find(const char *name, struct network *ret, struct err *e)
 {
 	const struct network_program *known = NULL;
@@ -54,7 +40,7 @@ int network_find(const char *name, struct network *ret, struct err *e)
 		if (name && strcmp(p->name, name) != 0)
 			continue;
 		known = p;
-		if (find_program(p->name, ret->path)) {
+		if (search_program(p->name, ret->path)) {
 			ret->program = p;
 			return 0;
 		}

@@ -9,6 +9,7 @@ enum listing_format { LISTING_TABLE = 1, LISTING_JSON };
 
 extern const struct command create_command, start_command, run_command, state_command, kill_command,
 	delete_command, exec_command, list_command, ps_command, pause_command, resume_command,
-	spec_command, update_command, features_command, events_command;
+	spec_command, update_command, features_command, events_command, checkpoint_command,
+	restore_command;
 
 #endif

@@ -96,6 +96,7 @@ int create_from_bundle(struct context *c, const struct create_words *w, const ch
 		.pidfd_socket = w->pidfd_socket,
 		.screen = screen,
 		.rootfs = -1,
+		.restore = b->restore,
 		.n_preserve = w->n_preserve,
 		.waits = waits,
 		.attached = !waits && !w->detach,
@@ -119,9 +120,9 @@ int create_from_bundle(struct context *c, const struct create_words *w, const ch
 	o.n_preserve += r > 0 ? r : 0;
 	if (r >= 0)
 		r = container_reserve(&c->home, id, ret, e);
-	if (r == 0)
+	if (r == 0 && !b->restore)
 		r = service_prepare(&c->home, id, ret->dir, &b->spec, e);
-	if (r == 0 && !waits)
+	if (r == 0 && !waits && !b->restore)
 		r = service_listen(ret->dir, &b->notify, e);
 	if (r == 0)
 		r = container_create(ret, &b->spec, b->config, b->len, &o, e);

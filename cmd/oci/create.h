@@ -35,6 +35,7 @@ struct bundle {
 	char *config;
 	size_t len;
 	struct spec spec;
+	const struct checkpoint_options *restore; /* it is not new; NULL */
 	int notify; /* the socket where its program says that it is ready; -1: nobody asks */
 };
 

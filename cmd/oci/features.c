@@ -113,7 +113,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		{ (char *)"cowrun.version", (char *)COWRUN_VERSION },
 		{ (char *)"io.github.seccomp.libseccomp.version", (char *)seccomp_library },
 		/* cri-o asks by this name, whatever the runtime is called. */
-		{ (char *)"org.opencontainers.runc.checkpoint.enabled", (char *)"false" },
+		{ (char *)"org.opencontainers.runc.checkpoint.enabled", (char *)"true" },
 	};
 	static struct features f = { .version_min = "1.0.0",
 		.version_max = SPEC_VERSION,
