@@ -173,6 +173,10 @@ static int start_unit(struct talk *t, const struct request *q, pid_t keeper, str
 		r = talk_refused(e, &said, r, "start", q->unit);
 	else
 		r = talk_await_job(t, reply, "start", q->unit, e);
+	/* The job may wait still, for units that it comes after: nothing of it shall stay. */
+	if (r == -ETIMEDOUT)
+		sd_bus_call_method(t->bus, SERVICE, PLACE, MANAGER, "StopUnit", NULL, NULL, "ss",
+			q->unit, "replace");
 	sd_bus_error_free(&said);
 	sd_bus_message_unref(reply);
 	return r;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "spec/base/str.h"
 
@@ -143,6 +144,14 @@ int talk_watch_jobs(struct talk *t, const char *unit)
 	return r;
 }
 
+static uint64_t now_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 /* The job that `reply` names: 0 when it was done. */
 int talk_await_job(
 	struct talk *t, sd_bus_message *reply, const char *what, const char *unit, struct err *e)
@@ -157,15 +166,19 @@ int talk_await_job(
 	if (!t->job)
 		return err_say(
 			e, EPROTO, "systemd: %s '%s': its answer is not understood", what, unit);
+	const uint64_t end = now_usec() + JOB_TIMEOUT_USEC;
 	while (!t->result) {
+		/* Other units' signals are no reason to wait on. */
+		uint64_t now = now_usec();
+		if (now >= end)
+			return err_say(e, ETIMEDOUT,
+				"systemd: %s '%s': its job has not ended after %d s", what, unit,
+				JOB_TIMEOUT_USEC / 1000000);
 		r = sd_bus_process(t->bus, NULL);
-		int ready = r == 0 ? sd_bus_wait(t->bus, JOB_TIMEOUT_USEC) : 1;
-		if (r < 0 || ready <= 0)
-			return err_set(e,
-				r < 0	? -r
-				: ready ? -ready
-					: ETIMEDOUT,
-				"systemd: %s '%s'", what, unit);
+		if (r == 0)
+			r = sd_bus_wait(t->bus, end - now);
+		if (r < 0)
+			return err_set(e, -r, "systemd: %s '%s'", what, unit);
 	}
 	return strcmp(t->result, "done") == 0
 		       ? 0

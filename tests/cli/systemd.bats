@@ -218,6 +218,26 @@ ended_there() { not booted grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 	all_gone
 }
 
+# What other units do meanwhile (here: run to their end, again and again) does not make it wait longer.
+@test "a job that does not end is given up, and taken back" {
+	[ -n "${COWRUN_ALL:-}" ] || skip "at full length only (COWRUN_ALL): it waits for 30 s"
+	local noise
+	printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/sleep 1000\n' >"$UNITS/slow.service"
+	printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/sleep 1\n' >"$UNITS/noise.service"
+	booted systemctl daemon-reload
+	booted systemctl start --no-block slow.service
+	while booted systemctl start noise.service; do :; done >/dev/null 2>&1 3>&- &
+	noise=$!
+	bundle "$(args true)"' | .annotations = {"org.systemd.property.After": "['\''slow.service'\'']"}'
+	run --separate-stderr booted timeout 50 "$COWRUN" --root "$STATE" --systemd-cgroup run -b "$BUNDLE" "$ID"
+	kill "$noise"
+	assert_status 1
+	assert_one_line "^cowrun: run: systemd: start 'cowrun-$ID.scope': its job has not ended after 30 s$"
+	await unit_gone # and slow.service begins still
+	all_gone
+	booted systemctl kill -s KILL slow.service
+}
+
 @test "without systemd the error says where it was looked for" {
 	full
 	bundle "$(args true)"
