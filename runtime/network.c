@@ -22,6 +22,8 @@
 #include "spec/base/str.h"
 #include "spec/base/sys.h"
 
+#define TUN_DEVICE "/dev/net/tun"
+
 enum {
 	READY_TIMEOUT_MS = 15000,
 	END_TIMEOUT_MS = 10000,
@@ -66,6 +68,9 @@ static int prepare(
 {
 	int ends[2];
 
+	/* The programs' own words for it are others, and slirp4netns's last ones are of IPv6. */
+	if (access(TUN_DEVICE, R_OK | W_OK) < 0)
+		return err_set(e, errno, "network: open '" TUN_DEVICE "'");
 	c->argv = network_command(n);
 	if (!c->argv)
 		return err_set(e, ENOMEM, "network: write its command line");

@@ -133,3 +133,18 @@ none_left() { [ -z "$(find "$RUN_DIR"/cowrun/* "$HOME_DIR"/.local/share/cowrun/{
 	[ "$(jq -r '.checks[] | select(.name == "overlay").state' <<<"$seen")" = ok ]
 	[ "$(jq .runs <<<"$seen")" = true ]
 }
+
+@test "a user's network, by pasta and slirp4netns, where he may use /dev/net/tun" {
+	need_host "a guest has no tun"
+	need_program pasta
+	need_program slirp4netns
+	local program
+	local -x PREPARE="mount -t tmpfs none /dev/net && mknod /dev/net/tun c 10 200 && chmod 666 /dev/net/tun"
+	for program in pasta slirp4netns; do
+		run --separate-stderr ucow run --rm --net "user:$program" -p 18080:80 "$IMAGE" sh -c 'ip -o -4 addr show tap0 | grep -o "10[.0-9]*/24"; head -n 1 /etc/resolv.conf'
+		assert_status 0
+		assert_output $'10.0.2.100/24\nnameserver 10.0.2.3'
+	done
+	PREPARE="mount -t tmpfs none /dev/net && mknod /dev/net/tun c 10 200 && chmod 600 /dev/net/tun"
+	fails "network: open '/dev/net/tun': permission denied$" ucow run --rm --net user "$IMAGE" true
+}
