@@ -15,6 +15,7 @@
 #include "runtime/hooks.h"
 #include "runtime/notify.h"
 #include "runtime/rdt.h"
+#include "runtime/residents.h"
 #include "runtime/rootless.h"
 #include "runtime/status.h"
 #include "spec/base/fd.h"
@@ -376,13 +377,5 @@ int container_processes(
 		cgroup_done(&group);
 		return r;
 	}
-	/* Without a group only the first process is known. */
-	bool alive = mark_is_alive(&record.init);
-	pid_t *only = calloc(1, sizeof(*only));
-	if (!only)
-		return err_set(e, ENOMEM, "list the processes of '%s'", id);
-	*only = record.init.pid;
-	*ret = only;
-	*ret_n = alive ? 1 : 0;
-	return 0;
+	return residents_list(&record, ret, ret_n, e);
 }

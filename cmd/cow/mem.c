@@ -9,6 +9,7 @@
 #include "cmd/cow/commands.h"
 #include "cmd/listing.h"
 #include "cmd/mem.h"
+#include "runtime/residents.h"
 
 struct mem_words {
 	bool json, matrix, legend;
@@ -26,10 +27,11 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
-/* What is measured, and the groups that it is measured in. */
+/* What is measured, and the groups that it is measured in; a container without one has a record. */
 struct measured {
 	struct census_thing *things;
 	struct cgroup *groups;
+	const struct record **records; /* borrowed */
 	size_t n;
 };
 
@@ -39,6 +41,7 @@ static void measured_done(struct measured *m)
 		cgroup_done(&m->groups[i]);
 	free(m->things);
 	free(m->groups);
+	free(m->records);
 	*m = (struct measured){ 0 };
 }
 DEFINE_AUTO(measured, measured_done)
@@ -47,7 +50,9 @@ static int list_members(void *context, size_t thing, pid_t **ret_pids, size_t *r
 {
 	const struct measured *m = context;
 
-	return cgroup_processes(m->groups[thing].fd, true, ret_pids, ret_n, e);
+	return m->groups[thing].fd < 0
+		       ? residents_list(m->records[thing], ret_pids, ret_n, e)
+		       : cgroup_processes(m->groups[thing].fd, true, ret_pids, ret_n, e);
 }
 
 /* What the memory controller says; on a hybrid host it says nothing, and the figures stay unset. */
@@ -56,7 +61,7 @@ static void add_charges(struct census_thing *t, int group)
 	struct cgroup_stat stat = { 0 };
 	struct err ignored;
 
-	if (cgroup_stat_read(group, &stat, &ignored) < 0)
+	if (group < 0 || cgroup_stat_read(group, &stat, &ignored) < 0)
 		return;
 	t->charged = stat.memory.current;
 	t->limit = stat.memory.max;
@@ -98,14 +103,17 @@ static int collect(const struct listing *l, const struct option_list *cgroups, s
 {
 	m->things = calloc(l->n + cgroups->n + 1, sizeof(*m->things));
 	m->groups = calloc(l->n + cgroups->n + 1, sizeof(*m->groups));
-	if (!m->things || !m->groups)
+	m->records = calloc(l->n + cgroups->n + 1, sizeof(*m->records));
+	if (!m->things || !m->groups || !m->records)
 		return err_set(e, ENOMEM, "measure");
 	for (size_t i = 0; i < l->n; i++) {
 		const struct listed *c = &l->v[i];
 		struct cgroup group = CGROUP_NONE;
 		bool lives = c->status == STATE_RUNNING || c->status == STATE_PAUSED ||
 			     c->status == STATE_CREATED;
-		if (lives && container_cgroup(&c->record, &group) == 0)
+		m->records[m->n] = &c->record;
+		/* A group that has gone is being removed: its container as well. */
+		if (lives && (!c->record.cgroup || container_cgroup(&c->record, &group) == 0))
 			add_thing(m, c->record.id, group,
 				mark_is_alive(&c->record.monitor) ? c->record.monitor.pid : 0,
 				c->status == STATE_PAUSED);

@@ -63,8 +63,9 @@ archive_make() {
 	assert_output "$NAME"
 	run ucow exec -u 33 "$NAME" id -u
 	assert_output 33
-	run ucow exec "$NAME" cat /proc/1/cmdline
-	assert_output_matches said
+	run ucow mem --json
+	[ "$(jq -r '.containers[0] | .name' <<<"$output")" = "$NAME" ]
+	[ "$(jq '.exact == false and .containers[0].processes >= 1 and .containers[0].private_bytes > 0' <<<"$output")" = true ]
 	ucow stop "$NAME"
 	[ "$(ucow inspect "$NAME" | jq -r '.[0].exit_status')" = 5 ]
 	ucow rm "$NAME"
