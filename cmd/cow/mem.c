@@ -103,7 +103,7 @@ static int collect(const struct listing *l, const struct option_list *cgroups, s
 {
 	m->things = calloc(l->n + cgroups->n + 1, sizeof(*m->things));
 	m->groups = calloc(l->n + cgroups->n + 1, sizeof(*m->groups));
-	m->records = calloc(l->n + cgroups->n + 1, sizeof(*m->records));
+	m->records = calloc(l->n + cgroups->n + 1, sizeof(const struct record *));
 	if (!m->things || !m->groups || !m->records)
 		return err_set(e, ENOMEM, "measure");
 	for (size_t i = 0; i < l->n; i++) {
