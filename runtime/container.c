@@ -288,12 +288,13 @@ static int bear(struct container *c, const struct create_options *o, const struc
 /* The same by CRIU: what it was is in the images, where it lives is made here. */
 static int revive(struct container *c, const struct create_options *o, struct err *e)
 {
-	int r = group_settle(c, o, e);
+	int r = write_config(c, e);
 
 	if (r == 0)
-		r = write_config(c, e);
-	if (r == 0)
 		r = restore_process(c, o->restore, &c->birth, e);
+	/* A scope lives by whoever is in it: not before. */
+	if (r == 0)
+		r = group_settle(c, o, e);
 	return r < 0 ? r : settle(c, o, e);
 }
 

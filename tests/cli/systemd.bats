@@ -238,6 +238,27 @@ ended_there() { not booted grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 	booted systemctl kill -s KILL slow.service
 }
 
+@test "what is restored is born in a scope, which it keeps alive" {
+	mkdir "$SCRATCH/bin" "$SCRATCH/image"
+	# a stand-in for CRIU
+	cat >"$SCRATCH/bin/criu" <<-'EOT'
+		#!/bin/bash
+		until [ "$1" = --pidfile ]; do shift; done
+		sleep 1000 </dev/null >/dev/null 2>&1 &
+		echo "$!" >"$2"
+	EOT
+	chmod +x "$SCRATCH/bin/criu"
+	echo '["", "", ""]' >"$SCRATCH/image/descriptors.json"
+	bundle "$(args true)"
+	# late with it: by then systemd has removed what is empty
+	PATH=$SCRATCH/bin:$PATH booted strace -qq -o "$SCRATCH/trace" -e trace=recvfrom -e inject=recvfrom:delay_exit=700000:when=2 \
+		"$COWRUN" --root "$STATE" --systemd-cgroup restore -d --image-path "$SCRATCH/image" -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
+	status_is "$ID" running
+	unit_is ActiveState active
+	cowrun delete --force "$ID"
+	all_gone
+}
+
 @test "without systemd the error says where it was looked for" {
 	full
 	bundle "$(args true)"
