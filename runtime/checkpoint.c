@@ -171,7 +171,5 @@ int container_checkpoint(
 	r = dump(&record, &spec, o, e);
 	if (r < 0)
 		return err_while(e, "checkpoint container '%s'", id);
-	own_close(&dir); /* the lock: delete takes it again */
-	dir = -1;
-	return o->leave_running || o->pre_dump ? 0 : container_delete(h, id, true, NULL, e);
+	return o->leave_running || o->pre_dump ? 0 : container_delete_locked(h, id, e);
 }

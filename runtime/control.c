@@ -311,30 +311,45 @@ static int refuse_delete(
 		record->id, status_name(status));
 }
 
+/* `read`: what reading its record came to; its lock is held. */
+static int delete_locked(const struct home *h, const char *id, bool force, const char *store,
+	const struct record *record, int read, struct err *e)
+{
+	automatic(spec) struct spec spec = { 0 };
+	struct err ignored;
+
+	if (read < 0 && !(force && read == -ERR_DAMAGED))
+		return read;
+	int r = refuse_delete(h, record, force, e);
+	if (r == 0)
+		r = remove_resources(h, record, id, store, read < 0 || record->cut, e);
+	if (r < 0)
+		return r;
+	if (record->bundle && container_spec(h, id, &spec, &ignored) == 0)
+		run_poststop(&spec, record);
+	return record_remove(h, id, e);
+}
+
 int container_delete(
 	const struct home *h, const char *id, bool force, const char *store, struct err *e)
 {
 	automatic(record) struct record record = { 0 };
-	automatic(spec) struct spec spec = { 0 };
 	autofd int dir = -1;
-	struct err ignored;
 	int r = lock_and_read(h, id, &dir, &record, e);
 
 	if (r == -ERR_NO_CONTAINER && force) {
 		group_tell_stray(id);
 		return 0;
 	}
-	if (r < 0 && !(force && r == -ERR_DAMAGED))
-		return r;
-	bool damaged = r < 0 || record.cut;
-	r = refuse_delete(h, &record, force, e);
-	if (r == 0)
-		r = remove_resources(h, &record, id, store, damaged, e);
-	if (r < 0)
-		return r;
-	if (record.bundle && container_spec(h, id, &spec, &ignored) == 0)
-		run_poststop(&spec, &record);
-	return record_remove(h, id, e);
+	return delete_locked(h, id, force, store, &record, r, e);
+}
+
+int container_delete_locked(const struct home *h, const char *id, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	int r = record_read(h, id, &record, e);
+
+	return delete_locked(h, id, true, NULL, &record, r, e);
 }
 
 int container_freeze(const struct home *h, const char *id, bool frozen, struct err *e)

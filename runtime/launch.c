@@ -364,9 +364,5 @@ int launch_ended(const struct home *h, const char *id, int status, char ret_why[
 		r = network_end(&record.network_keeper, e);
 	if (r == 0)
 		r = record_end(&record, dir, status, ret_why, e);
-	own_close(&dir); /* the lock: delete takes it again */
-	dir = -1;
-	if (r == 0 && record.remove_at_exit)
-		r = container_delete(h, id, true, NULL, e);
-	return r;
+	return r == 0 && record.remove_at_exit ? container_delete_locked(h, id, e) : r;
 }
