@@ -27,6 +27,7 @@
 enum {
 	READY_TIMEOUT_MS = 15000,
 	END_TIMEOUT_MS = 10000,
+	ANSWER_TIMEOUT_S = 10,
 	LOG_BYTES = 64 * 1024,	 /* of what the program says */
 	ANSWER_BYTES = 4 * 1024, /* of what it answers on its socket */
 };
@@ -68,12 +69,12 @@ static int prepare(
 {
 	int ends[2];
 
-	/* The programs' own words for it are others, and slirp4netns's last ones are of IPv6. */
-	if (access(TUN_DEVICE, R_OK | W_OK) < 0)
-		return err_set(e, errno, "network: open '" TUN_DEVICE "'");
 	c->argv = network_command(n);
 	if (!c->argv)
 		return err_set(e, ENOMEM, "network: write its command line");
+	/* The programs' own words for it are others, and slirp4netns's last ones are of IPv6. */
+	if (access(TUN_DEVICE, R_OK | W_OK) < 0)
+		return err_set(e, errno, "network: open '" TUN_DEVICE "'");
 	int r = open_namespace(t->pid, &c->fds[KEEPER_NAMESPACE], e);
 	if (r < 0)
 		return r;
@@ -211,6 +212,7 @@ static int await_ready(const struct network *n, const struct cradle *c, struct e
 static int ask_port(const struct network *n, int dir, const struct port *p, struct err *e)
 {
 	automatic(str) struct str request = { 0 };
+	const struct timeval bound = { .tv_sec = ANSWER_TIMEOUT_S };
 	char answer[ANSWER_BYTES] = "", text[PORT_TEXT_MAX];
 
 	str_addf(&request,
@@ -222,12 +224,13 @@ static int ask_port(const struct network *n, int dir, const struct port *p, stru
 	if (socket < 0 || !str_ok(&request))
 		return err_set(e, socket < 0 ? -socket : ENOMEM, "network: ask %s for port %s",
 			n->program->name, port_text(p, text));
+	setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof(bound));
 	int r = fd_write_all(socket, request.data, request.len);
 	shutdown(socket, SHUT_WR);
 	ssize_t len = r < 0 ? r : fd_read_full(socket, answer, sizeof(answer) - 1);
 	if (len < 0)
-		return err_set(e, (int)-len, "network: ask %s for port %s", n->program->name,
-			port_text(p, text));
+		return err_set(e, len == -EAGAIN ? ETIMEDOUT : (int)-len,
+			"network: ask %s for port %s", n->program->name, port_text(p, text));
 	/* {"return": ...} or {"error": {"desc": "..."}}; it does not tell the kernel's reason. */
 	return strstr(answer, "\"error\"") || !strstr(answer, "\"return\"")
 		       ? err_say(e, EADDRINUSE,

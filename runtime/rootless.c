@@ -51,10 +51,12 @@ static int read_ranges(
 	const char *file, const char *name, uint32_t self, struct subids *ret, struct err *e)
 {
 	autofree char *text = NULL;
-	struct err ignored;
 	size_t len;
+	int r = fd_read_file(AT_FDCWD, file, FILE_MAX, &text, &len, e);
 
-	if (fd_read_file(AT_FDCWD, file, FILE_MAX, &text, &len, &ignored) < 0)
+	if (r < 0 && r != -ENOENT)
+		return err_while(e, "read subordinate ids");
+	if (r < 0)
 		text = NULL;
 	if (subids_read(text ? text : "", name, getuid(), self, ret) < 0)
 		return err_set(e, ENOMEM, "read '%s'", file);

@@ -116,6 +116,9 @@ user_refuses() {
 	: >"$SCRATCH/etc/none"
 	PREPARE="mount --bind $SCRATCH/etc/none /etc/subuid" \
 		user_refuses "user '$USER_NAME' \(54321\) has no subordinate ids in '/etc/subuid' \(hint: .*$USER_NAME:100000:65536\)" "$(many)"
+	(umask 077 && : >"$SCRATCH/etc/secret")
+	PREPARE="mount --bind $SCRATCH/etc/secret /etc/subuid" \
+		user_refuses "read subordinate ids: .*'/etc/subuid': permission denied" "$(many)"
 	local -x PREPARE='mount --bind /etc/hostname "$(command -v newgidmap)"' # no program any more
 	user_refuses "there is no program 'newgidmap' .*Debian's package uidmap" "$(many)"
 	PREPARE='mount --bind "$(command -v newuidmap)" "$(command -v newuidmap)"; mount -o remount,bind,nosuid "$(command -v newuidmap)"'
