@@ -103,12 +103,14 @@ export -f cow
 @test "not root" {
 	need_program setpriv
 	local line words
+	mkdir -p "$STATE"
+	chmod 700 "$STATE"
 	chmod 711 "$SCRATCH"
 	for line in "run $IMAGE" images "rmi $IMAGE" "import $TAR x" ps "rm x" "exec x true" mem; do
 		read -ra words <<<"$line"
 		fails "(permission denied|not permitted|root)" as_nobody "$COW" --root "$STATE" --store "$STORE" "${words[@]}"
 	done
-	fails "this needs root" as_nobody "$COW" --root "$SCRATCH/no-such" --store "$STORE" run "$IMAGE" true
+	fails "make the state root '$SCRATCH/no-such': permission denied" as_nobody "$COW" --root "$SCRATCH/no-such" --store "$STORE" run "$IMAGE" true
 	[ ! -e "$SCRATCH/no-such" ]
 	chmod 700 "$SCRATCH"
 }

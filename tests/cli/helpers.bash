@@ -86,8 +86,8 @@ make_bundle() {
 	mkdir -p "$dir"
 	[ -d "$SCRATCH/rootfs" ] || rootfs_make "$SCRATCH/rootfs"
 	[ -d "$dir/rootfs" ] || cp -a "$SCRATCH/rootfs" "$dir/rootfs"
-	[ -e "$SCRATCH/config.json" ] || config >"$SCRATCH/config.json"
-	jq "$@" "$filter" "$SCRATCH/config.json" >"$dir/config.json"
+	[ -e "$SCRATCH/.config.json" ] || config >"$SCRATCH/.config.json"
+	jq "$@" "$filter" "$SCRATCH/.config.json" >"$dir/config.json"
 }
 
 config() {

@@ -22,6 +22,8 @@ teardown() {
 
 # What `make test` has no time for on the host.
 full() { [ -n "${COWRUN_ALL:-}${COWRUN_GUEST:-}" ] || skip "at full length only (COWRUN_ALL)"; }
+# Of limits a guest tries one in every run, and these at full length: there each takes half a minute.
+full_with() { full && need_controller "$@"; }
 
 cowrun() { booted "$COWRUN" --root "$STATE" --cgroup-manager systemd "$@"; }
 
@@ -408,7 +410,7 @@ knobs() { # FILE=VALUE...
 }
 
 @test "limits: one process, where another one had to keep the place" {
-	need_controller pids
+	full_with pids
 	bundle "$(args cat /proc/self/cgroup) | .linux.resources.pids.limit = 1"
 	cowrun create -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
 	unit_has TasksMax=1
@@ -429,7 +431,7 @@ knobs() { # FILE=VALUE...
 }
 
 @test "limits: killed for want of memory, it is told, and its unit goes" {
-	need_controller memory
+	full_with memory
 	bundle "$(args sh -c 'x=$(head -c 30000000 /dev/zero | tr "\0" x); echo $x') | .linux.resources.memory = {limit: 8388608, swap: 8388608}"
 	run --separate-stderr cowrun run -b "$BUNDLE" "$ID"
 	[ "$status" -ne 0 ]
