@@ -40,9 +40,9 @@ load mounts
 }
 
 @test "ro, nosuid, nodev, noexec and the times are the mount's" {
-	gives $'ro,nosuid,nodev,noexec,noatime\nrw,nosuid,nodev,noexec,noatime\nrw\nrw,nosuid,relatime' "$FLAGS for i in 1 2 3 4; do flags /mnt/\$i; done" \
-		"$(bind /mnt/1 bind ro nosuid nodev noexec noatime) | $(fresh tmpfs /mnt/2 nosuid nodev noexec noatime) |
-		$(fresh tmpfs /mnt/3 strictatime) | $(fresh tmpfs /mnt/4 noexec nosuid noatime exec relatime)"
+	gives $'ro,nosuid,nodev,noexec,noatime\nrw,nosuid,nodev,noexec,noatime\nrw\nrw,nosuid,relatime' "$FLAGS for i in 1 2 3 4; do flags /at/\$i; done" \
+		"$(bind /at/1 bind ro nosuid nodev noexec noatime) | $(fresh tmpfs /at/2 nosuid nodev noexec noatime) |
+		$(fresh tmpfs /at/3 strictatime) | $(fresh tmpfs /at/4 noexec nosuid noatime exec relatime)"
 	gives "refused" "echo x 2>/dev/null >/mnt/file || echo refused" "$(bind /mnt bind ro)"
 	gives "refused" 'cp /bin/busybox /mnt/run; /mnt/run true 2>/dev/null || echo refused' "$(fresh tmpfs /mnt noexec)"
 }
@@ -107,9 +107,9 @@ load mounts
 
 @test "a propagation option is the mount's" {
 	local kind filters=.
-	for kind in private slave shared unbindable; do filters+=" | $(fresh tmpfs "/mnt/$kind" "$kind")"; done
+	for kind in private slave shared unbindable; do filters+=" | $(fresh tmpfs "/at/$kind" "$kind")"; done
 	gives $'private -\nslave -\nshared shared\nunbindable unbindable' \
-		'awk "sub(\"^/mnt/\", \"\", \$5) { sub(\":.*\", \"\", \$7); print \$5, \$7 }" /proc/self/mountinfo' "$filters"
+		'awk "sub(\"^/at/\", \"\", \$5) { sub(\":.*\", \"\", \$7); print \$5, \$7 }" /proc/self/mountinfo' "$filters"
 }
 
 @test "rootfsPropagation is the root's" {
