@@ -43,7 +43,7 @@ with() {
 # What may differ: ids, times, the runtime's name, and its words in an error, which podman puts before or behind its own.
 alike() {
 	sed -E -e 's/[0-9a-f]{64}/ID/g; s/[0-9a-f]{12}/ID/g' -e 's/20[0-9]{2}-[0-9-]+T[0-9:.]+(Z|[+-][0-9:]+)/TIME/g' \
-		-e 's/[0-9]+ (second|minute)s? ago/AGO/' \
+		-e 's/([0-9]+ (second|minute)s?|Less than a second|About a minute) ago/AGO/' \
 		-e 's/^Error: (crun|cowrun): .*: (OCI [a-z ]+)$/Error: RUNTIME: \2/' \
 		-e 's/^(Error: OCI runtime error): (crun|cowrun): .*/\1: RUNTIME/' -e 's/\<(crun|cowrun)\>/RUNTIME/g'
 }
