@@ -11,7 +11,6 @@
 #include "runtime/status.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
-#include "spec/mounts.h"
 
 /* The id of the mount that a file of that process is from; -1. */
 static long mount_id(pid_t pid, int fd)
@@ -60,19 +59,10 @@ static int describe_streams(pid_t pid, struct criu_words *w, struct str *out, st
 static int add_external_mounts(
 	const struct spec *spec, pid_t pid, struct criu_words *w, struct err *e)
 {
-	for (size_t i = 0; i < spec->n_mounts; i++) {
-		const struct mount_spec *m = &spec->mounts[i];
-		struct mount_flags flags = { 0 };
-		int r = mount_flags_parse(m, &flags, e);
-		bool is_bind = r == 0 && mount_flags_is_bind(&flags);
-		mount_flags_done(&flags);
-		if (r < 0)
-			return r;
-		if (!is_bind)
-			continue;
-		criu_add(w, "--external");
-		criu_add(w, "mnt[%s]:%s", m->destination, m->destination);
-	}
+	int r = criu_add_binds(w, spec, false, e);
+
+	if (r < 0)
+		return r;
 	/* A masked file has the host's /dev/null over it, a masked directory a tmpfs of its own. */
 	for (size_t i = 0; i < spec->linux_.n_masked_paths; i++) {
 		const char *masked = spec->linux_.masked_paths[i];

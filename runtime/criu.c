@@ -15,6 +15,7 @@
 #include "spec/base/log.h"
 #include "spec/base/str.h"
 #include "spec/base/sys.h"
+#include "spec/mounts.h"
 
 #define LOG_BYTES_MAX (64u << 20)
 
@@ -128,6 +129,24 @@ void criu_begin(struct criu_words *w, enum criu_action a, const struct checkpoin
 		criu_add(w, "--empty-ns");
 		criu_add(w, "%s", strcmp(o->empty_ns[i], "network") == 0 ? "net" : o->empty_ns[i]);
 	}
+}
+
+int criu_add_binds(struct criu_words *w, const struct spec *spec, bool sources, struct err *e)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		const struct mount_spec *m = &spec->mounts[i];
+		struct mount_flags flags = { 0 };
+		int r = mount_flags_parse(m, &flags, e);
+		bool is_bind = r == 0 && mount_flags_is_bind(&flags);
+		mount_flags_done(&flags);
+		if (r < 0)
+			return r;
+		if (!is_bind)
+			continue;
+		criu_add(w, "--external");
+		criu_add(w, "mnt[%s]:%s", m->destination, sources ? m->source : m->destination);
+	}
+	return 0;
 }
 
 /* --- its process -------------------------------------------------------------------------------- */

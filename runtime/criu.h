@@ -19,6 +19,10 @@ DEFINE_AUTO(criu_words, criu_words_done)
 /* "criu dump --images-dir ..." and all that `o` says. Pure. */
 void criu_begin(struct criu_words *w, enum criu_action a, const struct checkpoint_options *o);
 
+/* Its bind mounts, each by its destination: as what it is called in the images, or (`sources`) as
+ * what it comes from. */
+int criu_add_binds(struct criu_words *w, const struct spec *spec, bool sources, struct err *e);
+
 struct criu_process {
 	const char *log;		  /* its name in the working directory: "dump.log" */
 	int cgroup;			  /* that it is born in; -1: ours */

@@ -12,7 +12,6 @@
 #include "runtime/criu.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
-#include "spec/mounts.h"
 
 #define ROOT_NAME "root"    /* beside the record: what the root is bound to, in CRIU's mounts */
 #define PID_NAME "criu.pid" /* beside the record: whom it has made */
@@ -50,24 +49,13 @@ static int read_streams(const char *image, struct criu_words *w, int *fds, int *
 /* From here as at the start; what is below the bundle is so too. */
 static int add_mounts(const struct spec *spec, struct criu_words *w, struct err *e)
 {
-	for (size_t i = 0; i < spec->n_mounts; i++) {
-		const struct mount_spec *m = &spec->mounts[i];
-		struct mount_flags flags = { 0 };
-		int r = mount_flags_parse(m, &flags, e);
-		bool is_bind = r == 0 && mount_flags_is_bind(&flags);
-		mount_flags_done(&flags);
-		if (r < 0)
-			return r;
-		if (!is_bind)
-			continue;
-		criu_add(w, "--external");
-		criu_add(w, "mnt[%s]:%s", m->destination, m->source);
-	}
-	for (size_t i = 0; i < spec->linux_.n_masked_paths; i++) {
+	int r = criu_add_binds(w, spec, true, e);
+
+	for (size_t i = 0; r == 0 && i < spec->linux_.n_masked_paths; i++) {
 		criu_add(w, "--external");
 		criu_add(w, "mnt[%s]:/dev/null", spec->linux_.masked_paths[i]);
 	}
-	return 0;
+	return r;
 }
 
 /* The namespace, open, at `*ret`. */

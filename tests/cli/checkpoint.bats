@@ -59,15 +59,15 @@ piped_sleeper() {
 @test "as podman calls it: what CRIU is told, images and log, and the container has ended" {
 	standin
 	sleeper '.mounts += [{"destination": "/data", "type": "bind", "source": "/etc", "options": ["rbind"]}]'
-	cowrun checkpoint --image-path "$SCRATCH/image" --work-path "$SCRATCH/work" --tcp-established --file-locks "$ID"
+	cowrun checkpoint --image-path "$SCRATCH/image" --work-path "$SCRATCH/logs" --tcp-established --file-locks "$ID"
 	told dump -v4 --tcp-established --file-locks --manage-cgroups=ignore 'mnt[/data]:/data' 'mnt[/proc/keys]:/proc/keys'
 	not told --leave-running 2>"$SCRATCH/err"
 	told_pair --tree "$PID"
 	told_pair --images-dir "$SCRATCH/image"
-	told_pair --work-dir "$SCRATCH/work"
+	told_pair --work-dir "$SCRATCH/logs"
 	told_pair --log-file dump.log
 	[ "$(jq length "$SCRATCH/image/descriptors.json")" = 3 ]
-	[ -e "$SCRATCH/work/stats-dump" ]
+	[ -e "$SCRATCH/logs/stats-dump" ]
 	assert_gone "$ID"
 }
 
@@ -111,12 +111,12 @@ piped_sleeper() {
 	standin
 	export CRIU_FAILS=1
 	sleeper
-	fails "checkpoint container '$ID': criu: Error \(criu/x.c:1\): the cause of it \(log: $SCRATCH/work4/dump.log\)$" \
-		cowrun checkpoint --image-path "$SCRATCH/image4" --work-path "$SCRATCH/work4" "$ID"
+	fails "checkpoint container '$ID': criu: Error \(criu/x.c:1\): the cause of it \(log: $SCRATCH/logs4/dump.log\)$" \
+		cowrun checkpoint --image-path "$SCRATCH/image4" --work-path "$SCRATCH/logs4" "$ID"
 	status_is "$ID" running
 	echo '["", "", ""]' >"$SCRATCH/image4/descriptors.json"
-	fails "criu: Error \(criu/x.c:1\): the cause of it \(log: $SCRATCH/work4/restore.log\)$" \
-		cowrun restore --image-path "$SCRATCH/image4" --work-path "$SCRATCH/work4" -b "$BUNDLE" "$ID-a"
+	fails "criu: Error \(criu/x.c:1\): the cause of it \(log: $SCRATCH/logs4/restore.log\)$" \
+		cowrun restore --image-path "$SCRATCH/image4" --work-path "$SCRATCH/logs4" -b "$BUNDLE" "$ID-a"
 	assert_gone "$ID-a"
 }
 
