@@ -41,16 +41,20 @@ LIB       := $(OUT)/libcowrun.a
 CMDLIB    := $(OUT)/libcmd.a
 
 # program                objects of its own                  how it is linked
-PROGRAMS  := cowrun cow cow-monitor cow-keeper cow-import cow-doctor cowrun-systemd
+PROGRAMS  := cowrun cow cow-monitor cow-keeper cow-import cow-export cow-registry cow-doctor cowrun-systemd
 KEEPERS   := cow-monitor cow-keeper
 cowrun_SRC      := cmd/cowrun.c $(START) $(wildcard cmd/oci/*.c)
 cow_SRC         := cmd/cow.c $(START) $(wildcard cmd/cow/*.c)
 cow-import_SRC  := cmd/cow-import.c
+cow-export_SRC  := cmd/cow-export.c
+cow-registry_SRC  := cmd/cow-registry.c $(wildcard cmd/registry/*.c)
 cow-doctor_SRC  := cmd/cow-doctor.c
 cowrun-systemd_SRC  := cmd/cowrun-systemd.c $(wildcard cmd/systemd/*.c)
 cowrun_LIBS      := $(STATIC) -ljansson -lcap -lseccomp -lm
 cow_LIBS         := $(STATIC) -ljansson -lcap -lseccomp -lm
-cow-import_LIBS  := -pie -ljansson -larchive -lisal -lzstd -lcrypto
+cow-import_LIBS  := -pie -ljansson -larchive -lisal -lzstd -lxxhash -lcrypto
+cow-export_LIBS  := -pie -ljansson -larchive -lisal -lzstd -lxxhash -lcrypto
+cow-registry_LIBS  := -pie -ljansson -lcurl -larchive -lisal -lzstd -lxxhash -lcrypto
 cow-doctor_LIBS  := -pie -ljansson -lcap -lseccomp -lm -lmount -lcgroup
 cowrun-systemd_LIBS  := -pie -lsystemd
 PROGRAMS  := $(foreach p,$(PROGRAMS),$(if $(wildcard cmd/$(p).c),$(p)))
@@ -122,7 +126,7 @@ $(OUT)/tests/unit/%: tests/unit/%.c $(CMDLIB) $(LIB) Makefile
 	$(call say,UNIT,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LINKING) -o $@ $< $(CMDLIB) $(LIB) -lcheck -lsubunit -lrt -lm -lpthread \
-		-ljansson -lcap -lseccomp -larchive -lisal -lzstd -lcrypto -lmount -lcgroup
+		-ljansson -lcap -lseccomp -lcurl -larchive -lisal -lzstd -lxxhash -lcrypto -lmount -lcgroup
 
 $(OUT)/tests/%: tests/programs/%.c Makefile
 	$(call say,HELPER,$<)
@@ -142,19 +146,20 @@ $(addprefix $(OUT)/tests/bench/,true floor peak): $(OUT)/tests/bench/%: tests/be
 
 # --- tests, demo, bench ----------------------------------------------------------------------------
 DEPS := gcc make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev libjansson-dev libcgroup-dev \
-	libsystemd-dev systemd dbus-daemon dbus-bin libarchive-dev libisal-dev libssl-dev libzstd-dev check libsubunit-dev bats jq busybox-static strace e2fsprogs attr \
+	libsystemd-dev systemd dbus-daemon dbus-bin libarchive-dev libisal-dev libssl-dev libzstd-dev libxxhash-dev libcurl4-openssl-dev check libsubunit-dev bats jq busybox-static strace e2fsprogs attr \
 	util-linux uidmap procps iproute2 patch xz-utils zstd mmdebstrap crun runc clang-tidy clang-format cppcheck shellcheck mandoc \
-	podman conmon passt slirp4netns criu
+	podman conmon passt slirp4netns criu skopeo umoci btrfs-progs xfsprogs lvm2 thin-provisioning-tools \
+	openssl apache2-utils python3
 
 deps:                    ## install what the build and the tests need (apt)
 	@tests/deps $(DEPS)
 
 # Engines are only unpacked: nothing is installed, no service started. What they need beside it:
 DEPS += iptables libdevmapper1.02.1
-engines: deps build/engines ## Debian 12's containerd and Docker, for the tests
+engines: deps build/engines ## Debian 12's containerd, Docker and registry, for the tests
 build/engines: | deps
 	@rm -rf $@.new && mkdir -p $@.new
-	@tests/packages bookworm $@.new containerd docker.io tini
+	@tests/packages bookworm $@.new containerd docker.io docker-registry tini
 	@mv $@.new $@
 
 test: engines            ## every test, on this host and in a guest kernel
