@@ -7,6 +7,8 @@ DESTDIR   ?=
 CC        ?= gcc
 COMMIT    := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
+comma     := ,
+
 # --- flags -----------------------------------------------------------------------------------------
 WARNINGS  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wundef \
 	-Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough -Wswitch-enum -Werror
@@ -14,7 +16,9 @@ COMMON    := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -O2 -g -MMD -MP
 HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE \
 	$(if $(filter x86_64,$(shell uname -m)),-fcf-protection)
 LINKING   := -Wl,-z,relro,-z,now,-z,noexecstack
-STATIC    := -static-pie -Wl,-e,program_start
+# A static program relocates itself at each start: packed, that reads 70 KiB less. glibc can since 2.36.
+RELR      := $(if $(shell printf '%s\n' 2.36 "$$(getconf GNU_LIBC_VERSION | cut -d ' ' -f 2)" | sort -VC && echo yes),-Wl$(comma)-z$(comma)pack-relative-relocs)
+STATIC    := -static-pie -Wl,-e,program_start $(RELR)
 START     := cmd/start.c
 
 ifdef SAN   # `make asan`: the same programs and tests, dynamic, with every error fatal
@@ -24,7 +28,9 @@ START     :=
 LINKING   += -fsanitize=address,undefined
 endif
 
-CFLAGS_ALL := $(COMMON) $(HARDENING) -DCOWRUN_VERSION='"$(VERSION)"' -DCOWRUN_COMMIT='"$(COMMIT)"' $(CFLAGS)
+CFLAGS_ALL := $(COMMON) $(HARDENING) -DCOWRUN_VERSION='"$(VERSION)"' $(CFLAGS)
+# What tells its commit, or keeps filters of its own making.
+$(OUT)/cmd/%.o $(OUT)/runtime/filter.o: CFLAGS_ALL += -DCOWRUN_COMMIT='"$(COMMIT)"'
 # The child's program has no library under it: nothing that needs thread-local storage or a start-up.
 CFLAGS_INIT := $(COMMON) -Os -ffreestanding -fno-stack-protector -fno-pie -fno-asynchronous-unwind-tables \
 	-mgeneral-regs-only -fno-tree-loop-distribute-patterns
