@@ -12,6 +12,7 @@
 #include "overlay/layer.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
+#include "spec/reference.h"
 
 #define RECORD_MAX (256u << 10)
 #define SHORT_ID_MIN 6
@@ -196,6 +197,21 @@ static int find_short(const struct store *store, const char *name, const char *g
 	return 0;
 }
 
+/* Under its whole name, where it came from a registry: -ENOENT when there is none. */
+static int find_whole(int images, const char *ref, struct image_record *ret, struct err *e)
+{
+	automatic(reference) struct reference reference = { 0 };
+	char file[NAME_MAX + 1];
+
+	if (reference_parse(ref, &reference, e) < 0)
+		return -ENOENT;
+	autofree char *name = reference_name(&reference);
+	if (!name)
+		return err_set(e, ENOMEM, "image '%s'", ref);
+	record_file(name, file);
+	return read_record(images, file, ret, e);
+}
+
 int image_find_record(
 	const struct store *store, const char *ref, struct image_record *ret, struct err *e)
 {
@@ -210,6 +226,8 @@ int image_find_record(
 	if (images < 0)
 		return images;
 	r = read_record(images, file, ret, e);
+	if (r == -ENOENT)
+		r = find_whole(images, ref, ret, e);
 	if (r == -ENOENT)
 		return find_short(store, name, ref, ret, e);
 	return r < 0 ? err_while(e, "image '%s'", name) : 0;

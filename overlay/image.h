@@ -2,9 +2,10 @@
  * Images by name: a record in the store each, that names a config and layers.
  *
  * Names are kept as given, with ":latest" where there is neither tag nor digest. A look-up tries
- * the whole name first, then the only image whose name ends in "/NAME", then the only one whose id
- * begins with the digits given (at least 6): `debian` finds "debian:latest", else
- * "docker.io/library/debian:latest". Finding takes no lock: records are replaced atomically.
+ * the name as it is, then the name that it has in a registry (spec/reference.h), then the only image
+ * whose name ends in "/NAME", then the only one whose id begins with the digits given (at least 6):
+ * `debian` finds "debian:latest", else "docker.io/library/debian:latest", else
+ * "localhost:5000/debian:latest". Finding takes no lock: records are replaced atomically.
  */
 #ifndef OVERLAY_IMAGE_H
 #define OVERLAY_IMAGE_H

@@ -170,6 +170,9 @@ START_TEST(finds_short_forms)
 	load("other.org/debian:12", "3");
 	ck_assert_ptr_null(find("debian:12"));
 	ck_assert_msg(strstr(scene_err.text, "could be") != NULL, "%s", scene_err.text);
+	load("docker.io/library/debian:12", "4");
+	ck_assert_str_eq(find("debian:12"), "docker.io/library/debian:12");
+	ck_assert_str_eq(find("index.docker.io/debian:12"), "docker.io/library/debian:12");
 	load("debian:12", "4");
 	ck_assert_str_eq(find("debian:12"), "debian:12");
 
@@ -180,6 +183,18 @@ START_TEST(finds_short_forms)
 	ck_assert_str_eq(find(id), "debian:12");
 	snprintf(id, sizeof(id), "%.5s", digest_hex(record.config));
 	ck_assert_ptr_null(find(id));
+}
+END_TEST
+
+START_TEST(finds_by_digest)
+{
+#define SHA "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	load("localhost:5000/x" SHA, "1");
+	ck_assert_str_eq(find("localhost:5000/x" SHA), "localhost:5000/x" SHA);
+	ck_assert_str_eq(find("localhost:5000/x:tag" SHA), "localhost:5000/x" SHA);
+	ck_assert_str_eq(find("x" SHA), "localhost:5000/x" SHA);
+	ck_assert_ptr_null(find("localhost:5000/x"));
+	ck_assert_ptr_null(find("localhost:5000/y:tag" SHA));
 }
 END_TEST
 
@@ -335,6 +350,7 @@ static void fill(TCase *cases)
 	tcase_add_loop_test(cases, names_are_kept_as_given, 0, sizeof(names) / sizeof(names[0]));
 	tcase_add_test(cases, names_have_a_length);
 	tcase_add_test(cases, finds_short_forms);
+	tcase_add_test(cases, finds_by_digest);
 	tcase_add_test(cases, lists_all_by_name);
 	tcase_add_test(cases, removal_takes_what_nobody_uses);
 	tcase_add_test(cases, damage_stops_the_removal_of_layers);
