@@ -29,9 +29,24 @@
 #include "overlay/ingest.h"
 #include "overlay/layout.h"
 #include "overlay/work.h"
+#include "spec/base/log.h"
 
 static const char default_path[] =
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/*
+ * An image that is refused leaves no layer of its own, though those below the wrong one were good.
+ * Where somebody has interrupted the import they stay for the next one.
+ */
+static void prune_after(const struct store *store, int r)
+{
+	struct image_removal pruned = { 0 };
+	struct err why;
+
+	if (r != -ECANCELED && image_prune(store, &pruned, &why) < 0)
+		log_warn("layers of a refused image stay in the store: %s", why.text);
+	image_removal_done(&pruned);
+}
 
 int import_load(const struct store *store, const char *path, const struct import_options *options,
 	struct image_list *ret, struct err *e)
@@ -51,8 +66,10 @@ int import_load(const struct store *store, const char *path, const struct import
 	else
 		r = err_say(e, EINVAL, "'%s' is neither an OCI image layout nor a docker archive",
 			path);
-	if (r < 0)
+	if (r < 0) {
+		prune_after(store, r);
 		return r;
+	}
 	*ret = list;
 	list = (struct image_list){ 0 };
 	return 0;

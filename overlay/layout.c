@@ -62,7 +62,8 @@ static int load_layers(
 		members[i] = member_of(m->layers[i].digest);
 		layers[i] = (struct package_layer){ .member = members[i].text,
 			.digest = m->layers[i].digest,
-			.size = m->layers[i].size };
+			.size = m->layers[i].size,
+			.foreign = media_type_of(m->layers[i].media_type)->foreign };
 	}
 	p->layers = layers;
 	p->n_layers = m->n_layers;

@@ -102,6 +102,10 @@ static int ingest_one(const struct store *store, const struct parcel *parcel,
 	int fd;
 
 	int r = parcel_member(parcel, layer->member, &fd, e);
+	if (r == -ENOENT && layer->foreign)
+		return err_say(e, ENOENT,
+			"'%s' is kept elsewhere, and where its urls lead is not looked",
+			layer->digest);
 	if (r == 0)
 		r = input_open(fd, layer->digest ? layer->digest : layer->member, layer->digest,
 			layer->size, options, &in, e);

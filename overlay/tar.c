@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "overlay/headers.h"
+#include "overlay/member.h"
+
 #define PATH_BYTES_MAX 4095
 #define ID_MAX 4294967294u /* 2^32-1 means "leave as it is" to chown */
 
@@ -18,6 +21,8 @@ struct tar {
 	struct archive_entry *entry; /* the archive's */
 	tar_source *source;
 	void *from;
+	struct headers *headers; /* what we make of the same bytes */
+	struct err refused;	 /* theirs; code 0: none */
 };
 
 static la_ssize_t read_source(struct archive *a, void *data, const void **ret)
@@ -25,6 +30,8 @@ static la_ssize_t read_source(struct archive *a, void *data, const void **ret)
 	struct tar *t = data;
 	ssize_t n = t->source(t->from, ret);
 
+	if (n > 0 && headers_pass(t->headers, *ret, (size_t)n, &t->refused) < 0)
+		n = -EINVAL;
 	if (n < 0) {
 		archive_set_error(a, (int)-n, "read failed");
 		return ARCHIVE_FATAL;
@@ -32,11 +39,16 @@ static la_ssize_t read_source(struct archive *a, void *data, const void **ret)
 	return n;
 }
 
+/* Ours is said where there is one: libarchive's reason is a failed reading then. */
 static int damaged(const struct tar *t, struct err *e)
 {
 	char text[200];
 	const char *said = archive_error_string(t->archive);
 
+	if (t->refused.code) {
+		*e = t->refused;
+		return -e->code;
+	}
 	strncpy(text, said ? said : "it cannot be read", sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	text[strcspn(text, "\n")] = '\0';
@@ -48,10 +60,12 @@ int tar_open(tar_source *source, void *from, struct tar **ret, struct err *e)
 {
 	struct tar *t = calloc(1, sizeof(*t));
 
-	if (t)
+	if (t) {
 		t->archive = archive_read_new();
-	if (!t || !t->archive) {
-		free(t);
+		t->headers = headers_begin();
+	}
+	if (!t || !t->archive || !t->headers) {
+		tar_free(t);
 		return err_set(e, ENOMEM, "read tar");
 	}
 	t->source = source;
@@ -150,6 +164,8 @@ int tar_next(struct tar *t, struct tar_member *ret, struct err *e)
 		return 0;
 	if (r != ARCHIVE_OK && !(r == ARCHIVE_WARN && is_about_charset(t)))
 		return damaged(t, e);
+	if (headers_lost(t->headers))
+		return err_say(e, ERR_DAMAGED, "damaged tar: a header's checksum is wrong");
 	archive_entry_xattr_reset(t->entry);
 	r = convert(t->entry, ret, e);
 	return r < 0 ? r : 1;
@@ -183,5 +199,6 @@ void tar_free(struct tar *t)
 	if (!t)
 		return;
 	archive_read_free(t->archive);
+	headers_free(t->headers);
 	free(t);
 }

@@ -189,12 +189,21 @@ static int write_content(struct unpacking *u, int fd, struct err *e)
 	return 0;
 }
 
+static int pack_xattrs(const struct unpacking *u, struct str *ret, struct err *e)
+{
+	struct member_text shown;
+
+	return attributes_pack(u->tar, ret, e) < 0
+		       ? err_while(e, "member '%s'", member_show(u->member.path, &shown))
+		       : 0;
+}
+
 static int fill_file(struct unpacking *u, int fd, struct err *e)
 {
 	struct attributes a = attributes_of(&u->member);
 	automatic(str) struct str xattrs = { 0 };
 
-	int r = attributes_pack(u->tar, &xattrs, e);
+	int r = pack_xattrs(u, &xattrs, e);
 	if (r == 0 && u->member.size)
 		r = write_content(u, fd, e);
 	if (r < 0)
@@ -208,7 +217,7 @@ static int add_directory(struct unpacking *u, struct err *e)
 	struct attributes a = attributes_of(&u->member);
 	automatic(str) struct str xattrs = { 0 };
 
-	int r = attributes_pack(u->tar, &xattrs, e);
+	int r = pack_xattrs(u, &xattrs, e);
 	return r < 0 ? r
 		     : pending_add_dir(&u->pending, u->name.parent, u->name.base, &a, &xattrs, e);
 }
@@ -216,14 +225,16 @@ static int add_directory(struct unpacking *u, struct err *e)
 static int check_member(struct unpacking *u, struct err *e)
 {
 	const struct tar_member *m = &u->member;
+	struct member_text shown;
 
 	if (u->name.meaning == MEMBER_ROOT && m->kind != TAR_DIRECTORY)
 		return refused(u, EPERM, "the root of a layer must be a directory", e);
 	if (m->kind == TAR_CHAR && m->device == makedev(0, 0) && u->name.meaning == MEMBER_PLAIN)
 		return refused(u, EPERM, "a character device 0:0 would be a whiteout", e);
 	if (m->size > u->options->bytes - u->result->size)
-		return err_say(e, EFBIG, "its files have more than the %" PRIu64 " MiB allowed",
-			u->options->bytes >> 20);
+		return err_say(e, EFBIG,
+			"member '%s': with it, files have more than the %" PRIu64 " MiB allowed",
+			member_show(m->path, &shown), u->options->bytes >> 20);
 	u->result->size += m->size;
 	return 0;
 }
@@ -288,13 +299,15 @@ static bool is_later(const struct timespec *a, const struct timespec *b)
 
 static int unpack_all(struct unpacking *u, struct err *e)
 {
+	struct member_text shown;
 	int r;
 
 	while ((r = tar_next(u->tar, &u->member, e)) > 0) {
 		u->result->entries++;
 		if (u->result->entries + u->pending.n_dirs > u->options->entries)
-			return err_say(e, EFBIG, "more than the %" PRIu64 " files allowed",
-				u->options->entries);
+			return err_say(e, EFBIG,
+				"member '%s': with it, more than the %" PRIu64 " files allowed",
+				member_show(u->member.path, &shown), u->options->entries);
 		if (is_later(&u->member.mtime, &u->result->newest))
 			u->result->newest = u->member.mtime;
 		r = unpack_member(u, e);
