@@ -10,6 +10,7 @@
  *	ingest		one layer: tmp/layer-HEX/ is made (and is the lock on this layer), filled,
  *			verified, synced, described, and renamed to layers/HEX/
  *	stream		the layer's bytes: input | inflate | sha256 | tar | unpack, in three threads
+ *	recorder	all of the tar that is not in a file, so that it can be made again (recipe)
  *	unpack		members into files; tree finds their places, finish does what comes last
  *	parents		what overlay could not show of the layers as they are
  *

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "overlay/layer.h"
+#include "overlay/recorder.h"
 #include "overlay/stream.h"
 #include "overlay/unpack.h"
 #include "overlay/work.h"
@@ -54,18 +55,22 @@ static int unpack_stream(struct stream *stream, const char *name, int fs,
 	struct tar *tar;
 	uint64_t end = 0;
 
-	int r = tar_open(next_bytes, stream, &tar, e);
+	int r = tar_open(recorder_next, options->recorder, &tar, e);
 	if (r == 0) {
+		recorder_watch(options->recorder, tar);
 		r = unpack(tar, fs, options, ret, e);
-		end = tar_end(tar);
+		end = tar_position(tar);
+		recorder_archive_ends(options->recorder);
 		tar_free(tar);
 	}
 	if (r < 0)
 		return err_while(e, "unpack '%s'", name);
-	return stream_finish(stream, end, ret_digest, e);
+	r = stream_finish(stream, end, ret_digest, e);
+	return r < 0 ? r : recorder_end(options->recorder, stream_size(stream), e);
 }
 
-static int unpack_input(const struct store *store, struct input *in, int fs,
+/* `dir`: of the work, where the layer's recipe goes beside `fs`. */
+static int unpack_input(const struct store *store, struct input *in, int dir, int fs,
 	const struct import_options *options, struct unpack_result *ret,
 	struct digest_text *ret_digest, struct err *e)
 {
@@ -79,9 +84,12 @@ static int unpack_input(const struct store *store, struct input *in, int fs,
 	int r = stream_start(in, unpacked.bytes, &stream, e);
 	if (r < 0)
 		return r;
-	r = unpack_stream(stream, in->name, fs, &unpacked, ret, ret_digest, e);
+	r = recorder_open(dir, next_bytes, stream, &unpacked.recorder, e);
+	if (r == 0)
+		r = unpack_stream(stream, in->name, fs, &unpacked, ret, ret_digest, e);
 	if (r < 0)
 		stream_blame(stream, e);
+	recorder_free(unpacked.recorder);
 	stream_free(stream);
 	return r < 0 ? -e->code : 0;
 }
@@ -134,7 +142,7 @@ static int fill(struct work *work, struct input *in, const char *diff_id,
 	autofd int fs = openat(work->dir, "fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fs < 0)
 		return err_set(e, errno, "open a layer's directory");
-	int r = unpack_input(work->store, in, fs, options, &result, &is, e);
+	int r = unpack_input(work->store, in, work->dir, fs, options, &result, &is, e);
 	if (r < 0)
 		return r;
 	if (diff_id && strcmp(is.text, diff_id) != 0)

@@ -3,7 +3,8 @@
  *
  * fs/ is what overlay takes as a lower directory. Directories that the tar did not name but needed
  * (its "implicit" ones) are 0755 and root's, and listed in the file `implicit`: there the layer
- * below has the say, and an import puts it right (overlay/parents.h).
+ * below has the say, and an import puts it right (overlay/parents.h). `recipe` and kept/ are what
+ * its tar is made of again (overlay/recipe.h).
  */
 #ifndef OVERLAY_LAYER_H
 #define OVERLAY_LAYER_H

@@ -6,6 +6,7 @@
  *	blobs/sha256/HEX	manifests and configs, read-only
  *	layers/HEX/		an unpacked layer, by the digest of its tar (diffID):
  *		fs/		its files, in overlayfs form
+ *		recipe, kept/	what its tar is made of again: see overlay/recipe.h
  *		meta.json	written last: a layer without it is rubbish
  *	images/NAME.json	a record each, replaced atomically, readable without a lock
  *	containers/ID/		u/ and w/ (upper and work), meta.json; see overlay/stack.h

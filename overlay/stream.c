@@ -236,6 +236,11 @@ int stream_finish(struct stream *s, uint64_t archive_end, struct digest_text *re
 	return 0;
 }
 
+uint64_t stream_size(const struct stream *s)
+{
+	return s->taken_bytes;
+}
+
 static void stop(struct stream *s)
 {
 	pthread_mutex_lock(&s->lock);

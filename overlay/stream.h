@@ -28,6 +28,9 @@ ssize_t stream_next(struct stream *s, const void **ret);
  */
 int stream_finish(struct stream *s, uint64_t archive_end, struct digest_text *ret, struct err *e);
 
+/* After that: how many bytes there were. */
+uint64_t stream_size(const struct stream *s);
+
 /*
  * After the caller has failed with `e`: where the bytes themselves were wrong (the reader failed,
  * or the input has not the digest that it should), this is the reason, and replaces `e`.

@@ -189,7 +189,7 @@ int tar_read(struct tar *t, const void **ret, size_t *ret_n, uint64_t *ret_offse
 	return 1;
 }
 
-uint64_t tar_end(const struct tar *t)
+uint64_t tar_position(const struct tar *t)
 {
 	return (uint64_t)archive_filter_bytes(t->archive, 0);
 }

@@ -52,8 +52,11 @@ bool tar_next_xattr(struct tar *t, const char **ret_name, const void **ret_value
 /* 1 with a piece of a file's content, which lies at `offset` (holes between), 0 at its end. */
 int tar_read(struct tar *t, const void **ret, size_t *ret_n, uint64_t *ret_offset, struct err *e);
 
-/* After the end: how many bytes the archive took. */
-uint64_t tar_end(const struct tar *t);
+/*
+ * How many bytes of the source are used up: after tar_read() the place of its piece in the stream,
+ * after the end what the archive took.
+ */
+uint64_t tar_position(const struct tar *t);
 
 void tar_free(struct tar *t);
 

@@ -2,9 +2,10 @@
  * The places of a layer's members.
  *
  * Nearly always a member's parent is the last one's, and costs nothing; else one openat2() finds
- * it. Only where something is missing does the walk in user space begin, which makes directories
- * and goes through symlinks component by component: mkdir has no "in root". It is safe because
- * nobody else can change the tree: what it has seen a moment ago is still so.
+ * it. Only where something is missing or a symlink does the walk in user space begin, which makes
+ * directories and goes through symlinks component by component: mkdir has no "in root", and openat2
+ * does not say where it has come to. It is safe because nobody else can change the tree: what it
+ * has seen a moment ago is still so.
  */
 #include "overlay/tree.h"
 
@@ -110,9 +111,8 @@ static int step(struct walk *w, const char *name, struct err *e)
 		return step_down(w, name);
 	if (S_ISLNK(st.st_mode))
 		return step_through_link(w, name);
-	if (unlinkat(w->dir, name, 0) < 0)
-		return -errno;
-	return make_implicit(w, name, e);
+	int r = tree_clear(w->tree, w->dir, w->done, name);
+	return r < 0 ? r : make_implicit(w, name, e);
 }
 
 /* Takes the first component off the rest. */
@@ -127,8 +127,8 @@ static void next_name(struct walk *w, char name[NAME_MAX + 1])
 	memmove(w->rest, w->rest + len, strlen(w->rest + len) + 1);
 }
 
-/* The slow way. */
-static int make_parents(struct tree *t, const char *path, struct err *e)
+/* The slow way. `real`: the path without symlinks. */
+static int make_parents(struct tree *t, const char *path, char real[PATH_MAX], struct err *e)
 {
 	struct walk w = { .tree = t, .dir = -1 };
 	char name[NAME_MAX + 1];
@@ -144,20 +144,23 @@ static int make_parents(struct tree *t, const char *path, struct err *e)
 		own_close(&w.dir);
 		return r;
 	}
+	memcpy(real, w.done, strlen(w.done) + 1);
 	return w.dir;
 }
 
 int tree_parent(struct tree *t, const char *path, int *ret_fd, struct err *e)
 {
 	struct member_text shown;
+	char real[PATH_MAX];
 
 	if (t->parent >= 0 && strcmp(path, t->parent_path) == 0) {
 		*ret_fd = t->parent;
 		return 0;
 	}
-	int fd = fd_open_in_root(t->root, or_dot(path), O_PATH | O_DIRECTORY);
-	if (fd == -ENOENT || fd == -ENOTDIR) {
-		fd = make_parents(t, path, e);
+	snprintf(real, sizeof(real), "%s", path);
+	int fd = fd_open_beneath(t->root, or_dot(path), O_PATH | O_DIRECTORY);
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP) {
+		fd = make_parents(t, path, real, e);
 		if (fd < 0 && e->code)
 			return fd;
 	}
@@ -166,6 +169,7 @@ int tree_parent(struct tree *t, const char *path, int *ret_fd, struct err *e)
 	own_close(&t->parent);
 	t->parent = fd;
 	snprintf(t->parent_path, sizeof(t->parent_path), "%s", path);
+	memcpy(t->parent_real, real, strlen(real) + 1);
 	*ret_fd = fd;
 	return 0;
 }
@@ -176,15 +180,19 @@ int tree_open_dir(const struct tree *t, const char *path)
 }
 
 /* What lies in a directory was not used to find it, so the last parent stays good. */
-int tree_clear(int parent, const char *name)
+int tree_clear(const struct tree *t, int dirfd, const char *parent, const char *name)
 {
 	struct err why;
+	struct stat st;
 
-	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+	if (t->recorder && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		(S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size)))
+		return recorder_keep(t->recorder, dirfd, parent, name);
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return -errno;
-	return fd_remove_tree(parent, name, &why);
+	return fd_remove_tree(dirfd, name, &why);
 }
 
 void tree_done(struct tree *t)

@@ -19,6 +19,7 @@
 
 #include "overlay/finish.h"
 #include "overlay/member.h"
+#include "overlay/recorder.h"
 #include "overlay/tree.h"
 #include "spec/base/fd.h"
 
@@ -150,7 +151,7 @@ static int make(struct unpacking *u, struct err *e)
 	if (made == -EEXIST) {
 		if (links_to_itself(u))
 			return 0;
-		int r = tree_clear(u->parent, u->name.base);
+		int r = tree_clear(&u->tree, u->parent, u->tree.parent_real, u->name.base);
 		made = r < 0 ? r : makers[u->member.kind](u);
 	}
 	if (made == -ENOENT && u->member.kind == TAR_HARDLINK)
@@ -175,12 +176,14 @@ static int write_content(struct unpacking *u, int fd, struct err *e)
 	size_t n;
 	int more;
 
+	recorder_file(u->options->recorder, u->tree.parent_real, u->name.base);
 	while ((more = tar_read(u->tar, &data, &n, &offset, e)) > 0) {
 		if (offset < at || offset > size || n > size - offset)
 			return refused(u, ERR_DAMAGED, "its content is not of its size", e);
 		int r = write_piece(fd, data, n, offset, &at);
 		if (r < 0)
 			return failed(u, -r, "write", e);
+		recorder_piece(u->options->recorder, data, n, offset);
 	}
 	if (more < 0)
 		return more;
@@ -324,7 +327,11 @@ int unpack(struct tar *tar, int dir, const struct unpack_options *options,
 	struct unpacking u = { .tar = tar, .options = options, .result = &result };
 
 	u.tree = (struct tree){
-		.root = dir, .form = options->form, .pending = &u.pending, .parent = -1
+		.root = dir,
+		.form = options->form,
+		.pending = &u.pending,
+		.recorder = options->recorder,
+		.parent = -1,
 	};
 	/* Implicit until the tar names it. */
 	int r = pending_add_implicit(&u.pending, "", "", e);

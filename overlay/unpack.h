@@ -21,8 +21,9 @@
 
 struct unpack_options {
 	enum overlay_form form;
-	uint64_t bytes;	  /* of all files together, holes included */
-	uint64_t entries; /* members, and directories made on the way to them */
+	uint64_t bytes;		   /* of all files together, holes included */
+	uint64_t entries;	   /* members, and directories made on the way to them */
+	struct recorder *recorder; /* is told what becomes of the tar's bytes; NULL: nobody is */
 };
 
 struct unpack_result {
