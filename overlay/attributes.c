@@ -9,19 +9,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define XATTRS_MAX (64u << 10) /* of one file; also the kernel's limit for one value */
+#include "overlay/xattrs.h"
 
-/* `exact`, or all that begins with it; the first row that matches decides. */
-static const struct {
-	const char *name;
-	bool exact, taken;
-} xattr_rules[] = {
-	{ "user.overlay.", false, false },
-	{ "user.", false, true },
-	{ "security.capability", true, true },
-	{ "system.posix_acl_access", true, true },
-	{ "system.posix_acl_default", true, true },
-};
+#define XATTRS_MAX (64u << 10) /* of one file; also the kernel's limit for one value */
 
 struct attributes attributes_of(const struct tar_member *m)
 {
@@ -32,11 +22,7 @@ struct attributes attributes_of(const struct tar_member *m)
 
 bool attributes_takes(const char *xattr)
 {
-	for (size_t i = 0; i < sizeof(xattr_rules) / sizeof(xattr_rules[0]); i++)
-		if (xattr_rules[i].exact ? strcmp(xattr, xattr_rules[i].name) == 0
-					 : str_starts(xattr, xattr_rules[i].name))
-			return xattr_rules[i].taken;
-	return false;
+	return xattrs_takes(xattr);
 }
 
 /* Packed: name, '\0', length, value. */

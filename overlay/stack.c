@@ -258,6 +258,55 @@ int stack_upper(const struct store *store, const char *id, int *ret_fd, struct e
 	return 0;
 }
 
+/* The layers alone. */
+static int mount_lowers(
+	const struct store *store, const struct claim *claim, int *ret_fd, struct err *e)
+{
+	automatic(lowers) struct lowers l = { 0 };
+	struct claim layers = *claim; /* borrows */
+
+	layers.read_only = true;
+	int r = open_lowers(store, &layers, &l, e);
+	return r < 0 ? r : mount_stack(store, -1, &l, true, ret_fd, e);
+}
+
+int stack_open(const struct store *store, const char *id, struct stack_parts *ret, struct err *e)
+{
+	automatic(stack_parts) struct stack_parts parts = STACK_PARTS_NONE;
+
+	autofd int dir = open_dir(store, id, O_PATH, e);
+	if (dir < 0)
+		return dir;
+	int r = claim_read(dir, &parts.claim, e);
+	if (r == 0)
+		r = mount_lowers(store, &parts.claim, &parts.lowers, e);
+	if (r < 0)
+		return err_while(e, "files of '%s'", id);
+	parts.upper = openat(dir, "u", O_RDONLY | DIR_FLAGS);
+	if (parts.upper < 0 && !parts.claim.read_only)
+		return err_set(e, errno, "open the files of '%s'", id);
+	*ret = parts;
+	parts = (struct stack_parts)STACK_PARTS_NONE;
+	return 0;
+}
+
+void stack_parts_done(struct stack_parts *parts)
+{
+	own_close(&parts->upper);
+	own_close(&parts->lowers);
+	claim_done(&parts->claim);
+	*parts = (struct stack_parts)STACK_PARTS_NONE;
+}
+
+int stack_view(const struct store *store, const struct image *image, int *ret_fd, struct err *e)
+{
+	const struct claim claim = { .layers = image->record.layers,
+		.n_layers = image->record.n_layers };
+	int r = mount_lowers(store, &claim, ret_fd, e);
+
+	return r < 0 ? err_while(e, "files of image '%s'", image->record.ref) : 0;
+}
+
 int stack_remove(const struct store *store, const char *id, struct err *e)
 {
 	int r = id_check(id, e);

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 
+#include "overlay/claim.h"
 #include "overlay/image.h"
 
 struct stack {
@@ -43,6 +44,28 @@ DEFINE_AUTO(stack, stack_done)
 
 /* A container's own files (its upper layer), as a directory fd. -ENODATA: it has none. */
 int stack_upper(const struct store *store, const char *id, int *ret_fd, struct err *e);
+
+/*
+ * What a container's files are made of, to be read while it runs: its upper layer is not mounted a
+ * second time, which overlay leaves undefined.
+ */
+struct stack_parts {
+	int upper;  /* its own files, -1: it is read-only and has none */
+	int lowers; /* its image's, as one read-only mount, attached nowhere */
+	struct claim claim;
+};
+
+#define STACK_PARTS_NONE                                                                           \
+	{                                                                                          \
+		.upper = -1, .lowers = -1                                                          \
+	}
+
+int stack_open(const struct store *store, const char *id, struct stack_parts *ret, struct err *e);
+void stack_parts_done(struct stack_parts *parts);
+DEFINE_AUTO(stack_parts, stack_parts_done)
+
+/* An image's files as one read-only mount. The caller holds the store's lock while he reads them. */
+int stack_view(const struct store *store, const struct image *image, int *ret_fd, struct err *e);
 
 /* All files of that id, never across a mount (-EXDEV). No error when there are none. */
 int stack_remove(const struct store *store, const char *id, struct err *e);

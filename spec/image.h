@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "spec/base/json.h"
+#include "spec/base/opt.h"
 
 #define DIGEST_PREFIX "sha256:"
 #define DIGEST_HEX 64					       /* digits behind the prefix */
@@ -99,6 +100,12 @@ int manifest_parse(
 void manifest_done(struct manifest_doc *manifest);
 DEFINE_AUTO(manifest_doc, manifest_done)
 
+struct image_healthcheck {
+	char **test;
+	size_t n_test;
+	struct opt_i64 interval, timeout, start_period, start_interval, retries;
+};
+
 /* The image config's "config": what a container of it runs unless told otherwise. */
 struct image_process {
 	char *user, *working_dir, *stop_signal;
@@ -106,16 +113,36 @@ struct image_process {
 	char **volumes, **exposed_ports; /* the keys of these objects */
 	struct string_pair *labels;
 	size_t n_env, n_entrypoint, n_cmd, n_volumes, n_exposed_ports, n_labels;
+	/* What Docker adds: kept for whoever knows it, and of no effect here. */
+	struct image_healthcheck *healthcheck;
+	char **on_build, **shell;
+	size_t n_on_build, n_shell;
+	struct opt_i64 stop_timeout;
+	bool args_escaped;
 };
+
+extern const struct field image_process_fields[];
+
+/* How a layer came to be, or a change of the config alone. */
+struct image_history {
+	char *created, *created_by, *author, *comment; /* NULL: not told */
+	bool empty_layer;			       /* none of diff_ids is of this entry */
+};
+
+extern const struct field image_history_fields[];
 
 enum rootfs_type { ROOTFS_LAYERS = 1 };
 
 struct image_config {
-	char *architecture, *os, *variant, *created, *author;
+	char *architecture, *os, *variant, *created, *author, *os_version;
+	char **os_features;
+	size_t n_os_features;
 	struct image_process config;
 	int rootfs_type; /* enum rootfs_type */
 	char **diff_ids; /* checked digests of the uncompressed layers, base first */
 	size_t n_diff_ids;
+	struct image_history *history; /* oldest first; may be none, whatever the layers are */
+	size_t n_history;
 };
 
 int image_config_parse(

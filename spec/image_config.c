@@ -4,7 +4,17 @@
 
 #include "spec/image_read.h"
 
-static const struct field image_process_fields[] = {
+static const struct field healthcheck_fields[] = {
+	FIELD_LIST(struct image_healthcheck, "Test", FIELD_STRING, test, n_test),
+	FIELD(struct image_healthcheck, "Interval", FIELD_OPT_I64, interval),
+	FIELD(struct image_healthcheck, "Timeout", FIELD_OPT_I64, timeout),
+	FIELD(struct image_healthcheck, "StartPeriod", FIELD_OPT_I64, start_period),
+	FIELD(struct image_healthcheck, "StartInterval", FIELD_OPT_I64, start_interval),
+	FIELD(struct image_healthcheck, "Retries", FIELD_OPT_I64, retries),
+	{ 0 },
+};
+
+const struct field image_process_fields[] = {
 	FIELD(struct image_process, "User", FIELD_STRING, user),
 	FIELD_LIST(
 		struct image_process, "ExposedPorts", FIELD_KEYS, exposed_ports, n_exposed_ports),
@@ -15,6 +25,21 @@ static const struct field image_process_fields[] = {
 	FIELD(struct image_process, "WorkingDir", FIELD_STRING, working_dir),
 	FIELD_LIST(struct image_process, "Labels", FIELD_MAP, labels, n_labels),
 	FIELD(struct image_process, "StopSignal", FIELD_STRING, stop_signal),
+	FIELD(struct image_process, "StopTimeout", FIELD_OPT_I64, stop_timeout),
+	FIELD(struct image_process, "Healthcheck", FIELD_OBJECT_PTR, healthcheck,
+		.inside = healthcheck_fields, .size = sizeof(struct image_healthcheck)),
+	FIELD(struct image_process, "ArgsEscaped", FIELD_BOOL, args_escaped),
+	FIELD_LIST(struct image_process, "OnBuild", FIELD_STRING, on_build, n_on_build),
+	FIELD_LIST(struct image_process, "Shell", FIELD_STRING, shell, n_shell),
+	{ 0 },
+};
+
+const struct field image_history_fields[] = {
+	FIELD(struct image_history, "created", FIELD_STRING, created),
+	FIELD(struct image_history, "created_by", FIELD_STRING, created_by),
+	FIELD(struct image_history, "author", FIELD_STRING, author),
+	FIELD(struct image_history, "comment", FIELD_STRING, comment),
+	FIELD(struct image_history, "empty_layer", FIELD_BOOL, empty_layer),
 	{ 0 },
 };
 
@@ -34,9 +59,13 @@ static const struct field image_config_fields[] = {
 	FIELD(struct image_config, "architecture", FIELD_STRING, architecture, .must = true),
 	FIELD(struct image_config, "variant", FIELD_STRING, variant),
 	FIELD(struct image_config, "os", FIELD_STRING, os, .must = true),
+	FIELD(struct image_config, "os.version", FIELD_STRING, os_version),
+	FIELD_LIST(struct image_config, "os.features", FIELD_STRING, os_features, n_os_features),
 	FIELD(struct image_config, "config", FIELD_OBJECT, config, .inside = image_process_fields),
 	/* No struct of its own: its two members lie in the config itself. */
 	{ .name = "rootfs", .kind = FIELD_OBJECT, .inside = rootfs_fields, .must = true },
+	FIELD_LIST(struct image_config, "history", FIELD_OBJECT, history, n_history,
+		.inside = image_history_fields, .size = sizeof(struct image_history)),
 	{ 0 },
 };
 

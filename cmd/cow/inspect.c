@@ -1,10 +1,24 @@
-/* cow inspect: all that is known of a container, as JSON. */
+/* cow inspect: all that is known of a container, or of an image, as JSON. */
 #include <stdio.h>
 
 #include "cgroup/stat.h"
 #include "cmd/cow/commands.h"
+#include "cmd/cow/inspect.h"
 #include "cmd/cow/network.h"
 #include "runtime/container.h"
+#include "spec/id.h"
+
+enum inspect_type { INSPECT_CONTAINER = 1, INSPECT_IMAGE };
+
+struct inspect_words {
+	int type; /* enum inspect_type; 0: a container, else an image */
+};
+
+static const struct option_row options[] = {
+	{ "type", 0, OPTION_CHOICE, offsetof(struct inspect_words, type), "container|image",
+		"of that kind alone" },
+	{ 0 },
+};
 
 /* The document; sizes in bytes, absent where the host cannot tell. */
 struct inspection {
@@ -101,20 +115,41 @@ static int print(const struct home *h, const struct record *r, struct str *out, 
 	return 0;
 }
 
+static int add_container(const struct home *h, const char *name, struct str *out, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	int r = record_read(h, name, &record, e);
+
+	return r < 0 ? r : print(h, &record, out, e);
+}
+
+/* Of both kinds a name may be the one of a container alone, as with docker. */
+static int add(const struct context *c, const struct inspect_words *w, const char *name,
+	struct str *out, struct err *e)
+{
+	bool could_be = w->type == INSPECT_CONTAINER || id_check(name, e) == 0;
+	int r = -ERR_NO_CONTAINER;
+
+	if (w->type != INSPECT_IMAGE && could_be)
+		r = add_container(&c->home, name, out, e);
+	if (r != -ERR_NO_CONTAINER || w->type == INSPECT_CONTAINER)
+		return r;
+	r = inspect_image(c->store, name, out, e);
+	if (r == -ERR_NO_IMAGE && w->type != INSPECT_IMAGE)
+		return err_say(e, ERR_NO_CONTAINER, "no container and no image '%s'", name);
+	return r;
+}
+
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	automatic(str) struct str text = { 0 };
+	const struct inspect_words *w = data;
 
-	(void)data;
 	int r = command_open_home(c, false, e);
 	str_add(&text, "[");
 	for (int i = 0; r == 0 && i < argc; i++) {
-		automatic(record) struct record record = { 0 };
-		r = record_read(&c->home, argv[i], &record, e);
-		if (r < 0)
-			return r;
 		str_add(&text, i ? ",\n" : "");
-		r = print(&c->home, &record, &text, e);
+		r = add(c, w, argv[i], &text, e);
 	}
 	str_add(&text, "]");
 	if (r < 0)
@@ -124,8 +159,10 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 
 const struct command inspect_command = {
 	.name = "inspect",
-	.arguments = "NAME ...",
-	.summary = "Prints all that is known of containers, as JSON.",
+	.arguments = "[options] NAME ...",
+	.summary = "Prints all that is known of containers and images, as JSON.",
+	.options = options,
+	.options_size = sizeof(struct inspect_words),
 	.min_words = 1,
 	.max_words = -1,
 	.run = run,

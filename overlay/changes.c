@@ -1,0 +1,376 @@
+/*
+ * What a container has changed.
+ *
+ * Both trees are walked in step, one frame a directory. Of an upper layer only its own names are
+ * looked at, so the time is that of the change and not of the image; the image's names are read
+ * beside them where they tell what is gone (opaque directories, whole copies) or are wanted too.
+ *
+ * A directory is in an upper layer whenever something in it changed. It is told when it differs
+ * itself, or before the first change in it: so each frame knows whether it was told.
+ */
+#include "overlay/changes.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "overlay/form.h"
+#include "spec/base/fd.h"
+
+#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+struct frame {
+	struct frame *up;	 /* NULL: of the root */
+	struct change directory; /* itself; its path is not set */
+	size_t path_len;
+	int own, image; /* -1: not there, or no directory there */
+	bool hidden;	/* the image's members do not show through */
+	bool told;
+};
+
+struct walk {
+	const struct changes *c;
+	change_visit *visit;
+	void *data;
+	char path[PATH_MAX];
+	size_t len;
+};
+
+struct names {
+	char **v;
+	size_t n, room;
+};
+
+static void names_done(struct names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->v[i]);
+	free(names->v);
+}
+DEFINE_AUTO(names, names_done)
+
+static int add_name(struct names *names, const char *name)
+{
+	if (names->n == names->room) {
+		size_t room = names->room ? 2 * names->room : 32;
+		char **more = reallocarray(names->v, room, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		names->v = more;
+		names->room = room;
+	}
+	if (!(names->v[names->n] = strdup(name)))
+		return -ENOMEM;
+	names->n++;
+	return 0;
+}
+
+static int add_names(int dirfd, struct names *names)
+{
+	int fd = openat(dirfd, ".", DIR_FLAGS);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	int r = 0;
+
+	if (!dir) {
+		r = -errno;
+		own_close(&fd);
+		return r;
+	}
+	for (struct dirent *d; r == 0 && (d = readdir(dir));)
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+			r = add_name(names, d->d_name);
+	closedir(dir);
+	return r;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sorted, each once. */
+static void tidy_names(struct names *names)
+{
+	size_t kept = 0;
+
+	if (names->n)
+		qsort(names->v, names->n, sizeof(*names->v), compare_names);
+	for (size_t i = 0; i < names->n; i++)
+		if (kept && strcmp(names->v[kept - 1], names->v[i]) == 0)
+			free(names->v[i]);
+		else
+			names->v[kept++] = names->v[i];
+	names->n = kept;
+}
+
+static int fail(const struct walk *w, int r, struct err *e)
+{
+	return err_set(e, -r, "look at '/%s'", w->path);
+}
+
+static int read_names(const struct walk *w, const struct frame *in, struct names *names)
+{
+	bool images_too = in->hidden || w->c->whole || w->c->everything || in->own < 0;
+	int r = in->own < 0 ? 0 : add_names(in->own, names);
+
+	if (r == 0 && in->image >= 0 && images_too)
+		r = add_names(in->image, names);
+	if (r == 0)
+		tidy_names(names);
+	return r;
+}
+
+static uint32_t map_back(const struct id_map *v, size_t n, uint32_t id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (id >= v[i].outside && id - v[i].outside < v[i].size)
+			return v[i].inside + (id - v[i].outside);
+	return id;
+}
+
+/* 1 with its stat, 0 when it is not there. */
+static int look(const struct walk *w, int dir, const char *name, bool own, struct place *ret)
+{
+	*ret = (struct place){ .dir = dir, .name = name };
+	if (dir < 0)
+		return 0;
+	if (fstatat(dir, name, &ret->st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (own) {
+		ret->st.st_uid = map_back(w->c->uids, w->c->n_uids, ret->st.st_uid);
+		ret->st.st_gid = map_back(w->c->gids, w->c->n_gids, ret->st.st_gid);
+	}
+	return 1;
+}
+
+static bool is_whiteout(const struct walk *w, const struct stat *st)
+{
+	return !w->c->whole && S_ISCHR(st->st_mode) && st->st_rdev == 0;
+}
+
+/* --- telling ------------------------------------------------------------------------------------
+ */
+
+static int visit(struct walk *w, struct change *change, size_t len, struct err *e)
+{
+	char kept = w->path[len];
+
+	w->path[len] = '\0';
+	change->path = w->path;
+	int r = w->visit(w->data, change, e);
+	w->path[len] = kept;
+	return r;
+}
+
+/* The directories on the way, the outermost first. The root is there in any case. */
+static int tell_parents(struct walk *w, struct frame *f, struct err *e)
+{
+	if (!f || f->told)
+		return 0;
+	int r = tell_parents(w, f->up, e);
+	f->told = true;
+	if (r < 0 || !f->up)
+		return r;
+	return visit(w, &f->directory, f->path_len, e);
+}
+
+static int tell(struct walk *w, struct frame *in, struct change *change, struct err *e)
+{
+	int r = tell_parents(w, in, e);
+
+	return r < 0 ? r : visit(w, change, w->len, e);
+}
+
+/* --- directories --------------------------------------------------------------------------------
+ */
+
+/* What our mounts do not let overlay do; whoever does it by hand would lose files. */
+static int refuse_marks(const struct walk *w, int fd, struct err *e)
+{
+	static const char *const marks[] = { "trusted.overlay.redirect", "user.overlay.redirect",
+		"trusted.overlay.metacopy", "user.overlay.metacopy" };
+
+	for (size_t i = 0; !w->c->whole && i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (fgetxattr(fd, marks[i], NULL, 0) >= 0)
+			return err_say(e, ENOTSUP,
+				"'/%s' has the mark '%s', which no layer can say", w->path,
+				marks[i]);
+	return 0;
+}
+
+/*
+ * Whether a directory that both have is to be told for itself. Its time tells of members that come
+ * and go; but where the runtime made some of these for mounts, it tells of that.
+ */
+static int differs(
+	const struct walk *w, const struct place *own, const struct place *image, struct err *e)
+{
+	const struct timespec *a = &own->st.st_mtim, *b = &image->st.st_mtim;
+	bool at_root = w->len == 0;
+	int r = likeness_of(own, image, false, e);
+
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return 1;
+	if (at_root || stubs_has_below(&w->c->stubs, w->path))
+		return 0;
+	return a->tv_sec != b->tv_sec || a->tv_nsec != b->tv_nsec;
+}
+
+static int walk_frame(struct walk *w, struct frame *f, struct err *e);
+
+/*
+ * `image`: the directory of that path there, NULL: none. `told`: whatever is in it. Whether it is
+ * opaque is seen when it is open, and told with it.
+ */
+static int walk_directory(struct walk *w, struct frame *in, const struct place *own,
+	const struct place *image, enum change_kind kind, bool told, struct err *e)
+{
+	autofd int own_fd = own ? openat(own->dir, own->name, DIR_FLAGS) : -1;
+	autofd int image_fd = image ? openat(image->dir, image->name, DIR_FLAGS) : -1;
+
+	if ((own && own_fd < 0) || (image && image_fd < 0))
+		return fail(w, -errno, e);
+	int r = own ? refuse_marks(w, own_fd, e) : 0;
+	if (r < 0)
+		return r;
+	bool marked = own && image && !w->c->whole && form_is_opaque(own_fd);
+	struct frame f = { .up = in,
+		.directory = { .kind = kind,
+			.place = own ? *own : *image,
+			.opaque = marked && !in->hidden },
+		.path_len = w->len,
+		.own = own_fd,
+		.image = image_fd,
+		.hidden = in->hidden || marked };
+	if (told || f.directory.opaque)
+		r = tell_parents(w, &f, e);
+	return r < 0 ? r : walk_frame(w, &f, e);
+}
+
+/* --- names --------------------------------------------------------------------------------------
+ */
+
+/* Of the image, and not of its own; `gone`: said to be. */
+static int walk_image_only(
+	struct walk *w, struct frame *in, const struct place *image, bool gone, struct err *e)
+{
+	struct change change = { .place = *image };
+
+	if (gone || in->hidden || w->c->whole) {
+		change.kind = CHANGE_DELETED;
+		change.hidden = in->hidden;
+		return w->c->everything ? 0 : tell(w, in, &change, e);
+	}
+	if (S_ISDIR(image->st.st_mode))
+		return walk_directory(w, in, NULL, image, CHANGE_NONE, true, e);
+	return tell(w, in, &change, e);
+}
+
+static int walk_own_directory(struct walk *w, struct frame *in, const struct place *own,
+	const struct place *image, struct err *e)
+{
+	bool merged = image && S_ISDIR(image->st.st_mode);
+	bool for_mounts = !image && stubs_has_below(&w->c->stubs, w->path);
+	int told = w->c->everything || (!for_mounts && (!merged || in->hidden));
+
+	if (!told && merged)
+		told = differs(w, own, image, e);
+	if (told < 0)
+		return told;
+	return walk_directory(
+		w, in, own, merged ? image : NULL, image ? CHANGE_MODIFIED : CHANGE_ADDED, told, e);
+}
+
+/*
+ * Content is compared where an upper layer has a file with nothing else to tell it from the
+ * image's: programs that set times back are not rare. A name more of it is a change by itself, and
+ * both names are told, so that they stay one file.
+ */
+static int walk_own(struct walk *w, struct frame *in, const struct place *own,
+	const struct place *image, struct err *e)
+{
+	struct change change = { .kind = image ? CHANGE_MODIFIED : CHANGE_ADDED, .place = *own };
+	int same = 0;
+
+	if (S_ISDIR(own->st.st_mode))
+		return walk_own_directory(w, in, own, image, e);
+	if (image && !in->hidden && (w->c->whole || own->st.st_nlink == 1))
+		same = likeness_of(own, image, !w->c->whole, e);
+	if (same < 0)
+		return same;
+	if (same)
+		change.kind = CHANGE_NONE;
+	return same && !w->c->everything ? 0 : tell(w, in, &change, e);
+}
+
+static int walk_name(struct walk *w, struct frame *in, const char *name, struct err *e)
+{
+	struct place own, image;
+	int has_own = look(w, in->own, name, true, &own);
+	int has_image = look(w, in->image, name, false, &image);
+
+	if (has_own < 0 || has_image < 0)
+		return fail(w, has_own < 0 ? has_own : has_image, e);
+	bool gone = has_own && is_whiteout(w, &own.st);
+	if (has_own && !gone)
+		return walk_own(w, in, &own, has_image ? &image : NULL, e);
+	return has_image ? walk_image_only(w, in, &image, gone, e) : 0;
+}
+
+static int walk_frame(struct walk *w, struct frame *f, struct err *e)
+{
+	automatic(names) struct names names = { 0 };
+	size_t len = w->len;
+	int r = read_names(w, f, &names);
+
+	if (r < 0)
+		return fail(w, r, e);
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		size_t n = strlen(names.v[i]);
+		if (len + n + 2 > sizeof(w->path))
+			return fail(w, -ENAMETOOLONG, e);
+		if (len)
+			w->path[len] = '/';
+		w->len = len + (len != 0) + n;
+		memcpy(w->path + w->len - n, names.v[i], n + 1);
+		if (!stubs_has(&w->c->stubs, w->path))
+			r = walk_name(w, f, names.v[i], e);
+		w->len = len;
+		w->path[len] = '\0';
+	}
+	return r;
+}
+
+/* The root's time tells nothing: it is made anew for each container. */
+static int walk_root(struct walk *w, struct frame *root, struct err *e)
+{
+	struct change change = { .kind = CHANGE_MODIFIED };
+	struct place own, image;
+	int has_own = look(w, w->c->own, ".", true, &own);
+	int has_image = look(w, w->c->image, ".", false, &image);
+	int told = w->c->everything;
+
+	if (has_own < 0 || has_image < 0)
+		return fail(w, has_own < 0 ? has_own : has_image, e);
+	if (!told && has_own && has_image)
+		told = differs(w, &own, &image, e);
+	if (told < 0)
+		return told;
+	change.place = has_own ? own : image;
+	int r = told ? visit(w, &change, 0, e) : 0;
+	return r < 0 ? r : walk_frame(w, root, e);
+}
+
+int changes_walk(const struct changes *changes, change_visit *visitor, void *data, struct err *e)
+{
+	struct walk w = { .c = changes, .visit = visitor, .data = data };
+	struct frame root = { .own = changes->own, .image = changes->image, .told = true };
+
+	return walk_root(&w, &root, e);
+}
