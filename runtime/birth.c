@@ -53,8 +53,11 @@ static int seal_image(struct err *e)
 	return take_fd(&fd);
 }
 
-/* Runs in the cloned process, on a stack of its own, in the parent's memory. */
-static int take_first_steps(void *data)
+/*
+ * Runs in the cloned process, on a stack of its own, in the parent's memory. That is a stack that ASan
+ * does not know, and would say so at its end.
+ */
+__attribute__((no_sanitize_address)) static int take_first_steps(void *data)
 {
 	static char name[] = INIT_NAME;
 	static char *const argv[] = { name, NULL };
@@ -131,9 +134,9 @@ static int clone_child(
 	if (pid < 0)
 		return err_set(e, (int)-pid, "clone the container's first process");
 	b->pid = (pid_t)pid;
-	/* Its words are few: where they do not fit it is the group's limit that is too small. */
+	/* Its words are few: where they do not fit, or get no page (7.x), the group's limit is too small. */
 	char oom[CGROUP_OOM_TEXT] = "";
-	if (steps->failed == E2BIG && cgroup >= 0)
+	if ((steps->failed == E2BIG || steps->failed == ENOMEM) && cgroup >= 0)
 		cgroup_oom_text(cgroup, oom);
 	if (*oom)
 		return err_say(e, ENOMEM, "execute the sealed init program: %s", oom);

@@ -76,6 +76,7 @@ OWNERS='owners() { stat -c %u:%g "$@" | paste -sd " " -; }; '
 }
 
 @test "one namespace for each map, and none is left" {
+	need_static "a leak sanitizer does not work under strace"
 	need_program strace
 	bundle "$(args true) | $(bind /mnt bind idmap) | $(bind /tmp bind idmap) | $(bind /var bind 'idmap=uids=0-7-1;gids=0-8-1') | $(bind /root bind 'idmap=uids=0-7-1;gids=0-8-1') | $USER_NS"
 	host strace -o "$SCRATCH/trace" -e trace=clone3,clone "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID" 3>&-

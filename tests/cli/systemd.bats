@@ -196,6 +196,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 ended_there() { not booted grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 
 @test "its maker is killed: the scope goes by itself" {
+	need_static "a leak sanitizer does not work under strace"
 	local call
 	bundle "$(args true)"
 	# before systemd is asked, while it is, and when the first process is about to be born
@@ -210,6 +211,7 @@ ended_there() { not booted grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 }
 
 @test "a first process that fails takes its scope along, and is who tells why" {
+	need_static "a leak sanitizer does not work under strace"
 	bundle "$(args true)"' | .linux.resources.devices = [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 1, minor: 3, access: "rwm"}] |
 		.mounts += [{destination: "/x", type: "tmpfs", source: "x", options: ["nosuch=1"]}]'
 	# late with the rules of devices: systemd has removed the group by then
@@ -241,6 +243,7 @@ ended_there() { not booted grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 }
 
 @test "what is restored is born in a scope, which it keeps alive" {
+	need_static "a leak sanitizer does not work under strace"
 	mkdir "$SCRATCH/bin" "$SCRATCH/image"
 	# a stand-in for CRIU
 	cat >"$SCRATCH/bin/criu" <<-'EOT'
