@@ -32,7 +32,7 @@ struct import_words {
 	const char *name, *input;
 	const char *working_dir, *user;
 	struct option_list cmd, entrypoint, env;
-	bool quiet, json;
+	bool quiet, json, no_sharing;
 };
 
 #define TEXT(name, letter, member, value, help)                                                    \
@@ -52,6 +52,7 @@ static const struct option_row load_options[] = {
 	TEXT("name", 0, name, "NAME[:TAG]",
 		"what the image is called here, if the archive has one"),
 	TEXT("input", 'i', input, "PATH", "the same as PATH"),
+	FLAG("no-sharing", 0, no_sharing, "no file is one with the same file of another image"),
 	FLAG("quiet", 'q', quiet, "no progress"),
 	FLAG("json", 0, json, "for programs"),
 	{ 0 },
@@ -63,6 +64,7 @@ static const struct option_row import_options[] = {
 	LIST("env", 'e', env, "NAME=VALUE", "a variable of its containers"),
 	TEXT("workdir", 'w', working_dir, "DIR", "where they start"),
 	TEXT("user", 'u', user, "USER[:GROUP]", "as whom they run"),
+	FLAG("no-sharing", 0, no_sharing, "no file is one with the same file of another image"),
 	FLAG("quiet", 'q', quiet, "no progress"),
 	FLAG("json", 0, json, "for programs"),
 	{ 0 },
@@ -171,7 +173,7 @@ static int take_in(struct context *c, const struct import_words *w, const char *
 static int load_run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	const struct import_words *w = data;
-	struct import_options options = { .name = w->name };
+	struct import_options options = { .name = w->name, .no_sharing = w->no_sharing };
 	const char *path = argc ? argv[0] : w->input;
 
 	if (argc && w->input)
@@ -213,6 +215,7 @@ static int import_run(struct context *c, void *data, int argc, char **argv, stru
 		.env = env,
 		.working_dir = w->working_dir,
 		.user = w->user,
+		.no_sharing = w->no_sharing,
 	};
 	return take_in(c, w, argv[0], argv[1], &options, e);
 }

@@ -99,7 +99,11 @@ static int try_overlay(int dir, struct err *e)
 		if (fds[i] < 0)
 			r = err_set(e, errno, "make '%s'", names[i]);
 	}
-	struct overlay_dirs dirs = { &fds[0], 1, fds[1], fds[2], form_here() };
+	struct overlay_dirs dirs = { .lowers = &fds[0],
+		.n_lowers = 1,
+		.upper = fds[1],
+		.work = fds[2],
+		.form = form_here() };
 	if (r == 0)
 		r = overlay_mount(&dirs, &mounted, e);
 	for (int i = 0; i < 3; i++)

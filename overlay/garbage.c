@@ -14,6 +14,7 @@
 #include "overlay/claim.h"
 #include "overlay/image.h"
 #include "overlay/layer.h"
+#include "overlay/objects.h"
 #include "overlay/trash.h"
 
 /* The digests in use, by their digits; sorted once all are there. */
@@ -174,6 +175,8 @@ static int sweep_all(const struct store *store, const struct marks *marks,
 	struct sweep sweep = { .marks = marks, .removal = removal };
 
 	int r = each_name(store, "layers", sweep_layer, &sweep, e);
+	if (r == 0)
+		r = objects_sweep(store, &removal->objects_size, e);
 	return r < 0 ? r : each_name(store, "blobs/sha256", sweep_blob, &sweep, e);
 }
 

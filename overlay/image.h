@@ -57,9 +57,10 @@ bool image_exists(const struct store *store, const char *name);
 int image_forget(const struct store *store, const char *name, struct err *e);
 
 struct image_removal {
-	char *name;	 /* the image that was meant */
-	size_t n_layers; /* that went with it */
-	uint64_t size;	 /* of these, bytes unpacked */
+	char *name;	       /* the image that was meant */
+	size_t n_layers;       /* that went with it */
+	uint64_t size;	       /* of these, bytes unpacked */
+	uint64_t objects_size; /* on disk, of contents that no layer has any more */
 };
 
 /*

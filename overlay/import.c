@@ -12,6 +12,7 @@
  *	stream		the layer's bytes: input | inflate | sha256 | tar | unpack, in three threads
  *	recorder	all of the tar that is not in a file, so that it can be made again (recipe)
  *	unpack		members into files; tree finds their places, finish does what comes last
+ *	body, sharing	contents: those of other images' files are compared and not written again
  *	parents		what overlay could not show of the layers as they are
  *
  * Everything is checked before it is seen: a document before it is parsed (size, then digest), a
@@ -178,8 +179,10 @@ int import_rootfs(const struct store *store, const char *path, const char *ref,
 	automatic(image_list) struct image_list list = { 0 };
 	automatic(input) struct input in = INPUT_NONE;
 	autofree char *name = NULL;
+	struct import_options own = *options;
 	struct ingested layer;
 
+	own.lowest = true;
 	/* A bad name is told before the work, not after it. */
 	int r = image_name(ref, &name, e);
 	if (r == 0)
@@ -187,7 +190,7 @@ int import_rootfs(const struct store *store, const char *path, const char *ref,
 	if (r == 0)
 		r = open_rootfs(path, options, &in, e);
 	if (r == 0)
-		r = ingest_layer(store, &in, NULL, options, &layer, e);
+		r = ingest_layer(store, &in, NULL, &own, &layer, e);
 	if (r == 0)
 		r = publish_rootfs(store, name, &layer, options, &list, e);
 	if (r < 0)

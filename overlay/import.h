@@ -12,6 +12,7 @@
 #define OVERLAY_IMPORT_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "overlay/image.h"
@@ -22,6 +23,8 @@ struct import_options {
 	/* For a root file system: what its containers run. NULL: PATH alone, and /bin/sh. */
 	char *const *cmd, *const *entrypoint, *const *env;
 	const char *working_dir, *user;
+	bool no_sharing;      /* files are kept apart from those of other images */
+	bool lowest;	      /* for ingest_layer(): no layer of the image is below this one */
 	uint64_t max_bytes;   /* of one layer, unpacked; 0: 64 GiB, and never the last free space */
 	uint64_t max_entries; /* of one layer; 0: 4 million */
 	/* Called by one thread, now and then: bytes of `what` read, and of how many (0: not known).

@@ -71,13 +71,14 @@ static int unpack_stream(struct stream *stream, const char *name, int fs,
 
 /* `dir`: of the work, where the layer's recipe goes beside `fs`. */
 static int unpack_input(const struct store *store, struct input *in, int dir, int fs,
-	const struct import_options *options, struct unpack_result *ret,
+	const struct import_options *options, struct sharing *sharing, struct unpack_result *ret,
 	struct digest_text *ret_digest, struct err *e)
 {
 	struct unpack_options unpacked = {
 		.bytes = most_bytes(store, options),
 		.entries = options->max_entries ? options->max_entries : ENTRIES_MAX,
 		.form = store->form,
+		.sharing = sharing,
 	};
 	struct stream *stream;
 
@@ -131,25 +132,41 @@ int ingest_seal(
 	return r < 0 ? r : work_publish(work, "layers", digest_hex(diff_id), e);
 }
 
-static int fill(struct work *work, struct input *in, const char *diff_id,
-	const struct import_options *options, struct ingested *ret, struct err *e)
+/* Unpacked and verified: the layer's files, and the objects that they share. */
+static int unpack_layer(struct work *work, struct input *in, const char *diff_id,
+	const struct import_options *options, struct sharing *sharing, struct unpack_result *ret,
+	struct digest_text *ret_digest, struct err *e)
 {
-	automatic(unpack_result) struct unpack_result result = { 0 };
-	struct digest_text is;
-
 	if (mkdirat(work->dir, "fs", 0755) < 0)
 		return err_set(e, errno, "create a directory for a layer");
 	autofd int fs = openat(work->dir, "fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fs < 0)
 		return err_set(e, errno, "open a layer's directory");
-	int r = unpack_input(work->store, in, work->dir, fs, options, &result, &is, e);
+	int r = unpack_input(work->store, in, work->dir, fs, options, sharing, ret, ret_digest, e);
 	if (r < 0)
 		return r;
-	if (diff_id && strcmp(is.text, diff_id) != 0)
+	if (diff_id && strcmp(ret_digest->text, diff_id) != 0)
 		return err_say(e, ERR_DAMAGED,
 			"'%s' is not the layer that the image names: its diffID is %s, it should be %s",
-			in->name, is.text, diff_id);
-	r = ingest_seal(work, &result, is.text, e);
+			in->name, ret_digest->text, diff_id);
+	return sharing ? sharing_publish(sharing, e) : 0;
+}
+
+static int fill(struct work *work, struct input *in, const char *diff_id,
+	const struct import_options *options, struct ingested *ret, struct err *e)
+{
+	automatic(unpack_result) struct unpack_result result = { 0 };
+	struct sharing *sharing = NULL;
+	struct digest_text is;
+	int r = 0;
+
+	if (!options->no_sharing)
+		r = sharing_begin(work->store, work->dir, options->lowest, &sharing, e);
+	if (r == 0)
+		r = unpack_layer(work, in, diff_id, options, sharing, &result, &is, e);
+	if (r == 0)
+		r = ingest_seal(work, &result, is.text, e);
+	sharing_end(sharing);
 	if (r == 0)
 		*ret = (struct ingested){
 			.diff_id = is, .size = result.size, .newest = result.newest

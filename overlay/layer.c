@@ -53,6 +53,13 @@ int layer_open(const struct store *store, const char *diff_id, int *ret_fd, stru
 	return 0;
 }
 
+bool layer_has_stubs(const struct store *store, const char *diff_id)
+{
+	struct layer_path p = path_in(diff_id, "objects");
+
+	return faccessat(store->dir, p.text, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int layer_read(
 	const struct store *store, const char *diff_id, struct layer_meta *ret, struct err *e)
 {

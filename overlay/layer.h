@@ -27,6 +27,9 @@ bool layer_exists(const struct store *store, const char *diff_id);
 /* Its files, as an O_PATH directory fd; -ENOENT when it is not (or no longer) there. */
 int layer_open(const struct store *store, const char *diff_id, int *ret_fd, struct err *e);
 
+/* Whether files of it are stubs, whose contents are objects of the store (overlay/stub.h). */
+bool layer_has_stubs(const struct store *store, const char *diff_id);
+
 int layer_read(
 	const struct store *store, const char *diff_id, struct layer_meta *ret, struct err *e);
 void layer_meta_write(const struct layer_meta *meta, struct str *out);

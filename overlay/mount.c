@@ -4,7 +4,8 @@
  * What the kernels take: since 6.13 upperdir, workdir and lowerdir+ as fds, O_PATH ones too; from
  * 6.7 lowerdir+ as strings; from 6.5 overlay knows fsconfig(2) itself; before, an older interface
  * of one option string stands behind it. "lowerdir" with colons is understood by all of them, so it
- * is the one other way, with numbers below /proc/self/fd for names.
+ * is the one other way, with numbers below /proc/self/fd for names; data-only ones follow "::" there
+ * (6.5).
  */
 #include "overlay/mount.h"
 
@@ -19,17 +20,19 @@
 
 /*
  * Written out since a kernel can be built with other defaults. A layer's xattrs were sanitised when
- * it was unpacked; with these, what slipped through is refused and not followed.
+ * it was unpacked; with these, what slipped through is refused and not followed, but where stubs of
+ * our own have to be.
  */
 static const struct {
 	const char *key, *value;
-	bool with_upper; /* means nothing, or is refused, without one */
+	bool with_upper;  /* means nothing, or is refused, without one */
+	const char *deep; /* the value where stubs lie deep */
 } overlay_options[] = {
-	{ "source", "overlay", false },
-	{ "index", "off", true },
-	{ "redirect_dir", "nofollow", false },
-	{ "metacopy", "off", false },
-	{ "xino", "auto", false },
+	{ "source", "overlay", false, "overlay" },
+	{ "index", "off", true, "off" },
+	{ "redirect_dir", "nofollow", false, "on" },
+	{ "metacopy", "off", false, "on" },
+	{ "xino", "auto", false, "auto" },
 };
 
 /* fsconfig(2)'s log is read as lines of "e ", "w " or "i " and a text; the last error tells most.
@@ -68,11 +71,11 @@ static int set_options(int fs, const struct overlay_dirs *dirs, struct err *e)
 	for (size_t i = 0; i < sizeof(overlay_options) / sizeof(overlay_options[0]); i++) {
 		if (overlay_options[i].with_upper && !has_upper)
 			continue;
-		if (fsconfig(fs, FSCONFIG_SET_STRING, overlay_options[i].key,
-			    overlay_options[i].value, 0) < 0) {
+		const char *value = dirs->deep ? overlay_options[i].deep : overlay_options[i].value;
+		if (fsconfig(fs, FSCONFIG_SET_STRING, overlay_options[i].key, value, 0) < 0) {
 			char what[80];
 			snprintf(what, sizeof(what), "mount overlay: option '%s=%s'",
-				overlay_options[i].key, overlay_options[i].value);
+				overlay_options[i].key, value);
 			return kernel_says(fs, errno, what, e);
 		}
 	}
@@ -105,6 +108,8 @@ static int set_fds(int fs, const struct overlay_dirs *dirs)
 	for (size_t i = dirs->n_lowers; i-- > 0;)
 		if (fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, dirs->lowers[i]) < 0)
 			return -errno;
+	if (dirs->objects && fsconfig(fs, FSCONFIG_SET_FD, "datadir+", NULL, *dirs->objects) < 0)
+		return -errno;
 	if (dirs->upper < 0)
 		return 0;
 	if (fsconfig(fs, FSCONFIG_SET_FD, "upperdir", NULL, dirs->upper) < 0 ||
@@ -124,6 +129,11 @@ static int set_names(int fs, const struct overlay_dirs *dirs)
 			dirs->lowers[i]);
 		len += (size_t)n;
 		if (len >= sizeof(lowers))
+			return -E2BIG;
+	}
+	if (dirs->objects) {
+		int n = snprintf(lowers + len, sizeof(lowers) - len, "::%d", *dirs->objects);
+		if (len + (size_t)n >= sizeof(lowers))
 			return -E2BIG;
 	}
 	if (fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", lowers, 0) < 0)
@@ -168,7 +178,7 @@ int overlay_mount_by_name(const struct overlay_dirs *dirs, int *ret_fd, struct e
 	return r;
 }
 
-int overlay_mount(const struct overlay_dirs *dirs, int *ret_fd, struct err *e)
+static int mount_once(const struct overlay_dirs *dirs, int *ret_fd, struct err *e)
 {
 	autofd int fs = open_overlay(e);
 
@@ -181,4 +191,15 @@ int overlay_mount(const struct overlay_dirs *dirs, int *ret_fd, struct err *e)
 	if (set_fds(fs, dirs) < 0)
 		return overlay_mount_by_name(dirs, ret_fd, e);
 	return make_mount(fs, dirs, ret_fd, e);
+}
+
+/* A data-only lower without metacopy=on is refused before 6.16. */
+int overlay_mount(const struct overlay_dirs *dirs, int *ret_fd, struct err *e)
+{
+	struct overlay_dirs deeper = *dirs;
+	bool stubs = dirs->objects && !dirs->deep && dirs->form == FORM_TRUSTED;
+
+	int r = mount_once(dirs, ret_fd, e);
+	deeper.deep = true;
+	return r == -EINVAL && stubs ? mount_once(&deeper, ret_fd, e) : r;
 }

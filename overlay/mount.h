@@ -18,6 +18,14 @@ struct overlay_dirs {
 	size_t n_lowers;
 	int upper, work; /* both -1: read-only. Of one file system */
 	enum overlay_form form;
+	/*
+	 * The data-only lower, for layers with stubs; NULL: there are none. `deep`: not only the
+	 * lowest layer has some. Then, and up to 6.15 in any case, the overlay is one with
+	 * metacopy=on and redirect_dir=on: a chmod in it copies no data up, a rename of a
+	 * directory moves it, and its upper is to be read with that in mind.
+	 */
+	const int *objects;
+	bool deep;
 };
 
 /* The mount's fd. The text of an error has the kernel's own words where it gives any. */

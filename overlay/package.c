@@ -113,7 +113,9 @@ static int ingest_one(const struct store *store, const struct parcel *parcel,
 		return r;
 	snprintf(what, sizeof(what), "layer %zu of %zu", i + 1, p->n_layers);
 	in.what = what;
-	r = ingest_layer(store, &in, diff_id, options, &done, e);
+	struct import_options own = *options;
+	own.lowest = i == 0;
+	r = ingest_layer(store, &in, diff_id, &own, &done, e);
 	if (r == 0)
 		*size += done.size;
 	return r;

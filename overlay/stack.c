@@ -17,6 +17,7 @@
 
 #include "overlay/claim.h"
 #include "overlay/layer.h"
+#include "overlay/object.h"
 #include "overlay/mount.h"
 #include "overlay/trash.h"
 #include "spec/base/fd.h"
@@ -28,13 +29,20 @@
 struct lowers {
 	int *fds;
 	size_t n;
+	int objects; /* -1: no layer needs them */
+	bool deep;   /* one that is not the lowest does */
 };
+#define LOWERS_NONE                                                                                \
+	{                                                                                          \
+		.objects = -1                                                                      \
+	}
 
 static void lowers_done(struct lowers *l)
 {
 	for (size_t i = 0; i < l->n; i++)
 		own_close(&l->fds[i]);
 	free(l->fds);
+	own_close(&l->objects);
 }
 DEFINE_AUTO(lowers, lowers_done)
 
@@ -48,13 +56,38 @@ static int add_empty(const struct store *store, const char *name, struct lowers 
 	return 0;
 }
 
-/* Overlay wants one lower beside an upper, or two. */
+static int find_stubs(
+	const struct store *store, const struct claim *claim, struct lowers *l, struct err *e)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < claim->n_layers; i++) {
+		bool has = layer_has_stubs(store, claim->layers[i]);
+		any |= has;
+		l->deep |= has && i > 0;
+	}
+	if (!any)
+		return 0;
+	if (l->deep && store->form == FORM_USER)
+		return err_say(e, ENOTSUP,
+			"a layer above another has shared files, which an ordinary user's mount "
+			"cannot follow (hint: load the image into a store of its own, or with "
+			"--no-sharing)");
+	l->objects = objects_open(store);
+	return l->objects < 0
+		       ? err_set(e, -l->objects, "open the objects of store '%s'", store->path)
+		       : 0;
+}
+
+/* Overlay wants one lower beside an upper, or two, of which one may be data-only. */
 static int open_lowers(
 	const struct store *store, const struct claim *claim, struct lowers *l, struct err *e)
 {
-	size_t least = claim->read_only ? 2 : 1;
-	int r = 0;
+	int r = find_stubs(store, claim, l, e);
+	size_t least = claim->read_only && l->objects < 0 ? 2 : 1;
 
+	if (r < 0)
+		return r;
 	l->fds = calloc(claim->n_layers + least, sizeof(*l->fds));
 	if (!l->fds)
 		return err_set(e, ENOMEM, "open layers");
@@ -105,7 +138,9 @@ static int mount_stack(const struct store *store, int dir, const struct lowers *
 		.n_lowers = l->n,
 		.upper = upper,
 		.work = work,
-		.form = store->form };
+		.form = store->form,
+		.objects = l->objects >= 0 ? &l->objects : NULL,
+		.deep = l->deep };
 	int r = overlay_mount(&dirs, ret_fd, e);
 	if (r == -EINVAL && fstatfs(store->dir, &fs) == 0 &&
 		fs.f_type == (__typeof__(fs.f_type))OVERLAYFS_SUPER_MAGIC)
@@ -146,7 +181,7 @@ static int claim_layers(const struct store *store, int dir, const struct claim *
 static int fill_and_mount(const struct store *store, int dir, const struct claim *claim,
 	int *ret_rootfs, struct err *e)
 {
-	automatic(lowers) struct lowers l = { 0 };
+	automatic(lowers) struct lowers l = LOWERS_NONE;
 
 	int r = claim_layers(store, dir, claim, &l, e);
 	if (r == 0 && !claim->read_only)
@@ -214,7 +249,7 @@ static void forgive_volatile(int dir)
 int stack_mount(const struct store *store, const char *id, struct stack *ret, struct err *e)
 {
 	automatic(claim) struct claim claim = { 0 };
-	automatic(lowers) struct lowers l = { 0 };
+	automatic(lowers) struct lowers l = LOWERS_NONE;
 	int rootfs;
 
 	autofd int dir = open_dir(store, id, O_RDONLY, e);

@@ -7,7 +7,7 @@
  *
  * Overlay is told: index=off (hard links may break on copy-up, and two mounts of one upper would
  * not be noticed: the locked directory prevents these), redirect_dir=nofollow and metacopy=off (a
- * crafted layer must not point elsewhere), xino=auto, and volatile (a container's files are not
+ * crafted layer must not point elsewhere; see overlay/mount.h for layers with shared files), xino=auto, and volatile (a container's files are not
  * worth a sync at every umount). Device nodes of an image are inert (nodev).
  */
 #ifndef OVERLAY_STACK_H

@@ -7,7 +7,9 @@
  *	layers/HEX/		an unpacked layer, by the digest of its tar (diffID):
  *		fs/		its files, in overlayfs form
  *		recipe, kept/	what its tar is made of again: see overlay/recipe.h
+ *		objects		names of the objects that they need, if there are any
  *		meta.json	written last: a layer without it is rubbish
+ *	objects/		contents that layers share, by content; see overlay/object.h
  *	images/NAME.json	a record each, replaced atomically, readable without a lock
  *	containers/ID/		u/ and w/ (upper and work), meta.json; see overlay/stack.h
  *	tmp/			work in progress, each directory flocked by its worker

@@ -89,8 +89,16 @@ static int step_through_link(struct walk *w, const char *name)
 	return step_to(w, openat(w->tree->root, ".", DIR_FLAGS));
 }
 
+/* A name of a member never begins so (overlay/member.h); a symlink's target might. */
+static bool is_reserved(const char *name)
+{
+	return strncmp(name, ".wh.", 4) == 0;
+}
+
 static int make_implicit(struct walk *w, const char *name, struct err *e)
 {
+	if (is_reserved(name))
+		return -EPERM;
 	if (mkdirat(w->dir, name, 0755) < 0)
 		return -errno;
 	int r = pending_add_implicit(w->tree->pending, w->done, name, e);

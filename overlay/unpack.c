@@ -17,6 +17,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "overlay/body.h"
 #include "overlay/finish.h"
 #include "overlay/member.h"
 #include "overlay/recorder.h"
@@ -31,6 +32,7 @@ struct unpacking {
 	struct unpack_result *result;
 	struct member name;
 	struct tar_member member;
+	struct body body;
 	int parent; /* the member's, borrowed of the tree */
 };
 
@@ -159,37 +161,9 @@ static int make(struct unpacking *u, struct err *e)
 	return made < 0 ? failed(u, -made, "create", e) : made;
 }
 
-static int write_piece(int fd, const void *data, size_t n, uint64_t offset, uint64_t *at)
+static bool is_shared(const struct unpacking *u, const struct str *xattrs)
 {
-	if (offset != *at && lseek(fd, (off_t)offset, SEEK_SET) < 0)
-		return -errno;
-	int r = fd_write_all(fd, data, n);
-	*at = offset + n;
-	return r;
-}
-
-/* Holes stay holes; one at the end is made by the size. */
-static int write_content(struct unpacking *u, int fd, struct err *e)
-{
-	uint64_t at = 0, offset, size = u->member.size;
-	const void *data;
-	size_t n;
-	int more;
-
-	recorder_file(u->options->recorder, u->tree.parent_real, u->name.base);
-	while ((more = tar_read(u->tar, &data, &n, &offset, e)) > 0) {
-		if (offset < at || offset > size || n > size - offset)
-			return refused(u, ERR_DAMAGED, "its content is not of its size", e);
-		int r = write_piece(fd, data, n, offset, &at);
-		if (r < 0)
-			return failed(u, -r, "write", e);
-		recorder_piece(u->options->recorder, data, n, offset);
-	}
-	if (more < 0)
-		return more;
-	if (at < size && ftruncate(fd, (off_t)size) < 0)
-		return failed(u, errno, "write", e);
-	return 0;
+	return u->member.size >= (xattrs->len ? SHARED_MIN_WITH_XATTRS : SHARED_MIN);
 }
 
 static int pack_xattrs(const struct unpacking *u, struct str *ret, struct err *e)
@@ -201,17 +175,28 @@ static int pack_xattrs(const struct unpacking *u, struct str *ret, struct err *e
 		       : 0;
 }
 
-static int fill_file(struct unpacking *u, int fd, struct err *e)
+static int fill_file(struct unpacking *u, int *fd, struct err *e)
 {
 	struct attributes a = attributes_of(&u->member);
 	automatic(str) struct str xattrs = { 0 };
+	const struct sharing_file file = { .dir = u->parent,
+		.name = u->name.base,
+		.mode = u->member.mode & 0777,
+		.size = u->member.size };
 
 	int r = pack_xattrs(u, &xattrs, e);
-	if (r == 0 && u->member.size)
-		r = write_content(u, fd, e);
 	if (r < 0)
 		return r;
-	r = attributes_apply(fd, &a, true, xattrs.data, xattrs.len);
+	if (u->member.size)
+		recorder_file(u->options->recorder, u->tree.parent_real, u->name.base);
+	r = body_fill(&u->body, u->tar, &file, is_shared(u, &xattrs), fd, e);
+	if (r < 0 && e->code)
+		return r;
+	if (r == -ERR_DAMAGED)
+		return refused(u, ERR_DAMAGED, "its content is not of its size", e);
+	if (r < 0)
+		return failed(u, -r, "write", e);
+	r = attributes_apply(*fd, &a, true, xattrs.data, xattrs.len);
 	return r < 0 ? unattributed(u, -r, &a, e) : 0;
 }
 
@@ -257,7 +242,7 @@ static int unpack_plain(struct unpacking *u, struct err *e)
 	switch (u->member.kind) {
 	case TAR_FILE: {
 		autofd int fd = made;
-		return fill_file(u, fd, e);
+		return fill_file(u, &fd, e);
 	}
 	case TAR_DIRECTORY:
 		return add_directory(u, e);
@@ -324,7 +309,10 @@ int unpack(struct tar *tar, int dir, const struct unpack_options *options,
 	struct unpack_result *ret, struct err *e)
 {
 	automatic(unpack_result) struct unpack_result result = { 0 };
-	struct unpacking u = { .tar = tar, .options = options, .result = &result };
+	struct unpacking u = { .tar = tar,
+		.options = options,
+		.result = &result,
+		.body = { .sharing = options->sharing, .recorder = options->recorder } };
 
 	u.tree = (struct tree){
 		.root = dir,
@@ -341,6 +329,7 @@ int unpack(struct tar *tar, int dir, const struct unpack_options *options,
 		r = finish_tree(&u.tree, e);
 	if (r == 0)
 		r = pending_list_implicit(&u.pending, &result.implicit, e);
+	body_done(&u.body);
 	tree_done(&u.tree);
 	pending_done(&u.pending);
 	if (r < 0)

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "overlay/form.h"
+#include "overlay/sharing.h"
 #include "overlay/tar.h"
 #include "spec/base/str.h"
 
@@ -24,6 +25,7 @@ struct unpack_options {
 	uint64_t bytes;		   /* of all files together, holes included */
 	uint64_t entries;	   /* members, and directories made on the way to them */
 	struct recorder *recorder; /* is told what becomes of the tar's bytes; NULL: nobody is */
+	struct sharing *sharing;   /* NULL: all files have their own content */
 };
 
 struct unpack_result {

@@ -1,0 +1,67 @@
+/*
+ * The files of one layer on their way to being shared with the files of all others.
+ *
+ * While the layer is unpacked, its contents are looked for among the store's objects. One that is
+ * there and has the same bytes is used; one that is not there is made, in the layer's work
+ * directory. Once the layer is verified, sharing_publish() moves the new ones into the store and
+ * leaves the list of all beside the layer. They are flushed with the layer: an object that a crash
+ * of the host damages has no layer yet, and the comparison keeps others from using it.
+ */
+#ifndef OVERLAY_SHARING_H
+#define OVERLAY_SHARING_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "overlay/store.h"
+
+/*
+ * Empty files have nothing to share. On a file system with blocks of 4 KiB a stub saves one or
+ * more, for an inode of 256 bytes.
+ */
+#define SHARED_MIN 1
+/* Extended attributes push a stub's own out of the inode, into a block. */
+#define SHARED_MIN_WITH_XATTRS (32u << 10)
+
+struct sharing;
+
+/*
+ * `work`: the layer's work directory, borrowed. `lowest`: it is an image's first layer. *ret is
+ * NULL, without an error, where files of this layer cannot be shared.
+ */
+int sharing_begin(
+	const struct store *store, int work, bool lowest, struct sharing **ret, struct err *e);
+
+/*
+ * The content of an open, empty file of the layer: 1 when the file now is a stub, 0 when it must
+ * have the content itself, or -errno.
+ */
+int sharing_put(struct sharing *s, int file, const void *data, size_t n);
+
+/*
+ * The same for one that is written already, because it is large: `sum` has seen all of its `size`
+ * bytes. It may become the object itself; then *file is replaced by the stub, of the same name in
+ * `dir`, and of `mode`.
+ */
+struct sharing_sum;
+struct sharing_sum *sharing_sum_begin(void); /* NULL: out of memory */
+void sharing_sum_add(struct sharing_sum *sum, const void *data, size_t n);
+void sharing_sum_free(struct sharing_sum *sum);
+struct sharing_file {
+	int dir;
+	const char *name;
+	mode_t mode;
+	uint64_t size;
+};
+int sharing_take(
+	struct sharing *s, const struct sharing_file *f, const struct sharing_sum *sum, int *file);
+
+/*
+ * -EAGAIN: another layer has brought an object of the same name and other content at this moment;
+ * unpacked anew, this layer's file will have a content of its own.
+ */
+int sharing_publish(struct sharing *s, struct err *e);
+
+void sharing_end(struct sharing *s); /* NULL will do */
+
+#endif
