@@ -34,6 +34,14 @@ static const struct command import_command = {
 	.program = "cow-import",
 };
 
+static const struct command save_command = {
+	.name = "save",
+	.arguments = "[options] IMAGE ...",
+	.summary = "Writes images as one archive, for every tool that reads images.",
+	.owns = true,
+	.program = "cow-export",
+};
+
 static const struct command doctor_command = {
 	.name = "doctor",
 	.arguments = "[options]",
@@ -45,6 +53,7 @@ static const struct command doctor_command = {
 static const struct command *const commands[] = {
 	&load_command,
 	&import_command,
+	&save_command,
 	&images_command,
 	&history_command,
 	&tag_command,

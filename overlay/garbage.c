@@ -65,6 +65,22 @@ static bool is_marked(const struct marks *m, const char *hex)
 	       (m->n && bsearch(hex, m->hex, m->n, sizeof(*m->hex), compare_hex));
 }
 
+/*
+ * The layers that the image's config names. An opaque root hides those below it, which no mount has
+ * then; the image cannot go out of the store without them. A config that cannot be read marks none:
+ * what the image is mounted of is in its record.
+ */
+static int mark_config(
+	const struct store *store, struct marks *m, const char *digest, struct err *e)
+{
+	automatic(image_config) struct image_config config = { 0 };
+	struct err ignored;
+
+	if (image_read_config(store, digest, &config, &ignored) < 0)
+		return 0;
+	return mark_layers(m, config.diff_ids, config.n_diff_ids, e);
+}
+
 static int mark_images(
 	const struct store *store, const char *except, struct marks *m, struct err *e)
 {
@@ -83,6 +99,8 @@ static int mark_images(
 			r = mark(m, record->manifest, e);
 		if (r == 0)
 			r = mark(m, record->config, e);
+		if (r == 0)
+			r = mark_config(store, m, record->config, e);
 	}
 	return r;
 }

@@ -233,7 +233,7 @@ int image_find_record(
 	return r < 0 ? err_while(e, "image '%s'", name) : 0;
 }
 
-static int read_config(
+int image_read_config(
 	const struct store *store, const char *digest, struct image_config *ret, struct err *e)
 {
 	char path[sizeof("blobs/sha256/") + DIGEST_HEX];
@@ -252,7 +252,7 @@ int image_find(const struct store *store, const char *ref, struct image *ret, st
 	int r = image_find_record(store, ref, &image.record, e);
 	if (r < 0)
 		return r;
-	r = read_config(store, image.record.config, &image.config, e);
+	r = image_read_config(store, image.record.config, &image.config, e);
 	if (r < 0)
 		return err_while(e, "image '%s'", image.record.ref);
 	*ret = image;

@@ -31,6 +31,9 @@ int image_find(const struct store *store, const char *ref, struct image *ret, st
 /* The record alone. */
 int image_find_record(
 	const struct store *store, const char *ref, struct image_record *ret, struct err *e);
+/* A config alone. Its digest is not verified: that takes a library which `cow` does not link. */
+int image_read_config(
+	const struct store *store, const char *digest, struct image_config *ret, struct err *e);
 void image_done(struct image *image);
 DEFINE_AUTO(image, image_done)
 

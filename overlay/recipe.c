@@ -303,6 +303,11 @@ static int open_parent(struct recipe *r, const char path[PLACE_MAX])
 
 static int open_content(struct recipe *r, struct err *e)
 {
+	static const struct {
+		int code;
+		const char *why;
+	} losses[] = { { ENOENT, "it is missing" }, { ELOOP, "it is no file" },
+		{ EINVAL, "it is no file" }, { ERR_DAMAGED, "its content is lost" } };
 	char path[PLACE_MAX];
 
 	place(r, path);
@@ -314,8 +319,9 @@ static int open_content(struct recipe *r, struct err *e)
 	own_close(&r->content);
 	r->content = -1;
 	code = content_open(r->store, r->parent, base, &r->content, e);
-	if (code == -ENOENT || code == -ELOOP || code == -EINVAL)
-		return fail_content(r, code == -ENOENT ? "it is missing" : "it is no file", e);
+	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++)
+		if (code == -losses[i].code)
+			return fail_content(r, losses[i].why, e);
 	return code < 0 ? err_while(e, "layer '%s'", r->diff_id) : 0;
 }
 

@@ -6,12 +6,13 @@
 #include "overlay/digest.h"
 #include "overlay/image.h"
 #include "overlay/recipe.h"
+#include "tests/unit/layers.h"
 #include "tests/unit/packers.h"
 #include "tests/unit/scene.h"
 
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
-static const struct import_options usual;
+static struct import_options usual; /* a test may change it: each has a process of its own */
 
 /* The only layer of the image "t". */
 static struct digest_text layer_of(void)
@@ -212,13 +213,12 @@ START_TEST(replaced_symlinks)
 }
 END_TEST
 
-START_TEST(hard_links_with_data)
+START_TEST(hard_links)
 {
 	struct tarball t = { 0 };
 
 	tarball_add(&t, &(struct tar_row){ "a", .data = "first" });
-	tarball_pax(&t, "comment", "x", 1);
-	tarball_add(&t, &(struct tar_row){ "b", "a", '1', .data = "it brings its own" });
+	tarball_add(&t, &(struct tar_row){ "b", "a", '1' });
 	tarball_add(&t, &(struct tar_row){ "a", .data = "second" });
 	tarball_add(&t, &(struct tar_row){ "c", "b", '1' });
 	tarball_add(&t, &(struct tar_row){ "b", .data = "third" });
@@ -259,6 +259,26 @@ START_TEST(sparse_files)
 }
 END_TEST
 
+/* Below an opaque root nothing is mounted, but it is of the image all the same. */
+START_TEST(a_layer_that_is_hidden_stays)
+{
+	static const struct tar_row below[] = { { "a", .data = "below" } },
+				    top[] = { { ".wh..wh..opq" }, { "b", .data = "top" } };
+	automatic(str) struct str out = { 0 };
+	struct image_removal pruned;
+	struct layers l = { 0 };
+
+	layers_add(&l, below, 1);
+	layers_add(&l, top, 2);
+	layers_load(&l, "t");
+	ck_assert_int_eq(image_prune(&scene_store, &pruned, &scene_err), 0);
+	ck_assert_uint_eq(pruned.n_layers, 0);
+	int r = recipe_play(&scene_store, l.all[0].diff_id.text, collect, &out, &scene_err);
+	ck_assert_msg(r == 0, "%s", scene_err.text);
+	layers_done(&l);
+}
+END_TEST
+
 /* --- damage ----------------------------------------------------------------------------------- */
 
 static void small(void)
@@ -285,6 +305,7 @@ END_TEST
 
 START_TEST(another_content)
 {
+	usual.no_sharing = true;
 	small();
 	ck_assert_int_eq(truncate(scene_layer("d/b"), 3), 0);
 	check_damaged("'d/b': it is shorter than it was");
@@ -292,6 +313,23 @@ START_TEST(another_content)
 	ck_assert_int_eq(write(fd, "the Second", 10), 10);
 	close(fd);
 	check_damaged("its content gives sha256:");
+}
+END_TEST
+
+/* Contents that other layers may have too are elsewhere in the store. */
+START_TEST(another_object)
+{
+	char command[300];
+
+	small();
+	snprintf(command, sizeof(command),
+		"for f in %s/store/objects/.wh.*/*; do printf 'XXXXXXXXXX' | head -c $(stat -c %%s $f) >$f; done",
+		scene_dir);
+	ck_assert_int_eq(system(command), 0);
+	check_damaged("its content gives sha256:");
+	snprintf(command, sizeof(command), "rm -r %s/store/objects/.wh.*", scene_dir);
+	ck_assert_int_eq(system(command), 0);
+	check_damaged("'d/a': its content is lost");
 }
 END_TEST
 
@@ -350,10 +388,12 @@ static void fill(TCase *cases)
 	tcase_add_test(cases, replaced_files);
 	tcase_add_test(cases, replaced_directories);
 	tcase_add_test(cases, replaced_symlinks);
-	tcase_add_test(cases, hard_links_with_data);
+	tcase_add_test(cases, hard_links);
 	tcase_add_test(cases, sparse_files);
+	tcase_add_test(cases, a_layer_that_is_hidden_stays);
 	tcase_add_test(cases, a_missing_file);
 	tcase_add_test(cases, another_content);
+	tcase_add_test(cases, another_object);
 	tcase_add_test(cases, something_else_in_the_place);
 	tcase_add_test(cases, a_damaged_recipe);
 }

@@ -1,0 +1,9 @@
+/* The commands of cow-export, a file each. */
+#ifndef CMD_EXPORT_COMMANDS_H
+#define CMD_EXPORT_COMMANDS_H
+
+#include "cmd/commands.h"
+
+extern const struct command save_command;
+
+#endif
