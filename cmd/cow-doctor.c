@@ -27,6 +27,7 @@ static void (*const checks[])(const struct places *, struct findings *) = {
 	doctor_root,
 	doctor_store,
 	doctor_overlay,
+	doctor_snapshotters,
 	doctor_user_namespaces,
 	doctor_memory,
 	doctor_swap,

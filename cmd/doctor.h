@@ -64,6 +64,7 @@ void doctor_memory(const struct places *p, struct findings *f);
 void doctor_swap(const struct places *p, struct findings *f);
 /* Files (doctor_files.c). */
 void doctor_overlay(const struct places *p, struct findings *f);
+void doctor_snapshotters(const struct places *p, struct findings *f);
 void doctor_store(const struct places *p, struct findings *f);
 void doctor_root(const struct places *p, struct findings *f);
 /* Who else is here: a finding for each engine (doctor_engines.c). */

@@ -8,6 +8,7 @@
 #include "cmd/doctor.h"
 #include "overlay/mount.h"
 #include "overlay/mountinfo.h"
+#include "overlay/snapshot.h"
 #include "overlay/store.h"
 #include "runtime/record.h"
 #include "spec/base/fd.h"
@@ -138,4 +139,25 @@ void doctor_overlay(const struct places *p, struct findings *f)
 		findings_add(f, "overlay", FINDING_BROKEN,
 			"put the store on ext4, xfs, btrfs or tmpfs: cow --store DIR", "%s",
 			e.text);
+}
+
+/* In which ways containers can have their files there, and why not in the others. */
+void doctor_snapshotters(const struct places *p, struct findings *f)
+{
+	automatic(str) struct str can = { 0 }, cannot = { 0 };
+	autofree char *at = nearest(p->store);
+	autofd int dir = at ? open(at, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct store store = {
+		.dir = dir, .path = at, .form = geteuid() == 0 ? form_here() : FORM_USER
+	};
+	struct err e;
+
+	for (const struct snapshotter *way = snapshotters; dir >= 0 && way->name; way++)
+		if (snapshotter_check(way, &store, &e) == 0)
+			str_addf(&can, "%s%s", can.len ? ", " : "", way->name);
+		else
+			str_addf(&cannot, "; not %s", e.text + strlen("snapshotter "));
+	if (can.len && str_ok(&can))
+		findings_add(f, "snapshotters", FINDING_OK, NULL, "%s%s", can.data,
+			cannot.data ? cannot.data : "");
 }

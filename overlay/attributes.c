@@ -3,15 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "overlay/xattrs.h"
-
-#define XATTRS_MAX (64u << 10) /* of one file; also the kernel's limit for one value */
 
 struct attributes attributes_of(const struct tar_member *m)
 {
@@ -31,23 +28,6 @@ void attributes_pack_one(struct str *packed, const char *name, const void *value
 	str_add_bytes(packed, name, strlen(name) + 1);
 	str_add_bytes(packed, &n, sizeof(n));
 	str_add_bytes(packed, value, n);
-}
-
-int attributes_pack(struct tar *t, struct str *ret, struct err *e)
-{
-	const char *name;
-	const void *value;
-	size_t n;
-
-	while (tar_next_xattr(t, &name, &value, &n)) {
-		if (!attributes_takes(name))
-			continue;
-		if (strlen(name) > XATTR_NAME_MAX || n > XATTRS_MAX || ret->len + n > XATTRS_MAX)
-			return err_say(e, E2BIG, "extended attributes of more than %u KiB",
-				XATTRS_MAX >> 10);
-		attributes_pack_one(ret, name, value, n);
-	}
-	return ret->failed ? err_set(e, ENOMEM, "read extended attributes") : 0;
 }
 
 /* user.* is a wish: some file systems have none (tmpfs before 6.6). */

@@ -18,6 +18,7 @@ static const struct field claim_fields[] = {
 	FIELD_LIST(struct claim, "layers", FIELD_STRING, layers, n_layers, .must = true,
 		.always = true),
 	FIELD(struct claim, "readOnly", FIELD_BOOL, read_only),
+	FIELD(struct claim, "snapshotter", FIELD_STRING, snapshotter),
 	{ 0 },
 };
 

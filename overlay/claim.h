@@ -16,7 +16,8 @@ struct claim {
 	char *image_id; /* the digest of its config */
 	char **layers;	/* diffIDs, lowest first */
 	size_t n_layers;
-	bool read_only; /* there is no upper layer */
+	bool read_only;	   /* there is no upper layer */
+	char *snapshotter; /* its way (overlay/snapshot.h); NULL: overlay */
 };
 
 /* Below containers/ID's directory fd. */

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "overlay/base.h"
 #include "overlay/claim.h"
 #include "overlay/image.h"
 #include "overlay/layer.h"
@@ -167,6 +168,13 @@ static int sweep_layer(
 	return trash_put(store, dir, hex, e);
 }
 
+static bool is_layer_marked(void *data, const char *diff_id)
+{
+	const struct sweep *sweep = data;
+
+	return is_marked(sweep->marks, digest_hex(diff_id));
+}
+
 static int sweep_blob(
 	const struct store *store, int dir, const char *hex, void *data, struct err *e)
 {
@@ -195,6 +203,8 @@ static int sweep_all(const struct store *store, const struct marks *marks,
 	int r = each_name(store, "layers", sweep_layer, &sweep, e);
 	if (r == 0)
 		r = objects_sweep(store, &removal->objects_size, e);
+	if (r == 0)
+		r = base_sweep(store, is_layer_marked, &sweep, e);
 	return r < 0 ? r : each_name(store, "blobs/sha256", sweep_blob, &sweep, e);
 }
 

@@ -36,6 +36,13 @@ struct stack {
 int stack_make(const struct store *store, const struct image *image, const char *id, bool read_only,
 	struct stack *ret, struct err *e);
 
+/*
+ * The same by another way than overlay (overlay/snapshot.h), by its name; NULL: overlay. -EINVAL:
+ * there is none of that name; -ENOTSUP: it cannot be done in this store.
+ */
+int stack_make_by(const struct store *store, const struct image *image, const char *id,
+	const char *snapshotter, bool read_only, struct stack *ret, struct err *e);
+
 /* Mounts the files of a container that was made before; -EBUSY while somebody holds its lock. */
 int stack_mount(const struct store *store, const char *id, struct stack *ret, struct err *e);
 
@@ -51,6 +58,7 @@ int stack_upper(const struct store *store, const char *id, int *ret_fd, struct e
  */
 struct stack_parts {
 	int upper;  /* its own files, -1: it is read-only and has none */
+	bool whole; /* these are a tree of all its files, and no upper layer */
 	int lowers; /* its image's, as one read-only mount, attached nowhere */
 	struct claim claim;
 };

@@ -11,7 +11,8 @@
  *		meta.json	written last: a layer without it is rubbish
  *	objects/		contents that layers share, by content; see overlay/object.h
  *	images/NAME.json	a record each, replaced atomically, readable without a lock
- *	containers/ID/		u/ and w/ (upper and work), meta.json; see overlay/stack.h
+ *	containers/ID/		u/ and w/ (upper and work) or tree/, meta.json; see overlay/stack.h
+ *	bases/NUMBER/		a merged tree, for snapshots; see overlay/base.h
  *	tmp/			work in progress, each directory flocked by its worker
  *	trash/			renamed away, to be deleted
  *	empty/			a/ and b/: layers of nothing, where overlay wants two

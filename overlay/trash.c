@@ -10,6 +10,8 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "overlay/snapshot.h"
+#include "overlay/subvolume.h"
 #include "spec/base/fd.h"
 
 #define DEPTH_MAX 32 /* directories open at once; deeper ones are moved up to the trash itself */
@@ -60,6 +62,23 @@ static int delete_content(int trash, int fd, int depth)
 	return first;
 }
 
+static int delete_below(int trash, int dirfd, const char *name, int depth)
+{
+	int fd = fd_open_beneath(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	return delete_content(trash, fd, depth + 1);
+}
+
+/* A subvolume that is read-only, as bases are, and as a container can make some on btrfs. */
+static bool unlock(int dirfd, const char *name)
+{
+	autofd int fd = fd_open_beneath(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+
+	return fd >= 0 && subvolume_set_read_only(fd, false) == 0;
+}
+
 static int delete_entry(int trash, int dirfd, const char *name, int depth)
 {
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
@@ -72,10 +91,12 @@ static int delete_entry(int trash, int dirfd, const char *name, int depth)
 		return -errno;
 	if (depth == DEPTH_MAX)
 		return put(trash, dirfd, name);
-	int fd = fd_open_beneath(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	int r = delete_content(trash, fd, depth + 1);
+	/* At once, where a container's tree is a subvolume without others in it. */
+	if (depth == 1 && strcmp(name, SNAPSHOT_TREE) == 0 && subvolume_remove(dirfd, name) == 0)
+		return 0;
+	int r = delete_below(trash, dirfd, name, depth);
+	if (r == -EROFS && unlock(dirfd, name))
+		r = delete_below(trash, dirfd, name, depth);
 	if (r == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		r = -errno;
 	return r;

@@ -12,6 +12,7 @@
 #include "cgroup/hierarchy.h"
 #include "cgroup/rights.h"
 #include "cgroup/stat.h"
+#include "overlay/snapshot.h"
 #include "overlay/stack.h"
 #include "runtime/account.h"
 #include "spec/base/fd.h"
@@ -272,6 +273,31 @@ static int create(struct launched *l, const struct home *h, const struct launch_
 	return container_create(&l->container, &l->spec, config.data, config.len, &c, e);
 }
 
+/* Before anything is made: whether its files can be made in that way at all. */
+static int check_snapshotter(const struct launch_options *o, const struct store *s, struct err *e)
+{
+	const struct snapshotter *way = snapshotters;
+	int r = o->snapshotter ? snapshotter_find(o->snapshotter, &way, e) : 0;
+
+	return r == 0 && o->snapshotter ? snapshotter_check(way, s, e) : r;
+}
+
+/* The record says where the files are before there are any. */
+static int make_files(struct launched *l, const struct launch_options *o, const struct store *store,
+	const struct image *image, struct stack *ret, struct err *e)
+{
+	struct container *c = &l->container;
+
+	/* It is found again from any directory. */
+	c->store = *store->path == '/' ? strdup(store->path) : realpath(store->path, NULL);
+	if (!c->store)
+		return err_set(e, errno, "find store '%s'", store->path);
+	int r = record_add(c->journal, "store", "%s", e, c->store);
+	if (r == 0 && o->snapshotter)
+		r = record_add(c->journal, "snapshotter", "%s", e, o->snapshotter);
+	return r < 0 ? r : stack_make_by(store, image, c->id, o->snapshotter, false, ret, e);
+}
+
 int launch(
 	const struct home *h, const struct launch_options *o, struct launched *ret, struct err *e)
 {
@@ -287,19 +313,13 @@ int launch(
 			"no image '%s': there is no store '%s' yet (`cow import` and `cow load` make it)",
 			o->image, o->store);
 	if (r == 0)
+		r = check_snapshotter(o, &store, e);
+	if (r == 0)
 		r = image_find(&store, o->image, &image, e);
 	if (r == 0)
 		r = reserve(h, o, &l.container, e);
-	/* It is found again from any directory. */
 	if (r == 0)
-		l.container.store =
-			*store.path == '/' ? strdup(store.path) : realpath(store.path, NULL);
-	if (r == 0 && !l.container.store)
-		r = err_set(e, errno, "find store '%s'", store.path);
-	if (r == 0)
-		r = record_add(l.container.journal, "store", "%s", e, l.container.store);
-	if (r == 0)
-		r = stack_make(&store, &image, l.container.id, false, &stack, e);
+		r = make_files(&l, o, &store, &image, &stack, e);
 	if (r == 0)
 		r = wire(h, &l.container, o, &wiring, e);
 	if (r == 0)

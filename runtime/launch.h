@@ -16,6 +16,7 @@ struct launch_options {
 	const char *store, *image;
 	const char *name;	   /* NULL: one is made of the image's name */
 	const char *user;	   /* as people write it; NULL: the image's */
+	const char *snapshotter;   /* the way of its files (overlay/snapshot.h); NULL: overlay */
 	const char *cgroup_parent; /* its group is made in that one; NULL: below the root */
 	struct derive_options
 		derive; /* user, pids controller and limits of files are filled in here */

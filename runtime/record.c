@@ -39,6 +39,7 @@ static const struct record_key {
 	{ "started", KEY_FLAG, offsetof(struct record, started) },
 	{ "image", KEY_TEXT, offsetof(struct record, image) },
 	{ "store", KEY_TEXT, offsetof(struct record, store) },
+	{ "snapshotter", KEY_TEXT, offsetof(struct record, snapshotter) },
 	{ "command", KEY_TEXT, offsetof(struct record, command) },
 	{ "network", KEY_TEXT, offsetof(struct record, network) },
 	{ "ports", KEY_TEXT, offsetof(struct record, ports) },

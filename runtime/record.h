@@ -58,6 +58,7 @@ struct record {
 	bool shares_pids; /* it has no pid namespace of its own */
 	/* What `cow` adds. */
 	char *image, *store, *command;
+	char *snapshotter; /* the way of its files (overlay/snapshot.h); NULL: overlay */
 	char *network,
 		*ports; /* "pasta", "host", "ns:PATH"; what is published, with blanks between */
 	struct process_mark monitor, network_keeper;

@@ -22,8 +22,8 @@ static const struct option_row options[] = {
 
 /* The document; sizes in bytes, absent where the host cannot tell. */
 struct inspection {
-	char *name, *status, *image, *command, *created, *ended, *bundle, *cgroup, *store, *oom,
-		*network;
+	char *name, *status, *image, *command, *created, *ended, *bundle, *cgroup, *store,
+		*snapshotter, *oom, *network;
 	int32_t pid, monitor, keeper;
 	struct port_list ports;
 	struct opt_i64 exit_status;
@@ -46,6 +46,7 @@ static const struct field fields[] = {
 	FIELD(struct inspection, "bundle", FIELD_STRING, bundle),
 	FIELD(struct inspection, "cgroup", FIELD_STRING, cgroup),
 	FIELD(struct inspection, "store", FIELD_STRING, store),
+	FIELD(struct inspection, "snapshotter", FIELD_STRING, snapshotter),
 	FIELD(struct inspection, "network", FIELD_STRING, network),
 	FIELD(struct inspection, "network_pid", FIELD_I32, keeper),
 	FIELD_LIST(struct inspection, "ports", FIELD_STRING, ports.v, ports.n),
@@ -98,6 +99,9 @@ static int print(const struct home *h, const struct record *r, struct str *out, 
 		.bundle = r->bundle,
 		.cgroup = r->cgroup,
 		.store = r->store,
+		.snapshotter = r->snapshotter ? r->snapshotter
+			       : r->store     ? (char *)"overlay"
+					      : NULL,
 		.network = r->network ? r->network : (char *)"none",
 		.keeper = mark_is_alive(&r->network_keeper) ? r->network_keeper.pid : 0,
 		.oom = r->oom,

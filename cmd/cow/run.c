@@ -15,7 +15,7 @@
 #include "spec/id.h"
 
 struct run_words {
-	const char *name, *workdir, *user, *hostname, *entrypoint, *keys;
+	const char *name, *workdir, *user, *hostname, *entrypoint, *keys, *snapshotter;
 	struct option_list env, volumes, security;
 	struct limit_words limits;
 	struct network_words network;
@@ -45,6 +45,8 @@ static const struct option_row options[] = {
 		"its host name; else the container's name"),
 	ROW("read-only", 0, OPTION_FLAG, read_only, NULL,
 		"its root file system is not to be written to"),
+	ROW("snapshotter", 0, OPTION_TEXT, snapshotter, "WAY",
+		"of its files: overlay, btrfs, reflink, copy"),
 	ROW("security-opt", 0, OPTION_LIST, security, "seccomp=FILE",
 		"another seccomp profile; seccomp=unconfined: none"),
 	ROW("net", 0, OPTION_TEXT, network.network, "NETWORK",
@@ -156,6 +158,7 @@ static int read_words(
 	if (r == 0)
 		r = read_security(&w->security, &o->derive, d, e);
 	o->name = w->name;
+	o->snapshotter = w->snapshotter ? w->snapshotter : getenv("COW_SNAPSHOTTER");
 	o->user = w->user;
 	o->remove_at_exit = w->remove;
 	o->derive.env = (const char *const *)d->env;

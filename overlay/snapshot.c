@@ -1,0 +1,266 @@
+/* The ways in which a container gets files of its own. */
+#include "overlay/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "overlay/base.h"
+#include "overlay/duplicate.h"
+#include "overlay/mount.h"
+#include "overlay/subvolume.h"
+#include "spec/base/fd.h"
+
+#define DIR_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* --- what the ways have in common --------------------------------------------------------------- */
+
+/* Those that people would think of; in messages only. */
+static const struct {
+	unsigned long magic;
+	const char *name;
+} file_systems[] = {
+	{ EXT4_SUPER_MAGIC, "ext4" },
+	{ 0x58465342, "xfs" },
+	{ BTRFS_SUPER_MAGIC, "btrfs" },
+	{ TMPFS_MAGIC, "tmpfs" },
+	{ OVERLAYFS_SUPER_MAGIC, "overlayfs" },
+	{ 0x2fc12fc1, "zfs" },
+	{ F2FS_SUPER_MAGIC, "f2fs" },
+	{ NFS_SUPER_MAGIC, "nfs" },
+	{ FUSE_SUPER_MAGIC, "fuse" },
+};
+
+struct file_system {
+	unsigned long magic;
+	char name[40];
+};
+
+static struct file_system file_system_of(const struct store *store)
+{
+	struct file_system ret = { .name = "an unknown file system" };
+	struct statfs fs;
+
+	if (fstatfs(store->dir, &fs) < 0)
+		return ret;
+	ret.magic = (unsigned long)fs.f_type;
+	snprintf(ret.name, sizeof(ret.name), "a file system of type %#lx", ret.magic);
+	for (size_t i = 0; i < sizeof(file_systems) / sizeof(file_systems[0]); i++)
+		if (file_systems[i].magic == ret.magic)
+			snprintf(ret.name, sizeof(ret.name), "%s", file_systems[i].name);
+	return ret;
+}
+
+int snapshot_merged(const struct snapshot *s, int *ret_fd, struct err *e)
+{
+	const struct overlay_dirs dirs = lowers_dirs(s->lowers, s->store->form);
+
+	return overlay_mount(&dirs, ret_fd, e);
+}
+
+int snapshot_fill(const struct snapshot *s, bool by_reference, struct err *e)
+{
+	autofd int merged = -1;
+	autofd int tree = openat(s->dir, SNAPSHOT_TREE, O_RDONLY | DIR_FLAGS);
+
+	if (tree < 0)
+		return err_set(e, errno, "open '" SNAPSHOT_TREE "'");
+	int r = snapshot_merged(s, &merged, e);
+	struct duplicate d = { .store = s->store,
+		.from = merged,
+		.layers = s->lowers->fds,
+		.n_layers = s->lowers->n,
+		.by_reference = by_reference };
+	return r < 0 ? r : duplicate_tree(&d, tree, e);
+}
+
+/*
+ * As an overlay's mount: of no peer group of the host's, devices inert, and where we may, free of
+ * what the host has forbidden for the place where the store is (nosuid, noexec), since an overlay
+ * is another file system than that.
+ */
+static int mount_tree(const struct snapshot *s, bool again, int *ret_fd, struct err *e)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE };
+	autofd int fd = open_tree(
+		s->dir, SNAPSHOT_TREE, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+
+	(void)again;
+	if (s->store->form == FORM_TRUSTED)
+		attr.attr_clr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+	if (s->claim->read_only)
+		attr.attr_set |= MOUNT_ATTR_RDONLY;
+	if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return err_set(e, errno, "mount '" SNAPSHOT_TREE "'");
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+/* --- overlay ------------------------------------------------------------------------------------ */
+
+/* The container's root directory takes its owner and mode from the topmost layer's. */
+static int make_upper(const struct snapshot *s, struct err *e)
+{
+	int dir = s->dir, top_layer = s->lowers->fds[s->lowers->n - 1];
+	struct stat st;
+
+	if (s->claim->read_only)
+		return 0;
+	if (mkdirat(dir, "u", 0700) < 0 || mkdirat(dir, "w", 0700) < 0 ||
+		fstat(top_layer, &st) < 0 || fchmodat(dir, "u", st.st_mode & 07777, 0) < 0)
+		return err_set(e, errno, "create its upper layer");
+	if ((st.st_uid || st.st_gid) && fchownat(dir, "u", st.st_uid, st.st_gid, 0) < 0)
+		return err_set(e, errno, "create its upper layer");
+	return 0;
+}
+
+/*
+ * A volatile overlay leaves a marker that forbids to mount it again, against crashes of the host:
+ * unsynced files may be damaged then. LIMIT: after such a crash they are used all the same.
+ */
+static void forgive_volatile(int dir)
+{
+	autofd int incompat = fd_open_beneath(dir, "w/work/incompat", O_PATH | O_DIRECTORY);
+	struct err ignored;
+
+	if (incompat >= 0)
+		fd_remove_tree(incompat, "volatile", &ignored);
+}
+
+static int mount_overlay(const struct snapshot *s, bool again, int *ret_fd, struct err *e)
+{
+	struct overlay_dirs dirs = lowers_dirs(s->lowers, s->store->form);
+	autofd int upper = -1, work = -1;
+
+	if (!s->claim->read_only) {
+		if (again)
+			forgive_volatile(s->dir);
+		upper = openat(s->dir, "u", O_PATH | DIR_FLAGS);
+		work = openat(s->dir, "w", O_PATH | DIR_FLAGS);
+		if (upper < 0 || work < 0)
+			return err_set(e, errno, "open its upper layer");
+	}
+	dirs.upper = upper;
+	dirs.work = work;
+	int r = overlay_mount(&dirs, ret_fd, e);
+	if (r == -EINVAL && file_system_of(s->store).magic == OVERLAYFS_SUPER_MAGIC)
+		return err_say(e, EINVAL,
+			"cannot use '%s' for container layers: it is on overlayfs, which cannot hold "
+			"an overlay upper directory; put the store on ext4, xfs, btrfs or tmpfs",
+			s->store->path);
+	return r;
+}
+
+/* --- btrfs -------------------------------------------------------------------------------------- */
+
+static int probe_btrfs(const struct store *store, struct err *e)
+{
+	struct file_system fs = file_system_of(store);
+
+	if (fs.magic == BTRFS_SUPER_MAGIC)
+		return 0;
+	return err_say(e, ENOTSUP, "the store '%s' is on %s, not btrfs", store->path, fs.name);
+}
+
+/* It is read-only once it is whole, so nothing can change below its snapshots. */
+static int build_subvolume(const struct snapshot *base, struct err *e)
+{
+	int r = subvolume_create(base->dir, SNAPSHOT_TREE);
+
+	if (r < 0)
+		return err_set(e, -r, "create a subvolume");
+	r = snapshot_fill(base, true, e);
+	if (r < 0)
+		return r;
+	autofd int tree = openat(base->dir, SNAPSHOT_TREE, O_RDONLY | DIR_FLAGS);
+	r = tree < 0 ? -errno : subvolume_set_read_only(tree, true);
+	return r < 0 ? err_set(e, -r, "make a subvolume read-only") : 0;
+}
+
+static int make_btrfs(const struct snapshot *s, struct err *e)
+{
+	autofd int base = -1;
+	int r = base_get(s, build_subvolume, &base, e);
+
+	if (r < 0)
+		return r;
+	autofd int tree = openat(base, SNAPSHOT_TREE, O_RDONLY | DIR_FLAGS);
+	r = tree < 0 ? -errno : subvolume_snapshot(tree, s->dir, SNAPSHOT_TREE);
+	return r < 0 ? err_set(e, -r, "take a snapshot") : 0;
+}
+
+/* --- reflink, copy ------------------------------------------------------------------------------ */
+
+static int probe_reflink(const struct store *store, struct err *e)
+{
+	int r = duplicate_probe(store->dir);
+
+	if (r == -EOPNOTSUPP || r == -ENOTTY || r == -EXDEV || r == -EINVAL)
+		return err_say(e, ENOTSUP,
+			"the store '%s' is on %s, where files cannot share their content (xfs and "
+			"btrfs can)",
+			store->path, file_system_of(store).name);
+	return r < 0 ? err_set(e, -r, "the store '%s': share content of files", store->path) : 0;
+}
+
+static int make_tree(const struct snapshot *s, bool by_reference, struct err *e)
+{
+	if (mkdirat(s->dir, SNAPSHOT_TREE, 0700) < 0)
+		return err_set(e, errno, "create '" SNAPSHOT_TREE "'");
+	return snapshot_fill(s, by_reference, e);
+}
+
+static int make_reflink(const struct snapshot *s, struct err *e)
+{
+	return make_tree(s, true, e);
+}
+
+static int make_copy(const struct snapshot *s, struct err *e)
+{
+	return make_tree(s, false, e);
+}
+
+/* --- the table ---------------------------------------------------------------------------------- */
+
+const struct snapshotter snapshotters[] = {
+	{ "overlay", "layers below an upper directory", .has_upper = true,
+		.shares_page_cache = true, .for_users = true, .make = make_upper,
+		.mount = mount_overlay },
+	{ "btrfs", "a subvolume that begins as a snapshot", .probe = probe_btrfs,
+		.make = make_btrfs, .mount = mount_tree },
+	{ "reflink", "a tree of files that share their content on disk", .probe = probe_reflink,
+		.make = make_reflink, .mount = mount_tree },
+	{ "copy", "a plain copy", .for_users = true, .make = make_copy, .mount = mount_tree },
+	{ 0 },
+};
+
+int snapshotter_find(const char *name, const struct snapshotter **ret, struct err *e)
+{
+	automatic(str) struct str names = { 0 };
+
+	for (const struct snapshotter *way = snapshotters; way->name; way++) {
+		if (!name || strcmp(way->name, name) == 0) {
+			*ret = way;
+			return 0;
+		}
+		str_addf(&names, "%s%s", way == snapshotters ? "" : ", ", way->name);
+	}
+	return err_say(e, EINVAL, "no snapshotter '%s' (there are %s)", name,
+		str_ok(&names) ? names.data : "others");
+}
+
+int snapshotter_check(const struct snapshotter *way, const struct store *store, struct err *e)
+{
+	int r = 0;
+
+	if (!way->for_users && store->form == FORM_USER)
+		r = err_say(e, ENOTSUP, "for root alone; ordinary users have overlay and copy");
+	else if (way->probe)
+		r = way->probe(store, e);
+	return r < 0 ? err_while(e, "snapshotter '%s'", way->name) : 0;
+}

@@ -1,0 +1,226 @@
+# cow run --snapshotter: every way gives a container the same files, its own, and leaves nothing; what a store cannot do
+# is refused by name. Stores lie on loop file systems that are mounted in a mount namespace of this file, $SPACE.
+load helpers
+load cow
+
+setup_file() {
+	scratch_make
+	unshare -m --propagation private sleep 1000 3>&- &
+	SPACE=$!
+	export SPACE
+	rootfs_make "$SCRATCH/rootfs"
+	archive_make
+}
+
+# Files that are still mounted end with the namespace, and so do their loop devices.
+teardown_file() {
+	kill "$SPACE"
+	scratch_remove
+}
+
+space() { nsenter -t "$SPACE" -m -- "$@" 3>&-; }
+cow() { space "$COW" --root "$STATE" --store "$STORE" "$@"; }
+
+# archive_make: a docker archive of two layers over the busybox: what the upper one hides and changes, and files of
+# every kind
+archive_make() {
+	local at=$SCRATCH/archive
+	mkdir -p "$at/one/d/sub" "$at/two/d" "$at/two/e"
+	cp -a "$SCRATCH/rootfs/bin" "$at/one/bin"
+	echo old >"$at/one/d/changed"
+	echo low | tee "$at/one/d/hidden" >"$at/one/d/kept"
+	echo many >"$at/one/d/sub/name"
+	ln "$at/one/d/sub/name" "$at/one/other"
+	ln -s d/kept "$at/one/link"
+	mkfifo "$at/one/fifo"
+	truncate -s 1M "$at/one/holes"
+	printf end >>"$at/one/holes"
+	setfattr -n user.word -v said "$at/one/d/kept"
+	chown 12:34 "$at/one/d/kept"
+	chmod 4711 "$at/one/d/kept"
+	chmod 3770 "$at/one/d/sub"
+	touch -d '2001-02-03 04:05:06.789' "$at/one/d/kept" "$at/one/d/sub"
+	echo new >"$at/two/d/changed"
+	: >"$at/two/d/.wh.hidden"
+	echo up >"$at/two/e/f"
+	mkdir "$at/whole"
+	local layer ids=()
+	for layer in one two; do
+		tar -C "$at/$layer" --xattrs -Scf "$at/whole/$layer.tar" .
+		ids+=("\"sha256:$(sha256sum <"$at/whole/$layer.tar" | cut -d' ' -f1)\"")
+	done
+	local arch=amd64
+	[ "$(uname -m)" != aarch64 ] || arch=arm64
+	echo "{\"architecture\": \"$arch\", \"os\": \"linux\", \"config\": {\"Cmd\": [\"/bin/sh\"]},
+		\"rootfs\": {\"type\": \"layers\", \"diff_ids\": [${ids[0]}, ${ids[1]}]}}" >"$at/whole/config.json"
+	echo '[{"Config": "config.json", "RepoTags": ["layered:1"], "Layers": ["one.tar", "two.tar"]}]' >"$at/whole/manifest.json"
+	tar -C "$at/whole" -cf "$SCRATCH/layered.tar" manifest.json config.json one.tar two.tar
+}
+
+# store_on FILE_SYSTEM: an empty store on one of its own, with the image of two layers; $STORE
+store_on() {
+	local fs=$1 at=$SCRATCH/on
+	[ "$fs" = tmpfs ] || need_program "mkfs.$fs"
+	grep -qw "$fs" /proc/filesystems || skip "needs a kernel with $fs"
+	mkdir -p "$at"
+	truncate -s 320M "$SCRATCH/$fs.img"
+	case $fs in
+	ext4) mkfs.ext4 -qF "$SCRATCH/$fs.img" ;;
+	xfs) mkfs.xfs -qf "$SCRATCH/$fs.img" ;;
+	btrfs) mkfs.btrfs -qf "$SCRATCH/$fs.img" >/dev/null ;;
+	esac
+	if [ "$fs" = tmpfs ]; then space mount -t tmpfs none "$at"; else space mount -o loop "$SCRATCH/$fs.img" "$at"; fi
+	STORE=$at/store
+	cow load -q "$SCRATCH/layered.tar" >/dev/null
+}
+
+teardown() {
+	containers_remove
+	! space mountpoint -q "$SCRATCH/on" || space umount "$SCRATCH/on"
+	rm -f "$SCRATCH"/*.img
+}
+cowrun() { space "$COWRUN" --root "$STATE" "$@"; }
+
+# seen WAY: all that a container of that way sees of its files, as one text
+seen() {
+	cow run --rm --name "$NAME" --snapshotter "$1" layered:1 sh -c 'find / -xdev ! -path "/dev*" ! -path "/proc*" ! -path "/sys*" |
+		sort | while read -r f; do
+			if [ -d "$f" ]; then stat -c "%n %f %u:%g" "$f"; else stat -c "%n %f %u:%g %h %s %Y %N" "$f"; fi
+		done
+		cat /d/changed /d/kept /other /e/f; md5sum /holes /bin/busybox
+		[ "$(stat -c %i /other)" = "$(stat -c %i /d/sub/name)" ] && echo one file'
+}
+
+# same_files WAY: as by overlay
+same_files() {
+	seen overlay >"$SCRATCH/by-overlay"
+	seen "$1" >"$SCRATCH/by-way"
+	diff -u "$SCRATCH/by-overlay" "$SCRATCH/by-way" >&2
+	grep -q '^one file' "$SCRATCH/by-way"
+	! grep -q hidden "$SCRATCH/by-way"
+}
+
+# own_files WAY: two containers that write do not see each other, nor does a third one; what is in the store of them
+own_files() {
+	local way=$1 n
+	for n in a b; do
+		run cow run --name "$NAME-$n" --snapshotter "$way" layered:1 sh -c "echo $n >/d/changed; rm /d/kept; cat /d/changed"
+		assert_output $n
+	done
+	[ "$(space cat "$STORE/containers/$NAME-a/tree/d/changed")" = a ]
+	[ "$(space getfattr --only-values -n user.word "$STORE/containers/$NAME-a/tree/d/kept" 2>/dev/null)" = '' ]
+	[ "$(inspect "$NAME-a" snapshotter)" = "$way" ]
+	run cow run --rm --name "$NAME" --snapshotter "$way" layered:1 cat /d/changed /d/kept
+	assert_output $'new\nlow'
+	cow run --name "$NAME" --snapshotter "$way" layered:1 true
+	[ "$(space getfattr --only-values -n user.word "$STORE/containers/$NAME/tree/d/kept")" = said ]
+	cow rm "$NAME-a" "$NAME-b" "$NAME" >/dev/null
+	nothing_left
+}
+
+nothing_left() {
+	local left
+	left=$(space find "$STATE" "$STORE/containers" "$STORE/trash" "$STORE/tmp" -mindepth 1 ! -path "$STATE/.seccomp*")
+	[ -z "$left" ] || { say "left: $left"; return 1; }
+}
+
+# same_changes WAY: cow diff tells of it what it tells of an overlay
+same_changes() {
+	local way
+	for way in overlay "$1"; do
+		cow run --name "$NAME-$way" --snapshotter "$way" layered:1 sh -c 'echo more >>/d/changed; rm /d/kept; mkdir -p /e/g/h
+			chmod 700 /d/sub; mv /fifo /pipe; ln -sfn e /link' || return
+		cow diff "$NAME-$way" >"$SCRATCH/diff-$way"
+		cow rm "$NAME-$way" >/dev/null
+	done
+	diff -u "$SCRATCH/diff-overlay" "$SCRATCH/diff-$1" >&2
+	[ "$(wc -l <"$SCRATCH/diff-$1")" -gt 8 ]
+}
+
+# disk: bytes in use on the file system of the store
+disk() {
+	space sync -f "$STORE"
+	echo $(($(space stat -f -c '(%b - %f) * %S' "$STORE")))
+}
+
+@test "what cannot be done is refused at once, by name" {
+	store_on tmpfs
+	fails "^cow: run: snapshotter 'btrfs': the store '$STORE' is on tmpfs, not btrfs$" \
+		cow run --name "$NAME" --snapshotter btrfs layered:1 true
+	fails "^cow: run: snapshotter 'reflink': the store '$STORE' is on tmpfs, where files cannot share their content" \
+		cow run --name "$NAME" --snapshotter reflink layered:1 true
+	fails "^cow: run: no snapshotter 'nope' \(there are overlay, btrfs, reflink, copy" \
+		cow run -d --name "$NAME" --snapshotter nope layered:1 true
+	COW_SNAPSHOTTER=nope fails "no snapshotter 'nope'" cow run --name "$NAME" layered:1 true
+	nothing_left
+}
+
+@test "copy: on any store" {
+	store_on tmpfs
+	same_files copy
+	own_files copy
+	same_changes copy
+	COW_SNAPSHOTTER=copy cow run --name "$NAME" layered:1 true
+	[ "$(inspect "$NAME" snapshotter)" = copy ]
+	COW_SNAPSHOTTER=copy cow run --name "$NAME-a" --snapshotter overlay layered:1 true
+	[ "$(inspect "$NAME-a" snapshotter)" = overlay ]
+	# in the background, with what a process writes after its start
+	cow run -d --name "$NAME-b" --snapshotter copy layered:1 sh -c 'echo x >/new; exec sleep 1000' >/dev/null
+	eventually space test -s "$STORE/containers/$NAME-b/tree/new"
+	cow rm -f "$NAME-b" >/dev/null
+}
+
+@test "btrfs: snapshots of a base that is made once, and goes with its image" {
+	need_program btrfs
+	store_on btrfs
+	same_files btrfs
+	own_files btrfs
+	same_changes btrfs
+	[ "$(space ls "$STORE/bases" | wc -l)" = 1 ]
+	space sh -c "btrfs property get $STORE/bases/*/tree ro" | grep -q true
+	# subvolumes that a container has made go with it, read-only ones too
+	cow run --name "$NAME" --snapshotter btrfs layered:1 mkdir /made
+	local tree=$STORE/containers/$NAME/tree
+	space btrfs -q subvolume create "$tree/made/deep"
+	space btrfs -q subvolume snapshot -r "$tree" "$tree/made/deep/copy"
+	space btrfs -q property set "$tree/made/deep" ro true
+	cow rm "$NAME" >/dev/null
+	nothing_left
+	# what is in use stays
+	cow run --name "$NAME" --snapshotter btrfs layered:1 true
+	cow rmi layered:1
+	[ "$(space ls "$STORE/bases" | wc -l)" = 1 ]
+	cow rm "$NAME" >/dev/null
+	cow load -q "$SCRATCH/layered.tar" >/dev/null
+	cow rmi layered:1
+	[ "$(space ls -A "$STORE/bases" "$STORE/layers")" = "$STORE/bases:"$'\n\n'"$STORE/layers:" ]
+	space btrfs subvolume list "$SCRATCH/on" | { ! grep tree; }
+}
+
+@test "reflink: on xfs, files share their content on disk" {
+	store_on xfs
+	same_files reflink
+	own_files reflink
+	local before size
+	before=$(disk)
+	cow run --name "$NAME" --snapshotter reflink layered:1 true
+	size=$(($(disk) - before))
+	[ "$size" -lt $((1 << 20)) ] || { say "a container takes $size bytes"; false; }
+}
+
+@test "reflink: on btrfs" {
+	store_on btrfs
+	same_files reflink
+}
+
+@test "overlay: on ext4, xfs, btrfs and tmpfs" {
+	local fs
+	for fs in ext4 xfs btrfs tmpfs; do
+		store_on $fs
+		run cow run --name "$NAME" layered:1 sh -c 'rm /d/kept; echo more >>/d/changed; mkdir /e/g; cat /d/changed; ls /d'
+		assert_output $'new\nmore\nchanged\nsub'
+		cow rm "$NAME" >/dev/null
+		nothing_left
+		teardown
+	done
+}
