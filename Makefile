@@ -71,6 +71,10 @@ UNIT_SRC  := $(wildcard tests/unit/*.c)
 UNITS     := $(UNIT_SRC:tests/unit/%.c=$(OUT)/tests/unit/%)
 # Small static programs that tests run inside containers and guests.
 HELPERS   := $(patsubst tests/programs/%.c,$(OUT)/tests/%,$(wildcard tests/programs/*.c))
+# libFuzzer's targets, by clang, and the parsers of foreign bytes: what else they need is the usual archive's.
+FUZZERS   := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(filter-out tests/fuzz/spec.c,$(wildcard tests/fuzz/*.c)))
+FUZZ_SRC  := $(wildcard spec/base/*.c spec/image*.c spec/reference.c cmd/registry/reply.c) $(addprefix overlay/,attributes.c \
+	body.c finish.c headers.c inflate.c input.c member.c pending.c tar.c tree.c unpack.c xattrs.c)
 BENCHES   := $(patsubst %.c,$(OUT)/%,$(wildcard tests/bench/*.c))
 
 objects = $(patsubst %.c,$(OUT)/%.o,$(1))
@@ -78,11 +82,12 @@ objects = $(patsubst %.c,$(OUT)/%.o,$(1))
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)  $(2)')
 
-.PHONY: all programs units helpers benches deps engines test test-all weak demo bench asan lint layers format install clean help
+.PHONY: all programs units helpers fuzzers benches deps engines test test-all fuzz weak demo bench asan lint layers format install clean help
 all: programs            ## all programs, into build/
 programs: $(addprefix $(OUT)/,$(PROGRAMS))
 units: $(UNITS)
 helpers: $(HELPERS)
+fuzzers: $(FUZZERS)
 benches: $(BENCHES)
 
 $(OUT)/%.o: %.c Makefile
@@ -150,8 +155,23 @@ $(addprefix $(OUT)/tests/bench/,true floor peak): $(OUT)/tests/bench/%: tests/be
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_INIT) -static -nostdlib -no-pie -o $@ $< $(filter %/text.c,$^)
 
+FUZZ_FLAGS := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -O1 -gline-tables-only -MMD -MP $(WARNINGS) \
+	-Wno-unknown-warning-option -Wno-format-nonliteral -fno-sanitize-recover=all
+$(OUT)/fuzz/objects/%.o: %.c Makefile
+	$(call say,FUZZ,$<)
+	@mkdir -p $(@D)
+	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+
+$(OUT)/fuzz/objects/rooms.a: $(FUZZ_SRC:%.c=$(OUT)/fuzz/objects/%.o)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(FUZZERS): $(OUT)/fuzz/%: $(OUT)/fuzz/objects/tests/fuzz/%.o $(OUT)/fuzz/objects/rooms.a $(LIB)
+	$(call say,LD,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ -ljansson -larchive -lisal -lzstd -lxxhash -lcrypto -lpthread
+
 # --- tests, demo, bench ----------------------------------------------------------------------------
-DEPS := gcc make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev libjansson-dev libcgroup-dev \
+DEPS := gcc clang make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev libjansson-dev libcgroup-dev \
 	libsystemd-dev systemd dbus-daemon dbus-bin libarchive-dev libisal-dev libssl-dev libzstd-dev libxxhash-dev libcurl4-openssl-dev check libsubunit-dev bats jq busybox-static strace e2fsprogs attr \
 	util-linux uidmap procps iproute2 patch xz-utils zstd mmdebstrap crun runc clang-tidy clang-format cppcheck shellcheck mandoc \
 	podman conmon passt slirp4netns criu skopeo umoci btrfs-progs xfsprogs lvm2 thin-provisioning-tools \
@@ -169,12 +189,16 @@ build/engines: | deps
 	@mv $@.new $@
 
 test: engines            ## every test, on this host and in a guest kernel
-	@$(MAKE) --no-print-directory all units helpers layers
+	@$(MAKE) --no-print-directory all units helpers fuzzers layers
 	@tests/run $(OUT)
 
 test-all: engines        ## the same at full length: all kernels, all sweeps
-	@$(MAKE) --no-print-directory all units helpers layers
+	@$(MAKE) --no-print-directory all units helpers fuzzers layers
 	@tests/run --all $(OUT)
+
+fuzz: deps               ## a minute of libFuzzer for each parser of foreign bytes
+	@$(MAKE) --no-print-directory fuzzers
+	@tests/fuzz/run $(OUT) 60
 
 weak: deps               ## each protection taken away, and its test must fail
 	@$(MAKE) --no-print-directory all helpers

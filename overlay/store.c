@@ -4,14 +4,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "spec/base/fd.h"
+
+#define PUT_TRIES 8
 
 /* By the form of its layers. */
 static const char *const store_versions[] = {
@@ -82,8 +86,8 @@ static int check_version(int dir, const char *path, enum overlay_form *ret, stru
 		(int)strcspn(store_versions[FORM_TRUSTED], "\n"), store_versions[FORM_TRUSTED]);
 }
 
-/* What is there already is not taken over, but for the temporary version file of a killed maker. */
-static bool is_empty(int dir)
+/* What is there already is not taken over; the temporary version file of a killed maker goes. */
+static bool make_empty(int dir)
 {
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
@@ -95,7 +99,7 @@ static bool is_empty(int dir)
 	}
 	for (struct dirent *d; empty && (d = readdir(list));)
 		empty = strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
-			str_starts(d->d_name, ".version.");
+			(str_starts(d->d_name, ".version.") && unlinkat(dir, d->d_name, 0) == 0);
 	closedir(list);
 	return empty;
 }
@@ -104,7 +108,7 @@ static bool is_empty(int dir)
 static int furnish(int dir, const char *path, struct err *e)
 {
 	if (faccessat(dir, "version", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (!is_empty(dir))
+		if (!make_empty(dir))
 			return err_say(e, ENOTEMPTY,
 				"create store '%s': the directory is not empty and not a store",
 				path);
@@ -179,24 +183,53 @@ int store_sync(const struct store *store, struct err *e)
 	return 0;
 }
 
+/*
+ * A new file in tmp/, locked as all work there is: what a killed process leaves of it is swept. A
+ * sweeper may come between its making and the lock; then it is gone, and what renames it finds that.
+ */
+static int open_temporary(int tmp, char name[24])
+{
+	uint64_t number;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return -errno;
+	snprintf(name, 24, "put-%016" PRIx64, number);
+	int fd = openat(tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	flock(fd, LOCK_EX);
+	return fd;
+}
+
+static int put(int tmp, int dir, const char *name, const struct str *text)
+{
+	char temporary[24];
+
+	autofd int fd = open_temporary(tmp, temporary);
+	if (fd < 0)
+		return fd;
+	int r = fd_write_all(fd, text->data, text->len);
+	if (r == 0 && (fsync(fd) < 0 || renameat(tmp, temporary, dir, name) < 0))
+		r = -errno;
+	if (r < 0)
+		unlinkat(tmp, temporary, 0);
+	return r;
+}
+
 int store_put(const struct store *store, const char *room, const char *name, const struct str *text,
 	struct err *e)
 {
-	char temporary[NAME_MAX + 1];
+	int r = -ENOENT;
 
 	if (!str_ok(text))
 		return err_set(e, ENOMEM, "write '%s'", name);
-	snprintf(temporary, sizeof(temporary), ".%s.%d", name, (int)getpid());
 	autofd int dir = openat(store->dir, room, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0)
+	autofd int tmp = openat(store->dir, "tmp", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 || tmp < 0)
 		return err_set(e, errno, "open '%s' in store '%s'", room, store->path);
-	autofd int fd =
-		openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int r = fd < 0 ? -errno : fd_write_all(fd, text->data, text->len);
-	if (r == 0 && (fsync(fd) < 0 || renameat(dir, temporary, dir, name) < 0 || fsync(dir) < 0))
+	for (int tries = 0; r == -ENOENT && tries < PUT_TRIES; tries++)
+		r = put(tmp, dir, name, text);
+	if (r == 0 && fsync(dir) < 0)
 		r = -errno;
-	if (r == 0)
-		return 0;
-	unlinkat(dir, temporary, 0);
-	return err_set(e, -r, "write '%s' in store '%s'", name, store->path);
+	return r < 0 ? err_set(e, -r, "write '%s' in store '%s'", name, store->path) : 0;
 }
