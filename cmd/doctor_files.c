@@ -10,6 +10,7 @@
 #include "overlay/mountinfo.h"
 #include "overlay/snapshot.h"
 #include "overlay/store.h"
+#include "overlay/stub.h"
 #include "runtime/record.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
@@ -115,6 +116,30 @@ static int try_overlay(int dir, struct err *e)
 	return file < 0 ? err_set(e, errno, "make a file in an overlay") : 0;
 }
 
+/* A store of its own, for the question whether files without data are followed to their objects. */
+static void try_sharing(const char *above, const char *name, struct findings *f)
+{
+	autofree char *path = str_format("%s/%s/store", above, name);
+	automatic(store) struct store store = STORE_NONE;
+	struct err e = { 0 };
+
+	if (!path || store_open(path, STORE_CREATE, &store, &e) < 0)
+		return;
+	switch (stub_reach(&store, &e)) {
+	case STUBS_ANYWHERE:
+		findings_add(f, "sharing", FINDING_OK, NULL,
+			"a file that images have in common is stored and cached once");
+		break;
+	case STUBS_LOWEST:
+		findings_add(f, "sharing", FINDING_OK, NULL, "files of images' first layers alone");
+		break;
+	case STUBS_NOWHERE:
+		findings_add(f, "sharing", FINDING_LACKS, "Linux 6.5 or later",
+			"each image has its own copy of a file: %s", e.text);
+		break;
+	}
+}
+
 /* Where the store is, or will be: what overlay can do depends on the file system. */
 void doctor_overlay(const struct places *p, struct findings *f)
 {
@@ -132,13 +157,15 @@ void doctor_overlay(const struct places *p, struct findings *f)
 	}
 	autofd int dir = openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r = dir < 0 ? err_set(&e, errno, "open '%s'", name) : try_overlay(dir, &e);
-	fd_remove_tree(above, name, &ignored);
-	if (r == 0)
+	if (r == 0) {
 		findings_add(f, "overlay", FINDING_OK, NULL, "mounted on the store's file system");
-	else
+		try_sharing(at, name, f);
+	} else {
 		findings_add(f, "overlay", FINDING_BROKEN,
 			"put the store on ext4, xfs, btrfs or tmpfs: cow --store DIR", "%s",
 			e.text);
+	}
+	fd_remove_tree(above, name, &ignored);
 }
 
 /* In which ways containers can have their files there, and why not in the others. */

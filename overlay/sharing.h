@@ -16,10 +16,12 @@
 #include "overlay/store.h"
 
 /*
- * Empty files have nothing to share. On a file system with blocks of 4 KiB a stub saves one or
- * more, for an inode of 256 bytes.
+ * A shared file costs two inodes for one, and an import the time to make them. Of two images of
+ * Debian 12 (297 and 232 MB, ext4), the second takes 21 % of its size where all files are shared,
+ * 24 % with those of 1 KiB and more, 28 % from 4 KiB on; of the first's 12000 files a quarter is
+ * smaller than 1 KiB.
  */
-#define SHARED_MIN 1
+#define SHARED_MIN 1024
 /* Extended attributes push a stub's own out of the inode, into a block. */
 #define SHARED_MIN_WITH_XATTRS (32u << 10)
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cmd/cow/commands.h"
+#include "cmd/cow/sharing.h"
 #include "cmd/json_list.h"
 #include "cmd/table.h"
 #include "cmd/times.h"
@@ -10,11 +11,13 @@
 #include "spec/base/str.h"
 
 struct images_words {
-	bool quiet, json;
+	bool quiet, json, sharing;
 };
 
 static const struct option_row options[] = {
 	{ "quiet", 'q', OPTION_FLAG, offsetof(struct images_words, quiet), NULL, "names alone" },
+	{ "sharing", 0, OPTION_FLAG, offsetof(struct images_words, sharing), NULL,
+		"what on disk is an image's own, and what it shares with which others" },
 	{ "json", 0, OPTION_FLAG, offsetof(struct images_words, json), NULL, "for programs" },
 	{ 0 },
 };
@@ -55,7 +58,12 @@ static int images_run(struct context *c, void *data, int argc, char **argv, stru
 	const struct images_words *w = data;
 
 	(void)argc, (void)argv;
+	if (w->quiet && w->sharing)
+		return err_say(e, ERR_USAGE, "--quiet and --sharing: one at a time");
 	int r = store_open(c->store, STORE_READ, &store, e);
+	if (w->sharing)
+		return r < 0 && r != -ENOENT ? r
+					     : sharing_print(r == 0 ? &store : NULL, w->json, e);
 	if (r == 0)
 		r = image_list(&store, &list, e);
 	if (r < 0 && r != -ENOENT) /* no store yet: no images */

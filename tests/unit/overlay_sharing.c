@@ -8,6 +8,7 @@
 #include "overlay/content.h"
 #include "overlay/layer.h"
 #include "overlay/objects.h"
+#include "overlay/sharing.h"
 #include "overlay/stack.h"
 #include "overlay/stub.h"
 #include "tests/unit/layers.h"
@@ -25,6 +26,9 @@ static bool can_share(void)
 	fprintf(stderr, "# files are not shared here: %s\n", why.text);
 	return false;
 }
+
+/* A content that is worth sharing. */
+#define TEXT(text) .data = (const char[SHARED_MIN]){ text }, .data_len = SHARED_MIN
 
 /* One image of one layer. */
 static void import_rows(const char *name, const struct tar_row *rows, size_t n)
@@ -96,10 +100,10 @@ static int count_objects(char *path, size_t size)
 
 START_TEST(one_content_is_there_once)
 {
-	static const struct tar_row a[] = { { "f", .data = "the same", .mode = 0600, .uid = 7 },
-		{ "empty" }, { "own", .data = "a's" } };
-	static const struct tar_row b[] = { { "d/g", .data = "the same", .mtime = 5 },
-		{ "h", .data = "the same" }, { "own", .data = "b's" } };
+	const struct tar_row a[] = { { "f", TEXT("the same"), .mode = 0600, .uid = 7 }, { "empty" },
+		{ "own", TEXT("a's") } };
+	const struct tar_row b[] = { { "d/g", TEXT("the same"), .mtime = 5 },
+		{ "h", TEXT("the same") }, { "own", TEXT("b's") } };
 	struct stat st;
 
 	if (!can_share())
@@ -119,14 +123,14 @@ START_TEST(one_content_is_there_once)
 	ck_assert_int_eq(fstatat(y.rootfs, "d/g", &st, 0), 0);
 	ck_assert_uint_eq(st.st_mode, S_IFREG | 0644);
 	ck_assert_int_eq(st.st_mtime, 5);
-	ck_assert_int_eq(st.st_size, 8);
+	ck_assert_int_eq(st.st_size, SHARED_MIN);
 }
 END_TEST
 
 START_TEST(a_write_is_seen_by_its_container_alone)
 {
-	static const struct tar_row rows[] = { { "f", .data = "the same" } };
-	static const struct tar_row other[] = { { "f", .data = "the same" }, { "g" } };
+	const struct tar_row rows[] = { { "f", TEXT("the same") } };
+	const struct tar_row other[] = { { "f", TEXT("the same") }, { "g" } };
 
 	import("a", rows);
 	import("b", other);
@@ -143,10 +147,8 @@ END_TEST
 /* Stubs in a layer above another, which the kernel follows with metacopy=on. */
 START_TEST(layers_above_others_share_too)
 {
-	static const struct tar_row below[] = { { "d/f", .data = "below" },
-		{ "d/g", .data = "g" } };
-	static const struct tar_row above[] = { { "d/f", .data = "above" },
-		{ "d/h", .data = "g" } };
+	const struct tar_row below[] = { { "d/f", TEXT("below") }, { "d/g", TEXT("g") } };
+	const struct tar_row above[] = { { "d/f", TEXT("above") }, { "d/h", TEXT("g") } };
 	struct layers l = { 0 };
 
 	layers_add(&l, below, 2);
@@ -201,8 +203,8 @@ END_TEST
 /* An object that is not what its name says helps nobody, but does no harm to a new image. */
 START_TEST(a_damaged_object_is_not_shared)
 {
-	static const struct tar_row rows[] = { { "f", .data = "the same" } };
-	static const struct tar_row other[] = { { "f", .data = "the same" }, { "g" } };
+	const struct tar_row rows[] = { { "f", TEXT("the same") } };
+	const struct tar_row other[] = { { "f", TEXT("the same") }, { "g" } };
 	char path[600];
 
 	if (!can_share())
@@ -210,7 +212,7 @@ START_TEST(a_damaged_object_is_not_shared)
 	import("a", rows);
 	ck_assert_int_eq(count_objects(path, sizeof(path)), 1);
 	ck_assert_int_eq(chmod(scene_path(path), 0644), 0);
-	scene_write(path, "the sane", 8);
+	scene_write(path, (const char[SHARED_MIN]){ "the sane" }, SHARED_MIN);
 	import("b", other);
 	automatic(stack) struct stack x = stack_of("b", "x");
 	assert_reads(x.rootfs, "f", "the same");
@@ -229,7 +231,7 @@ static void add_record(struct str *out, const char *prefix, const char *key, con
 /* What overlay goes by is never an image's to set. */
 START_TEST(a_layer_cannot_name_an_object)
 {
-	static const struct tar_row secret[] = { { "f", .data = "a secret" } };
+	const struct tar_row secret[] = { { "f", TEXT("a secret") } };
 	struct tarball t = { 0 };
 	char path[600];
 
@@ -244,11 +246,11 @@ START_TEST(a_layer_cannot_name_an_object)
 		add_record(&records, keys[i], "metacopy", "");
 		add_record(&records, keys[i], "redirect", name);
 		tarball_add(&t, &(struct tar_row){ "x", .type = 'x', .data = records.data });
-		tarball_add(&t, &(struct tar_row){ i ? "f" : "g", .data = "not it!!" });
+		tarball_add(&t, &(struct tar_row){ i ? "f" : "g", TEXT("not it!!") });
 		str_done(&records);
 	}
 	/* For its sake the store's objects are in the stack. */
-	tarball_add(&t, &(struct tar_row){ "own", .data = "shared" });
+	tarball_add(&t, &(struct tar_row){ "own", TEXT("shared") });
 	tarball_end(&t);
 	int r = scene_import(&t, &(struct import_options){ 0 });
 	ck_assert_msg(r == 0, "%s", scene_err.text);
@@ -261,9 +263,9 @@ END_TEST
 /* Nor the names below which the kernel looks for objects in other layers first. */
 START_TEST(a_layer_cannot_have_names_of_objects)
 {
-	static const struct tar_row direct[] = { { ".wh.A/x", .data = "x" } };
-	static const struct tar_row by_link[] = { { "l", "/.wh.A", '2' }, { "l/x", .data = "x" } };
-	static const struct {
+	const struct tar_row direct[] = { { ".wh.A/x", TEXT("x") } };
+	const struct tar_row by_link[] = { { "l", "/.wh.A", '2' }, { "l/x", TEXT("x") } };
+	const struct {
 		const struct tar_row *rows;
 		int n;
 	} cases[] = { { direct, 1 }, { by_link, 2 } };
@@ -282,8 +284,8 @@ END_TEST
 
 START_TEST(unused_objects_go_and_others_stay)
 {
-	static const struct tar_row a[] = { { "f", .data = "the same" }, { "own", .data = "a's" } };
-	static const struct tar_row b[] = { { "f", .data = "the same" }, { "own", .data = "b's" } };
+	const struct tar_row a[] = { { "f", TEXT("the same") }, { "own", TEXT("a's") } };
+	const struct tar_row b[] = { { "f", TEXT("the same") }, { "own", TEXT("b's") } };
 
 	if (!can_share())
 		return;
@@ -334,7 +336,7 @@ START_TEST(some_files_keep_their_content)
 	struct object_name name;
 
 	tarball_pax(&t, "SCHILY.xattr.user.note", "x", 1);
-	tarball_add(&t, &(struct tar_row){ "noted", .data = "a note" });
+	tarball_add(&t, &(struct tar_row){ "noted", TEXT("a note") });
 	tarball_add(&t, &(struct tar_row){ "empty" });
 	tarball_end(&t);
 	ck_assert_int_eq(scene_import(&t, &(struct import_options){ 0 }), 0);
@@ -351,7 +353,7 @@ START_TEST(who_does_not_want_it_has_whole_files)
 {
 	struct tarball t = { 0 };
 
-	tarball_add(&t, &(struct tar_row){ "f", .data = "whole" });
+	tarball_add(&t, &(struct tar_row){ "f", TEXT("whole") });
 	tarball_end(&t);
 	ck_assert_int_eq(scene_import(&t, &(struct import_options){ .no_sharing = true }), 0);
 	assert_reads(AT_FDCWD, scene_layer("f"), "whole");
@@ -362,7 +364,7 @@ END_TEST
 /* Whoever reads a layer gets the content, or is told. */
 START_TEST(contents_are_found)
 {
-	static const struct tar_row rows[] = { { "f", .data = "the same" }, { "l", "f", '2' },
+	const struct tar_row rows[] = { { "f", TEXT("the same") }, { "l", "f", '2' },
 		{ "p", .type = '6' } };
 	char path[600], text[9] = "";
 	autofd int fd = -1;
