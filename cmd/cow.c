@@ -42,6 +42,14 @@ static const struct command save_command = {
 	.program = "cow-export",
 };
 
+static const struct command pull_command = {
+	.name = "pull",
+	.arguments = "[options] IMAGE ...",
+	.summary = "Fetches images from a registry.",
+	.owns = true,
+	.program = "cow-registry",
+};
+
 static const struct command doctor_command = {
 	.name = "doctor",
 	.arguments = "[options]",
@@ -54,6 +62,7 @@ static const struct command *const commands[] = {
 	&load_command,
 	&import_command,
 	&save_command,
+	&pull_command,
 	&images_command,
 	&history_command,
 	&tag_command,

@@ -31,12 +31,14 @@ static bool part_is_valid(const char *part, size_t len)
 
 int image_name(const char *ref, char **ret, struct err *e)
 {
+	automatic(reference) struct reference reference = { 0 };
+	bool is_reference = reference_parse(ref, &reference, e) == 0;
 	const char *last = ref;
 	size_t len;
 
 	for (const char *part = ref;; part += len + 1) {
 		len = strcspn(part, "/");
-		if (!part_is_valid(part, len))
+		if (!is_reference && !part_is_valid(part, len))
 			return err_say(
 				e, EINVAL, "'%.*s' is not an image name", IMAGE_REF_MAX, ref);
 		last = part;

@@ -8,6 +8,7 @@
 
 #include "overlay/blob.h"
 #include "overlay/ingest.h"
+#include "overlay/layer.h"
 #include "overlay/parents.h"
 #include "spec/base/log.h"
 
@@ -91,6 +92,16 @@ static int check_config(const struct package *p, const struct image_config *conf
 	return 0;
 }
 
+static int add_known(const struct store *store, const char *diff_id, uint64_t *size, struct err *e)
+{
+	automatic(layer_meta) struct layer_meta meta = { 0 };
+
+	int r = layer_read(store, diff_id, &meta, e);
+	if (r == 0)
+		*size += meta.size;
+	return r;
+}
+
 static int ingest_one(const struct store *store, const struct parcel *parcel,
 	const struct package *p, size_t i, const char *diff_id,
 	const struct import_options *options, uint64_t *size, struct err *e)
@@ -101,6 +112,9 @@ static int ingest_one(const struct store *store, const struct parcel *parcel,
 	char what[40];
 	int fd;
 
+	/* What the store has need not be in a layout: a pull leaves it out. */
+	if (layer->digest && !parcel_has(parcel, layer->member) && layer_exists(store, diff_id))
+		return add_known(store, diff_id, size, e);
 	int r = parcel_member(parcel, layer->member, &fd, e);
 	if (r == -ENOENT && layer->foreign)
 		return err_say(e, ENOENT,

@@ -28,8 +28,9 @@ static const struct {
 	const char *name;
 	mode_t mode;
 } store_rooms[] = { { "blobs", 0700 }, { "blobs/sha256", 0700 }, { "layers", 0700 },
-	{ "objects", 0700 }, { "images", 0700 }, { "containers", 0700 }, { "tmp", 0700 },
-	{ "trash", 0700 }, { "empty", 0755 }, { "empty/a", 0755 }, { "empty/b", 0755 } };
+	{ "objects", 0700 }, { "images", 0700 }, { "downloads", 0700 }, { "containers", 0700 },
+	{ "tmp", 0700 }, { "trash", 0700 }, { "empty", 0755 }, { "empty/a", 0755 },
+	{ "empty/b", 0755 } };
 
 /* As mkdir -p; the last directory is the store's own. */
 static int make_path(const char *path, struct err *e)
