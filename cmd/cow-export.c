@@ -3,6 +3,7 @@
  * once was: the libraries that this takes are not in `cow` itself.
  *
  *	cow-export [--store DIR] save [options] IMAGE...
+ *	cow-export [--store DIR] [--root DIR] commit [options] CONTAINER NAME[:TAG]
  *
  * Exit status 0, or 1; interrupted, it clears away what it has begun first.
  */
@@ -11,9 +12,11 @@
 #include "cmd/export/commands.h"
 #include "overlay/store.h"
 
-static const struct command *const commands[] = { &save_command, NULL };
+static const struct command *const commands[] = { &save_command, &commit_command, NULL };
 
 static const struct option_row options[] = {
+	{ "root", 0, OPTION_TEXT, offsetof(struct context, root), "DIR",
+		"where containers are recorded (" HOME_DEFAULT ")" },
 	{ "store", 0, OPTION_TEXT, offsetof(struct context, store), "DIR",
 		"where images and files are kept (" STORE_DEFAULT ")" },
 	{ "version", 'v', OPTION_FLAG, offsetof(struct context, version), NULL,

@@ -50,6 +50,16 @@ static const struct command pull_command = {
 	.program = "cow-registry",
 };
 
+/* Apart because of the hashes and the unpacking that the new layer takes. */
+static const struct command commit_command = {
+	.name = "commit",
+	.arguments = "[options] CONTAINER NAME[:TAG]",
+	.summary = "Makes an image of what a container has changed.",
+	.owns = true,
+	.program = "cow-export",
+	.program_root = true,
+};
+
 static const struct command doctor_command = {
 	.name = "doctor",
 	.arguments = "[options]",
@@ -77,6 +87,7 @@ static const struct command *const commands[] = {
 	&rm_command,
 	&inspect_command,
 	&diff_command,
+	&commit_command,
 	&mem_command,
 	&doctor_command,
 	&ended_command,

@@ -12,7 +12,8 @@ enum { HELP_COLUMN = 38 };
 
 static bool takes_value(const struct option_row *row)
 {
-	return row->kind != OPTION_FLAG && row->kind != OPTION_IGNORED_FLAG;
+	return row->kind != OPTION_FLAG && row->kind != OPTION_SWITCH &&
+	       row->kind != OPTION_IGNORED_FLAG;
 }
 
 static int set_flag(bool *into, const char *name, const char *value, struct err *e)
@@ -63,6 +64,9 @@ static int set(const struct option_row *row, const char *value, void *into, stru
 	switch (row->kind) {
 	case OPTION_FLAG:
 		return set_flag(at, row->name, value, e);
+	case OPTION_SWITCH:
+		((struct opt_bool *)at)->set = true;
+		return set_flag(&((struct opt_bool *)at)->value, row->name, value, e);
 	case OPTION_TEXT:
 		*(const char **)at = value;
 		return 0;

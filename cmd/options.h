@@ -18,6 +18,7 @@
 enum option_kind {
 	OPTION_END = 0,
 	OPTION_FLAG,	 /* bool */
+	OPTION_SWITCH,	 /* struct opt_bool: a flag that may be on unless it is said to be off */
 	OPTION_TEXT,	 /* const char * */
 	OPTION_LIST,	 /* struct option_list: may be given again */
 	OPTION_COUNT,	 /* int, 0 or more */

@@ -16,9 +16,9 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/xattr.h>
 
 #include "overlay/form.h"
+#include "overlay/redirect.h"
 #include "spec/base/fd.h"
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -29,6 +29,7 @@ struct frame {
 	size_t path_len;
 	int own, image; /* -1: not there, or no directory there */
 	bool hidden;	/* the image's members do not show through */
+	bool moved;	/* `image` is of another path: all of it is new here */
 	bool told;
 };
 
@@ -38,6 +39,7 @@ struct walk {
 	void *data;
 	char path[PATH_MAX];
 	size_t len;
+	struct redirect redirect; /* of the file that is told */
 };
 
 struct names {
@@ -114,7 +116,7 @@ static int fail(const struct walk *w, int r, struct err *e)
 
 static int read_names(const struct walk *w, const struct frame *in, struct names *names)
 {
-	bool images_too = in->hidden || w->c->whole || w->c->everything || in->own < 0;
+	bool images_too = in->hidden || in->moved || w->c->whole || w->c->everything || in->own < 0;
 	int r = in->own < 0 ? 0 : add_names(in->own, names);
 
 	if (r == 0 && in->image >= 0 && images_too)
@@ -188,20 +190,6 @@ static int tell(struct walk *w, struct frame *in, struct change *change, struct 
 /* --- directories --------------------------------------------------------------------------------
  */
 
-/* What our mounts do not let overlay do; whoever does it by hand would lose files. */
-static int refuse_marks(const struct walk *w, int fd, struct err *e)
-{
-	static const char *const marks[] = { "trusted.overlay.redirect", "user.overlay.redirect",
-		"trusted.overlay.metacopy", "user.overlay.metacopy" };
-
-	for (size_t i = 0; !w->c->whole && i < sizeof(marks) / sizeof(marks[0]); i++)
-		if (fgetxattr(fd, marks[i], NULL, 0) >= 0)
-			return err_say(e, ENOTSUP,
-				"'/%s' has the mark '%s', which no layer can say", w->path,
-				marks[i]);
-	return 0;
-}
-
 /*
  * Whether a directory that both have is to be told for itself. Its time tells of members that come
  * and go; but where the runtime made some of these for mounts, it tells of that.
@@ -224,33 +212,62 @@ static int differs(
 
 static int walk_frame(struct walk *w, struct frame *f, struct err *e);
 
+/* What a redirect means: a path below the directory that is set. */
+static const char *redirect_from(
+	const struct walk *w, const struct frame *in, const char *path, int *ret_dir)
+{
+	*ret_dir = path[0] == '/' ? w->c->image : in->image;
+	return path[0] == '/' ? path + 1 : path;
+}
+
 /*
- * `image`: the directory of that path there, NULL: none. `told`: whatever is in it. Whether it is
- * opaque is seen when it is open, and told with it.
+ * Opens what a directory has, and says in the frame what that means. `image`: the directory of that
+ * path there, NULL: none.
  */
+static int open_frame(struct walk *w, const struct frame *in, const struct place *own,
+	const struct place *image, struct frame *f, struct err *e)
+{
+	struct redirect redirect = { 0 };
+	int dir;
+
+	f->own = own ? openat(own->dir, own->name, DIR_FLAGS) : -1;
+	if (own && f->own < 0)
+		return fail(w, -errno, e);
+	int r = own && !w->c->whole ? redirect_read(f->own, &redirect) : 0;
+	if (r < 0)
+		return fail(w, r, e);
+	bool opaque = own && image && !w->c->whole && form_is_opaque(f->own);
+	f->moved = *redirect.path || in->moved;
+	f->hidden = !f->moved && (in->hidden || opaque);
+	f->directory.opaque = !in->hidden && !in->moved && image && (opaque || *redirect.path);
+	if (*redirect.path) {
+		const char *from = redirect_from(w, in, redirect.path, &dir);
+		f->image = fd_open_beneath(dir, from, DIR_FLAGS);
+		return f->image < 0 ? fail(w, f->image, e) : 0;
+	}
+	f->image =
+		image && !(in->moved && opaque) ? openat(image->dir, image->name, DIR_FLAGS) : -1;
+	return image && f->image < 0 && !(in->moved && opaque) ? fail(w, -errno, e) : 0;
+}
+
+/* `told`: whatever is in it. */
 static int walk_directory(struct walk *w, struct frame *in, const struct place *own,
 	const struct place *image, enum change_kind kind, bool told, struct err *e)
 {
-	autofd int own_fd = own ? openat(own->dir, own->name, DIR_FLAGS) : -1;
-	autofd int image_fd = image ? openat(image->dir, image->name, DIR_FLAGS) : -1;
-
-	if ((own && own_fd < 0) || (image && image_fd < 0))
-		return fail(w, -errno, e);
-	int r = own ? refuse_marks(w, own_fd, e) : 0;
-	if (r < 0)
-		return r;
-	bool marked = own && image && !w->c->whole && form_is_opaque(own_fd);
 	struct frame f = { .up = in,
-		.directory = { .kind = kind,
-			.place = own ? *own : *image,
-			.opaque = marked && !in->hidden },
+		.directory = { .kind = kind, .place = own ? *own : *image },
 		.path_len = w->len,
-		.own = own_fd,
-		.image = image_fd,
-		.hidden = in->hidden || marked };
-	if (told || f.directory.opaque)
+		.own = -1,
+		.image = -1 };
+	int r = open_frame(w, in, own, image, &f, e);
+
+	if (r == 0 && (told || f.directory.opaque || f.moved))
 		r = tell_parents(w, &f, e);
-	return r < 0 ? r : walk_frame(w, &f, e);
+	if (r == 0)
+		r = walk_frame(w, &f, e);
+	own_close(&f.own);
+	own_close(&f.image);
+	return r;
 }
 
 /* --- names --------------------------------------------------------------------------------------
@@ -260,16 +277,26 @@ static int walk_directory(struct walk *w, struct frame *in, const struct place *
 static int walk_image_only(
 	struct walk *w, struct frame *in, const struct place *image, bool gone, struct err *e)
 {
-	struct change change = { .place = *image };
+	struct change change = { .kind = in->moved ? CHANGE_ADDED : CHANGE_NONE,
+		.place = *image,
+		.content_dir = image->dir,
+		.content = image->name };
 
+	if (gone && in->moved)
+		return 0;
 	if (gone || in->hidden || w->c->whole) {
 		change.kind = CHANGE_DELETED;
 		change.hidden = in->hidden;
 		return w->c->everything ? 0 : tell(w, in, &change, e);
 	}
 	if (S_ISDIR(image->st.st_mode))
-		return walk_directory(w, in, NULL, image, CHANGE_NONE, true, e);
+		return walk_directory(w, in, NULL, image, change.kind, true, e);
 	return tell(w, in, &change, e);
+}
+
+static enum change_kind kind_of(const struct frame *in, const struct place *image)
+{
+	return image && !in->moved ? CHANGE_MODIFIED : CHANGE_ADDED;
 }
 
 static int walk_own_directory(struct walk *w, struct frame *in, const struct place *own,
@@ -279,12 +306,35 @@ static int walk_own_directory(struct walk *w, struct frame *in, const struct pla
 	bool for_mounts = !image && stubs_has_below(&w->c->stubs, w->path);
 	int told = w->c->everything || (!for_mounts && (!merged || in->hidden));
 
-	if (!told && merged)
+	if (!told && merged && !in->moved)
 		told = differs(w, own, image, e);
 	if (told < 0)
 		return told;
-	return walk_directory(
-		w, in, own, merged ? image : NULL, image ? CHANGE_MODIFIED : CHANGE_ADDED, told, e);
+	return walk_directory(w, in, own, merged ? image : NULL, kind_of(in, image), told, e);
+}
+
+/* Where a file's data is. 1: in the image's file of the same path, 0: elsewhere. */
+static int find_content(struct walk *w, const struct frame *in, const struct place *own,
+	struct change *change, struct err *e)
+{
+	struct redirect *redirect = &w->redirect;
+
+	change->content_dir = own->dir;
+	change->content = own->name;
+	if (w->c->whole || !S_ISREG(own->st.st_mode))
+		return 0;
+	autofd int fd = openat(own->dir, own->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int r = fd < 0 ? -errno : redirect_read(fd, redirect);
+	if (r < 0)
+		return fail(w, r, e);
+	if (!redirect->without_data)
+		return 0;
+	if (*redirect->path) {
+		change->content = redirect_from(w, in, redirect->path, &change->content_dir);
+		return 0;
+	}
+	change->content_dir = in->image;
+	return 1;
 }
 
 /*
@@ -295,13 +345,16 @@ static int walk_own_directory(struct walk *w, struct frame *in, const struct pla
 static int walk_own(struct walk *w, struct frame *in, const struct place *own,
 	const struct place *image, struct err *e)
 {
-	struct change change = { .kind = image ? CHANGE_MODIFIED : CHANGE_ADDED, .place = *own };
+	struct change change = { .kind = kind_of(in, image), .place = *own };
 	int same = 0;
 
 	if (S_ISDIR(own->st.st_mode))
 		return walk_own_directory(w, in, own, image, e);
-	if (image && !in->hidden && (w->c->whole || own->st.st_nlink == 1))
-		same = likeness_of(own, image, !w->c->whole, e);
+	int there = find_content(w, in, own, &change, e);
+	if (there < 0)
+		return there;
+	if (image && !in->hidden && !in->moved && (w->c->whole || own->st.st_nlink == 1))
+		same = likeness_of(own, image, !w->c->whole && !there, e);
 	if (same < 0)
 		return same;
 	if (same)

@@ -7,8 +7,7 @@
  * what it holds: the same files give the same order.
  *
  * Not visited: what was copied up and is as it was; places where something is mounted
- * (overlay/stubs.h), and directories that are there for these alone. -ENOTSUP for what overlay may
- * do and our mounts do not allow (redirects, metadata without data).
+ * (overlay/stubs.h), and directories that are there for these alone.
  */
 #ifndef OVERLAY_CHANGES_H
 #define OVERLAY_CHANGES_H
@@ -40,6 +39,9 @@ struct change {
 	enum change_kind kind;
 	const char *path;   /* "etc/passwd"; "" is the root */
 	struct place place; /* deleted: only its stat, of what was there */
+	/* Of a file, where its data is: its own place, or the image's (overlay/redirect.h). */
+	int content_dir;
+	const char *content;
 	/*
 	 * A directory in the place of one of the image's, none of whose members it shows; and,
 	 * deleted, one of these members.

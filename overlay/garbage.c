@@ -2,7 +2,8 @@
  * Removal of images, and of layers and blobs that nobody uses any more.
  *
  * Mark and sweep under the exclusive lock: images name a manifest, a config and layers; containers
- * name layers. Where one of these cannot be read nothing is removed, since it could name anything.
+ * name layers and a config; a config names all layers of its image, also those that no mount needs
+ * because one above hides them. Where one of these cannot be read nothing is removed, since it could name anything.
  * A layer that an import has published while its image is not yet there may go as well: the import
  * looks again when it publishes the image, under the lock, and unpacks it anew.
  */
@@ -136,14 +137,16 @@ static int mark_container(
 {
 	automatic(claim) struct claim claim = { 0 };
 
-	(void)store;
 	autofd int container = openat(dir, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int r = container < 0 ? -errno : claim_read(container, &claim, e);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return err_while(e, "container '%s'", id);
-	return mark_layers(data, claim.layers, claim.n_layers, e);
+	r = mark_layers(data, claim.layers, claim.n_layers, e);
+	if (r == 0)
+		r = mark(data, claim.image_id, e);
+	return r < 0 ? r : mark_config(store, data, claim.image_id, e);
 }
 
 struct sweep {

@@ -1,4 +1,5 @@
-# cow diff: what a container has changed of its image.
+# cow diff and cow commit: what a container has changed of its image, and an image of that.
+# shellcheck disable=SC2154 # stderr is set by run of bats
 load helpers
 load cow
 
@@ -75,4 +76,135 @@ changes() {
 	# shellcheck disable=SC2016 # for the shell in it
 	run changes 'touch "$(printf "/a\nD \033b")"'
 	assert_output 'A /a?D ?b'
+}
+
+# --- commit -----------------------------------------------------------------------------------------------------
+# tree COMMAND...: of a container's output, all names with kinds, modes, owners, link counts, times and contents
+tree() {
+	# shellcheck disable=SC2016
+	cow run --rm "$1" sh -c 'cd / && find . -path ./proc -prune -o -path ./sys -prune -o -path ./dev -prune -o -print | sort |
+		while read -r name; do stat -c "%n %F %a %u:%g %h %Y" "$name"; [ ! -f "$name" ] || sha256sum <"$name"; readlink "$name"; done
+		true' | grep -v '^\. '
+}
+
+change_all='echo new >/new; ln /new /dir/new; echo more >>/dir/a; rm /dir/sub/b; rm -r /gone; echo now a file >/gone
+	rm -r /dir/sub/deep; mkdir /dir/sub/deep; echo x >/dir/sub/deep/x; chmod 4711 /new; chown 1000:1001 /dir/a
+	mkfifo /fifo; ln -sf nowhere /dir/link; rm /etc/group; echo again >/etc/group; rm /bin/true; mkdir /bin/true'
+
+@test "commit: the image is what the container saw" {
+	cow run --name "$NAME" files sh -ec "$change_all"
+	run --separate-stderr cow commit -m "a test" -a "me <me@example.org>" "$NAME" changed:1
+	assert_status 0
+	assert_output_matches '^changed:1 sha256:[0-9a-f]{64}$'
+	[ -z "$stderr" ]
+	# What the container itself would see now, but for what runs in it.
+	cow commit --json "$NAME" twice >"$SCRATCH/json"
+	[ "$(jq '.[0].layers | length' "$SCRATCH/json")" = 2 ]
+	tree changed:1 >"$SCRATCH/tree"
+	grep -x './new regular file 4711 0:0 2 [0-9]*' "$SCRATCH/tree"
+	grep -x './dir/a regular file 644 1000:1001 1 [0-9]*' "$SCRATCH/tree"
+	grep -x './gone regular file 644 0:0 1 [0-9]*' "$SCRATCH/tree"
+	grep -x './fifo fifo 644 0:0 1 [0-9]*' "$SCRATCH/tree"
+	grep -x './bin/true directory 755 0:0 2 [0-9]*' "$SCRATCH/tree"
+	grep -x './dir/sub/deep/x regular file .*' "$SCRATCH/tree"
+	grep -x nowhere "$SCRATCH/tree"
+	run grep -E '^\./(dir/sub/b|dir/sub/deep/c|gone/d) ' "$SCRATCH/tree"
+	assert_output ''
+	# A container of it has nothing to tell, and the same layer is made again.
+	cow run --name "$NAME-a" changed:1 echo
+	run cow diff "$NAME-a"
+	assert_output ''
+	[ "$(cow images --json | jq '[.[] | select(.name | test("changed|twice")) | .layers[1]] | unique | length')" = 1 ]
+	[ "$(cow inspect --type image changed:1 | jq -r '.[0] | .Author, .History[-1].comment, .History[-1].author, (.History | length)')" = \
+		$'me <me@example.org>\na test\nme <me@example.org>\n2' ]
+	cow rm "$NAME-a" >/dev/null
+	cow rmi changed:1 twice
+}
+
+@test "commit: of a commit, and after its image is gone" {
+	cow tag files base
+	cow run --name "$NAME" base sh -c 'rm -r /dir; echo 1 >/one'
+	cow commit -q "$NAME" one
+	cow run --name "$NAME-a" one sh -c 'mkdir /dir; echo 2 >/dir/two; rm /one'
+	cow rmi one base
+	cow commit -q "$NAME-a" two
+	# shellcheck disable=SC2016 # for the shell in it
+	run cow run --rm two sh -c 'ls -d /* /dir; ls /dir/*; echo /dir: $(ls /dir)'
+	[[ $output != */one* && $output == */dir:*two* && $output != *sub* ]] || { say "$output"; return 1; }
+	[ "$(cow inspect --type image two | jq '.[0].RootFS.Layers | length')" = 3 ]
+	cow rm "$NAME-a" >/dev/null
+	cow rmi two
+}
+
+@test "commit: changes of the configuration, and nothing else" {
+	cow run --name "$NAME" files true
+	cow commit -q -c 'CMD ["echo", "from the commit"]' -c 'ENV A=b' --change 'LABEL x=y' "$NAME" config
+	run cow run --rm config
+	assert_output 'from the commit'
+	[ "$(cow inspect --type image config | jq -r '.[0] | .Config.Labels.x, (.RootFS.Layers | length), .History[-1].empty_layer')" = $'y\n1\ntrue' ]
+	fails "change 'RUN x': 'RUN' is none of " cow commit -c 'RUN x' "$NAME" no
+	fails "'a b' is not an image name" cow commit "$NAME" 'a b'
+	fails "container '$NAME-x' does not exist" cow commit "$NAME-x" no
+	fails "no image 'no:latest'" cow history no
+	cow rmi config
+}
+
+@test "commit: a running container goes on, and is frozen meanwhile" {
+	cow run -d --name "$NAME" files sh -c 'while :; do echo >>/ticks; done' >"$SCRATCH/out" 2>&1
+	eventually cow exec "$NAME" test -e /ticks
+	cow commit -q "$NAME" running
+	is_status "$NAME" running
+	cow commit -q --pause=false "$NAME" running
+	is_status "$NAME" running
+	cowrun pause "$NAME"
+	cow commit -q "$NAME" running
+	is_status "$NAME" paused
+	cowrun resume "$NAME"
+	run cow run --rm running sh -c 'test -s /ticks && echo there'
+	assert_output there
+	cow rmi running
+}
+
+@test "commit: whoever is killed, the container is thawed, and nothing is left" {
+	cow run -d --name "$NAME" files sh -c 'dd if=/dev/zero of=/large bs=1M count=64 2>/dev/null; echo >/done; exec sleep 1000' >"$SCRATCH/out" 2>&1
+	eventually cow exec "$NAME" test -e /done
+	local signal pid victim who
+	for who in packer reader; do
+		for signal in KILL TERM; do
+			"$COW" --root "$STATE" --store "$STORE" commit "$NAME" killed >/dev/null 2>&1 3>&- &
+			pid=$!
+			until is_status "$NAME" paused || ! kill -0 $pid 2>/dev/null; do :; done
+			victim=$pid
+			[ $who = reader ] || read -r victim <"/proc/$pid/task/$pid/children" || true
+			kill -"$signal" "$victim" 2>/dev/null || true
+			wait $pid || true
+			eventually is_status "$NAME" running
+		done
+	done
+	cow commit -q "$NAME" after
+	cow rmi after
+	[ -z "$(ls "$STORE/tmp")$(ls "$STORE/trash")" ]
+}
+
+@test "commit: files that overlay did not copy, since images share them" {
+	cow run --name "$NAME-a" files sh -c 'echo second >/dir/second; mkdir /dir/sub/two; echo two >/dir/sub/two/f'
+	cow commit -q "$NAME-a" shared
+	cow run --name "$NAME" shared sh -c 'mv /dir /moved; chmod 600 /moved/second; mv /moved/sub/b /moved/b; rm -r /moved/sub/deep
+		ln /bin/busybox /busybox; chmod 700 /moved/sub/two/f; mkdir /dir; mv /moved/sub/two /dir/two'
+	[ "$(cow diff "$NAME" | grep -cxE 'A /busybox|C /dir|D /dir/a|D /dir/sub|A /dir/two/f|A /moved/second')" = 6 ]
+	cow commit -q "$NAME" moved
+	# shellcheck disable=SC2016
+	run cow run --rm moved sh -c 'cd /; find dir moved | sort; cat moved/second dir/two/f moved/b; stat -c "%a %s" moved/second dir/two/f
+		cmp /busybox /bin/busybox && ls /bin/busybox /gone/d'
+	assert_output "$(printf '%s\n' dir dir/two dir/two/f moved moved/a moved/b moved/link moved/second moved/sub second two b \
+		'600 7' '700 4' /bin/busybox /gone/d)"
+	cow rm "$NAME-a" >/dev/null
+	cow rmi shared moved
+}
+
+@test "commit: names that mean a deletion are refused, sockets left out" {
+	cow run --name "$NAME" files sh -c 'touch /dir/.wh.a'
+	fails "'/dir/.wh.a' has a name that means a deletion in a layer" cow commit "$NAME" no
+	fails "no image 'no:latest'" cow history no
+	[ -z "$(ls "$STORE/tmp")$(ls "$STORE/trash")" ]
 }

@@ -1,7 +1,7 @@
 # cow history, tag, inspect of an image: what is known of images, and their names.
+# shellcheck disable=SC2154 # stderr is set by run of bats
 load helpers
 load cow
-# shellcheck disable=SC2154 # stderr is set by run of bats
 
 setup_file() {
 	scratch_make

@@ -263,16 +263,69 @@ START_TEST(mount_points_are_no_changes)
 }
 END_TEST
 
-START_TEST(marks_that_no_layer_can_say)
+/* What it is read from: "own" or "image", and the name there. */
+static int note_content(void *data, const struct change *c, struct err *e)
+{
+	char text[16] = "";
+
+	(void)data, (void)e;
+	bool has = c->kind != CHANGE_DELETED && S_ISREG(c->place.st.st_mode);
+	int fd = has ? openat(c->content_dir, c->content, O_RDONLY | O_CLOEXEC) : -1;
+	if (fd >= 0)
+		ck_assert_int_ge(read(fd, text, sizeof(text) - 1), 0);
+	close(fd);
+	str_addf(&told, "%c%s/%s=%s ", " CAD"[c->kind], c -> opaque ? "o" : "", c->path, text);
+	return 0;
+}
+
+static void mark(const char *path, const char *name, const char *value)
+{
+	ck_assert_int_eq(setxattr(scene_path(path), name, value, strlen(value), 0), 0);
+}
+
+/* As overlay leaves them where metacopy and redirect_dir are on. */
+START_TEST(what_is_the_images_at_another_place)
 {
 	struct changes c = { 0 };
 
 	begin();
-	make("own/d", NULL);
-	ck_assert_int_eq(setxattr(scene_path("own/d"), "trusted.overlay.redirect", "x", 1, 0), 0);
-	ck_assert_int_eq(walk_with(&c), -ENOTSUP);
-	ck_assert_str_eq(scene_err.text,
-		"'/d' has the mark 'trusted.overlay.redirect', which no layer can say");
+	make("image/d", NULL);
+	make("image/d/a", "A");
+	make("image/d/b", "B");
+	make("image/d/sub", NULL);
+	make("image/d/sub/c", "C");
+	make("image/d/o", NULL);
+	make("image/d/o/hidden", "x");
+	make("image/e", NULL);
+	make("image/e/old", "x");
+	make("image/f", "F");
+	make("image/g", "G");
+	/* "d" was renamed to "e", whose place was empty; in it "b" and "o" are gone, "n" is new. */
+	whiteout("own/d");
+	make("own/e", NULL);
+	mark("own/e", "trusted.overlay.redirect", "/d");
+	make("own/e/n", "N");
+	make("own/e/o", NULL);
+	opaque("own/e/o");
+	whiteout("own/e/b");
+	/* "f" has another mode, "g" another name, "same" is as it was. */
+	make("own/f", "-");
+	mark("own/f", "trusted.overlay.metacopy", "");
+	ck_assert_int_eq(chmod(scene_path("own/f"), 0600), 0);
+	whiteout("own/g");
+	make("own/h", "-");
+	mark("own/h", "trusted.overlay.metacopy", "");
+	mark("own/h", "trusted.overlay.redirect", "g");
+	make("image/same", "S");
+	make("own/same", "-");
+	mark("own/same", "trusted.overlay.metacopy", "");
+	c.own = open(scene_path("own"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	c.image = open(scene_path("image"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(changes_walk(&c, note_content, NULL, &scene_err), 0);
+	ck_assert_str_eq(told.data,
+		"D/d= Co/e= A/e/a=A A/e/n=N A/e/o= A/e/sub= A/e/sub/c=C C/f=F D/g= A/h=G ");
+	close(c.own);
+	close(c.image);
 }
 END_TEST
 
@@ -288,7 +341,7 @@ static void fill(TCase *cases)
 	tcase_add_test(cases, a_whole_copy);
 	tcase_add_test(cases, owners_are_mapped_back);
 	tcase_add_test(cases, mount_points_are_no_changes);
-	tcase_add_test(cases, marks_that_no_layer_can_say);
+	tcase_add_test(cases, what_is_the_images_at_another_place);
 }
 
 int main(void)

@@ -1,0 +1,247 @@
+/* A container's changes as an image. */
+#include "overlay/commit.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "overlay/blob.h"
+#include "overlay/ingest.h"
+#include "overlay/layer.h"
+#include "overlay/package.h"
+#include "overlay/work.h"
+#include "spec/image_change.h"
+
+#define TRIES_MAX 3 /* when a removal takes the layer away before it is named */
+
+static int no_memory(struct err *e)
+{
+	return err_set(e, ENOMEM, "write the image's config");
+}
+
+/* The config of the image that the container was made of; its name may be another's by now. */
+static int read_base(const struct store *store, const struct claim *base, struct image_config *ret,
+	struct err *e)
+{
+	autofree char *text = NULL;
+	size_t len;
+
+	if (!base->image_id || !digest_check(base->image_id))
+		return err_say(e, ERR_DAMAGED, "of which image the container is, is not known");
+	int r = blob_get(store, base->image_id, IMAGE_CONFIG_MAX, &text, &len, e);
+	if (r == -ENOENT)
+		return err_say(e, ENOENT,
+			"the config '%s' of its image is not in the store any more",
+			base->image_id);
+	return r < 0 ? r : image_config_parse(base->image_id, text, len, ret, e);
+}
+
+static int change_config(struct image_config *config, const struct commit_options *o, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < o->n_changes; i++)
+		r = image_change(o->changes[i], &config->config, e);
+	return r;
+}
+
+/* NULL stays NULL. */
+static int copy_text(const char *from, char **ret)
+{
+	*ret = from ? strdup(from) : NULL;
+	return from && !*ret ? -ENOMEM : 0;
+}
+
+/*
+ * Layers that the image does not tell of are given a line each, so that ours is of ours. Before it
+ * is among the layers.
+ */
+static int start_history(struct image_config *c)
+{
+	size_t told = 0;
+
+	for (size_t i = 0; i < c->n_history; i++)
+		told += !c->history[i].empty_layer;
+	size_t untold = told < c->n_diff_ids ? c->n_diff_ids - told : 0;
+	struct image_history *more =
+		reallocarray(c->history, c->n_history + untold + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	c->history = more;
+	for (; untold > 0; untold--) {
+		struct image_history *h = &more[c->n_history++];
+		*h = (struct image_history){ 0 };
+		if (copy_text(c->created, &h->created) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int add_history(
+	struct image_config *c, const struct commit_options *o, const char *now, bool empty)
+{
+	if (start_history(c) < 0)
+		return -ENOMEM;
+	struct image_history *h = &c->history[c->n_history++];
+	*h = (struct image_history){ .empty_layer = empty };
+	if (copy_text(now, &h->created) < 0 || copy_text(o->created_by, &h->created_by) < 0 ||
+		copy_text(o->author, &h->author) < 0 || copy_text(o->message, &h->comment) < 0)
+		return -ENOMEM;
+	free(c->created);
+	if (copy_text(now, &c->created) < 0)
+		return -ENOMEM;
+	if (!o->author)
+		return 0;
+	free(c->author);
+	return copy_text(o->author, &c->author);
+}
+
+static int add_layer(struct image_config *c, const char *diff_id)
+{
+	char **more = reallocarray(c->diff_ids, c->n_diff_ids + 2, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	c->diff_ids = more;
+	if (copy_text(diff_id, &more[c->n_diff_ids]) < 0)
+		return -ENOMEM;
+	more[++c->n_diff_ids] = NULL;
+	return 0;
+}
+
+/* --- the layer ----------------------------------------------------------------------------------
+ */
+
+static int take_in(const struct store *store, struct packer *packer, const struct commit_options *o,
+	struct ingested *ret, struct err *e)
+{
+	const struct import_options options = { .cancelled = o->cancelled };
+	automatic(input) struct input in = INPUT_NONE;
+	int fd = packer->pipe;
+
+	packer->pipe = -1;
+	int r = input_open(fd, "the changes", NULL, UINT64_MAX, &options, &in, e);
+	return r < 0 ? r : ingest_layer(store, &in, NULL, &options, ret, e);
+}
+
+/* 1 with the layer, 0 when nothing was changed. */
+static int make_layer(const struct store *store, const struct changes *changes,
+	const struct commit_options *o, struct ingested *ret, struct err *e)
+{
+	struct packer packer = PACKER_NONE;
+
+	int r = packer_start(changes, &o->hold, &packer, e);
+	if (r < 0)
+		return r;
+	bool needed = packer.needed;
+	if (needed)
+		r = take_in(store, &packer, o, ret, e);
+	r = packer_end(&packer, r, e);
+	return r < 0 ? r : needed;
+}
+
+static uint64_t size_of(const struct store *store, const struct image_config *config)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < config->n_diff_ids; i++) {
+		automatic(layer_meta) struct layer_meta meta = { 0 };
+		struct err ignored;
+		if (layer_read(store, config->diff_ids[i], &meta, &ignored) == 0)
+			size += meta.size;
+	}
+	return size;
+}
+
+/* --- the image ----------------------------------------------------------------------------------
+ */
+
+static int put_config(const struct store *store, const struct image_config *config,
+	struct digest_text *ret, struct err *e)
+{
+	automatic(str) struct str text = { 0 };
+
+	image_config_write(config, &text);
+	if (!str_ok(&text))
+		return no_memory(e);
+	int r = digest_of(text.data, text.len, ret, e);
+	return r < 0 ? r : blob_put(store, ret->text, text.data, text.len, e);
+}
+
+/* The layers are those that the container had, in the order that it had, and ours upon them. */
+static int publish(const struct store *store, const struct claim *base,
+	const struct image_config *config, const struct ingested *layer,
+	const struct commit_options *o, struct image_list *ret, struct err *e)
+{
+	struct time_text now = time_write(time(NULL));
+	struct digest_text digest;
+	size_t n = base->n_layers;
+
+	autofree char **layers = calloc(n + 2, sizeof(*layers));
+	if (!layers)
+		return no_memory(e);
+	for (size_t i = 0; i < n; i++)
+		layers[i] = base->layers[i];
+	if (layer)
+		layers[n++] = (char *)layer->diff_id.text;
+	int r = put_config(store, config, &digest, e);
+	if (r < 0)
+		return r;
+	const struct image_record record = {
+		.config = digest.text,
+		.layers = layers,
+		.n_layers = n,
+		.size = size_of(store, config),
+		.created = config->created,
+		.pulled_at = now.text,
+	};
+	return package_publish(store, &record, &o->ref, 1, ret, e);
+}
+
+static int commit_once(const struct store *store, const struct claim *base,
+	const struct changes *changes, const struct commit_options *o, struct image_list *ret,
+	struct err *e)
+{
+	automatic(image_config) struct image_config config = { 0 };
+	struct time_text now = time_write(time(NULL));
+	struct ingested layer;
+
+	/* What is wrong with the words is told before the work. */
+	int r = read_base(store, base, &config, e);
+	if (r == 0)
+		r = change_config(&config, o, e);
+	if (r < 0)
+		return r;
+	int has_layer = make_layer(store, changes, o, &layer, e);
+	if (has_layer < 0)
+		return has_layer;
+	if (add_history(&config, o, now.text, !has_layer) < 0 ||
+		(has_layer && add_layer(&config, layer.diff_id.text) < 0))
+		return no_memory(e);
+	return publish(store, base, &config, has_layer ? &layer : NULL, o, ret, e);
+}
+
+int commit(const struct store *store, const struct claim *base, const struct changes *changes,
+	const struct commit_options *options, struct image_list *ret, struct err *e)
+{
+	automatic(image_list) struct image_list list = { 0 };
+	autofree char *name = NULL;
+
+	int r = image_name(options->ref, &name, e);
+	if (r == 0 && base->n_layers >= IMAGE_LAYERS_MAX)
+		r = err_say(e, EFBIG, "it has %zu layers, and more than %d cannot be mounted",
+			base->n_layers, IMAGE_LAYERS_MAX);
+	if (r == 0)
+		r = work_sweep(store, e);
+	for (int tries = 0; r == 0 && tries < TRIES_MAX; tries++) {
+		r = commit_once(store, base, changes, options, &list, e);
+		if (r != -EAGAIN)
+			break;
+		r = tries + 1 < TRIES_MAX ? 0 : r;
+	}
+	if (r < 0)
+		return r;
+	*ret = list;
+	list = (struct image_list){ 0 };
+	return 0;
+}
