@@ -15,6 +15,9 @@
 #include <string.h>
 #include <zstd.h>
 
+#include "spec/base/log.h"
+#include "spec/image.h"
+
 #define IN_SIZE (256u << 10)
 #define WINDOW_LOG_MAX 27
 
@@ -189,33 +192,65 @@ static int open_plain(struct inflate *z, struct err *e)
 	return 0;
 }
 
-static int refuse(struct inflate *z, struct err *e)
-{
-	return err_say(e, ENOTSUP,
-		"read '%s': its compression is not supported (gzip, zstd, or none)", z->in->name);
-}
-
 /* zstd streams may begin with any of sixteen kinds of skippable frame: 50..5f 2a 4d 18. */
-static const struct {
-	unsigned char bytes[6], mask[6];
+static const struct form {
+	const char *name;
+	unsigned char bytes[10], mask[10];
 	size_t length;
-	int (*open)(struct inflate *z, struct err *e);
-} magics[] = {
-	{ { 0x1f, 0x8b }, { 0xff, 0xff }, 2, open_gzip },
-	{ { 0x28, 0xb5, 0x2f, 0xfd }, { 0xff, 0xff, 0xff, 0xff }, 4, open_zstd },
-	{ { 0x50, 0x2a, 0x4d, 0x18 }, { 0xf0, 0xff, 0xff, 0xff }, 4, open_zstd },
-	{ { 0xfd, '7', 'z', 'X', 'Z', 0 }, { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, 6, refuse },
-	{ { 'B', 'Z', 'h' }, { 0xff, 0xff, 0xff }, 3, refuse },
+	int (*open)(struct inflate *z, struct err *e); /* NULL: only known by name */
+	enum compression compression;
+} forms[] = {
+	{ "gzip", { 0x1f, 0x8b }, { 0xff, 0xff }, 2, open_gzip, COMPRESSION_GZIP },
+	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, { 0xff, 0xff, 0xff, 0xff }, 4, open_zstd,
+		COMPRESSION_ZSTD },
+	{ "zstd", { 0x50, 0x2a, 0x4d, 0x18 }, { 0xf0, 0xff, 0xff, 0xff }, 4, open_zstd,
+		COMPRESSION_ZSTD },
+	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, 6, NULL,
+		COMPRESSION_NONE },
+	{ "bzip2", { 'B', 'Z', 'h', '0', '1', 'A', 'Y', '&', 'S', 'Y' },
+		{ 0xff, 0xff, 0xff, 0xf0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, 10, NULL,
+		COMPRESSION_NONE },
+	{ "lz4", { 0x04, 0x22, 0x4d, 0x18 }, { 0xff, 0xff, 0xff, 0xff }, 4, NULL,
+		COMPRESSION_NONE },
+	{ "lzip", { 'L', 'Z', 'I', 'P', 1 }, { 0xff, 0xff, 0xff, 0xff, 0xff }, 5, NULL,
+		COMPRESSION_NONE },
+	{ "compress", { 0x1f, 0x9d }, { 0xff, 0xff }, 2, NULL, COMPRESSION_NONE },
 };
 
-static bool has_magic(const struct inflate *z, size_t row)
+static const struct form plain = { .name = "nothing", .open = open_plain };
+
+static bool is_of(const struct inflate *z, const struct form *form)
 {
-	if (z->left < magics[row].length)
+	if (z->left < form->length)
 		return false;
-	for (size_t i = 0; i < magics[row].length; i++)
-		if ((z->at[i] & magics[row].mask[i]) != magics[row].bytes[i])
+	for (size_t i = 0; i < form->length; i++)
+		if ((z->at[i] & form->mask[i]) != form->bytes[i])
 			return false;
 	return true;
+}
+
+static const struct form *find_form(const struct inflate *z)
+{
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (is_of(z, &forms[i]))
+			return &forms[i];
+	return &plain;
+}
+
+/* What a stream is, its own first bytes say; other programs may go by its media type. */
+static int open_form(struct inflate *z, struct err *e)
+{
+	const struct form *form = find_form(z);
+	const struct media_type *type = z->in->type;
+
+	if (!form->open)
+		return err_say(e, ENOTSUP,
+			"read '%s': it is compressed by %s, which is not supported (gzip, zstd, or none)",
+			z->in->name, form->name);
+	if (type && type->compression != form->compression)
+		log_warn("'%s' is compressed by %s, and called '%s'", z->in->name, form->name,
+			type->name);
+	return form->open(z, e);
 }
 
 int inflate_open(struct input *in, struct inflate **ret, struct err *e)
@@ -225,13 +260,8 @@ int inflate_open(struct input *in, struct inflate **ret, struct err *e)
 		return err_set(e, ENOMEM, "read '%s'", in->name);
 	z->in = in;
 	int r = refill(z, e);
-	if (r == 0) {
-		int (*open)(struct inflate * z, struct err * e) = open_plain;
-		for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
-			if (has_magic(z, i))
-				open = magics[i].open;
-		r = open(z, e);
-	}
+	if (r == 0)
+		r = open_form(z, e);
 	if (r < 0)
 		inflate_free(z);
 	else

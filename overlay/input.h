@@ -18,11 +18,12 @@ struct import_options;
 
 struct input {
 	int fd;
-	const char *name;   /* for messages; borrowed */
-	const char *what;   /* for the progress report; borrowed */
-	const char *digest; /* it must have; NULL: not known, nor computed. Borrowed */
-	uint64_t size;	    /* it must have; UINT64_MAX: not known */
-	uint64_t total;	    /* for the progress report; 0: not known */
+	const char *name;	       /* for messages; borrowed */
+	const char *what;	       /* for the progress report; borrowed */
+	const char *digest;	       /* it must have; NULL: not known, nor computed. Borrowed */
+	uint64_t size;		       /* it must have; UINT64_MAX: not known */
+	const struct media_type *type; /* what it is called; NULL: not known. The caller's to set */
+	uint64_t total;		       /* for the progress report; 0: not known */
 	const struct import_options *options;
 	uint64_t done;
 	struct digest *sum;

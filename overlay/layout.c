@@ -63,7 +63,7 @@ static int load_layers(
 		layers[i] = (struct package_layer){ .member = members[i].text,
 			.digest = m->layers[i].digest,
 			.size = m->layers[i].size,
-			.foreign = media_type_of(m->layers[i].media_type)->foreign };
+			.type = media_type_of(m->layers[i].media_type) };
 	}
 	p->layers = layers;
 	p->n_layers = m->n_layers;

@@ -116,7 +116,7 @@ static int ingest_one(const struct store *store, const struct parcel *parcel,
 	if (layer->digest && !parcel_has(parcel, layer->member) && layer_exists(store, diff_id))
 		return add_known(store, diff_id, size, e);
 	int r = parcel_member(parcel, layer->member, &fd, e);
-	if (r == -ENOENT && layer->foreign)
+	if (r == -ENOENT && layer->type && layer->type->foreign)
 		return err_say(e, ENOENT,
 			"'%s' is kept elsewhere, and where its urls lead is not looked",
 			layer->digest);
@@ -127,6 +127,7 @@ static int ingest_one(const struct store *store, const struct parcel *parcel,
 		return r;
 	snprintf(what, sizeof(what), "layer %zu of %zu", i + 1, p->n_layers);
 	in.what = what;
+	in.type = layer->type;
 	struct import_options own = *options;
 	own.lowest = i == 0;
 	r = ingest_layer(store, &in, diff_id, &own, &done, e);

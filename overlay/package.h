@@ -14,7 +14,7 @@ struct package_layer {
 	const char *member; /* of the parcel */
 	const char *digest; /* of these bytes; NULL: not known, the diffID is all there is */
 	uint64_t size;	    /* of these bytes; UINT64_MAX: not known */
-	bool foreign;	    /* they may be elsewhere on purpose */
+	const struct media_type *type; /* what they are called; NULL: not known */
 };
 
 struct package {

@@ -352,6 +352,14 @@ static int add_layer(struct stacking *s, const char *digest, struct err *e)
 	return s->layers[s->n++] ? 0 : err_set(e, ENOMEM, "stack layers");
 }
 
+static bool comes_again(char *const *diff_ids, size_t n, size_t i)
+{
+	for (size_t above = i + 1; above < n; above++)
+		if (strcmp(diff_ids[above], diff_ids[i]) == 0)
+			return true;
+	return false;
+}
+
 static int stack(const struct store *store, char *const *diff_ids, size_t n, struct stacking *s,
 	struct err *e)
 {
@@ -367,7 +375,8 @@ static int stack(const struct store *store, char *const *diff_ids, size_t n, str
 	while (first > 0 && (first == n || !form_is_opaque(l.all[first].fs)))
 		first--;
 	for (size_t i = first; r == 0 && i < n; i++)
-		r = add_layer(s, diff_ids[i], e);
+		if (!comes_again(diff_ids, n, i))
+			r = add_layer(s, diff_ids[i], e);
 	if (r < 0)
 		return r;
 	r = collect(&l, &texts);

@@ -1,7 +1,8 @@
 /*
  * Layers as overlay must stack them, so that they show what the image's layers say.
  *
- * Two things cannot be said within one layer's directory. An opaque root hides all layers below,
+ * Three things cannot be said to overlay. A layer that is there twice, it refuses: the upper one
+ * hides all of the lower one, which is left out. An opaque root hides all layers below,
  * and overlay does not look at a root's mark: these layers are left out. And a directory that a
  * layer does not name but needs (for "tmp/x", "tmp") would hide the owner and mode that a layer
  * below gives it: where that makes a difference, one more layer is put on top, of these directories

@@ -16,11 +16,14 @@
 #include <string.h>
 
 #include "overlay/inflate.h"
+#include "spec/base/log.h"
 
 /* Small enough for a core's second-level cache to serve whoever comes second. */
 #define SLOTS 16
 #define SLOT_SIZE (256u << 10)
 #define TAR_BLOCK 512
+#define RATIO 200
+#define RATIO_FROM (64u << 20)
 
 struct stream {
 	struct input *in;
@@ -222,6 +225,14 @@ static void join(struct stream *s)
 	s->reader_runs = s->hasher_runs = false;
 }
 
+/* No image of files is so; one that was made to fill a disk is, and within the limits it is taken. */
+static void warn_of_ratio(const struct stream *s)
+{
+	if (s->taken_bytes >= RATIO_FROM && s->in->done < s->taken_bytes / RATIO)
+		log_warn("'%s' unpacks to %" PRIu64 " MiB, %" PRIu64 " times its size", s->in->name,
+			s->taken_bytes >> 20, s->taken_bytes / (s->in->done + 1));
+}
+
 int stream_finish(struct stream *s, uint64_t archive_end, struct digest_text *ret, struct err *e)
 {
 	int r = check_rest(s, archive_end, e);
@@ -233,6 +244,7 @@ int stream_finish(struct stream *s, uint64_t archive_end, struct digest_text *re
 		return -e->code;
 	}
 	*ret = digest_end(s->sum);
+	warn_of_ratio(s);
 	return 0;
 }
 

@@ -150,7 +150,7 @@ layout_make() {
 	zcat "$SCRATCH/rootfs.tar.gz" | head -c 10000 >"$SCRATCH/cut"
 	refused "cow: import: unpack '$SCRATCH/cut': damaged tar: truncated tar archive" cow import "$SCRATCH/cut" x
 	xz -kc "$SCRATCH/cut" >"$SCRATCH/cut.xz"
-	refused "cow: import: read '$SCRATCH/cut.xz': its compression is not supported (gzip, zstd, or none)" cow import "$SCRATCH/cut.xz" x
+	refused "cow: import: read '$SCRATCH/cut.xz': it is compressed by xz, which is not supported (gzip, zstd, or none)" cow import "$SCRATCH/cut.xz" x
 	refused "cow: import: unpack '$BATS_TEST_FILENAME': damaged tar: unrecognized archive format" cow import "$BATS_TEST_FILENAME" x
 }
 

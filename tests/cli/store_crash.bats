@@ -89,13 +89,13 @@ half() {
 }
 
 # leftovers: what nobody works on
-leftovers() { find "$STORE/tmp" "$STORE/trash" -mindepth 1 -maxdepth 1; }
+leftovers() { find "$STORE/tmp" "$STORE/trash" -mindepth 1 -maxdepth 1 2>/dev/null; }
 
 # orphans: what is there when no image is
 orphans() {
 	local name
 	for name in $(cow images -q); do cow rmi "$name" >/dev/null || echo "rmi $name"; done
-	find "$STORE"/{layers,blobs/sha256,tmp,trash,objects} -mindepth 1 -maxdepth 1
+	find "$STORE"/{layers,blobs/sha256,tmp,trash,objects} -mindepth 1 -maxdepth 1 2>/dev/null
 }
 
 some() {

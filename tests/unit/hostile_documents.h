@@ -79,6 +79,10 @@ static inline void put_plain(void (*change)(struct layers *l))
 
 	layers_add(&l, layer_rows, 1);
 	change(&l);
+	if (l.all[0].blob.data[0] == '\x1f')
+		l.all[0].media_type = LAYER_TAR "+gzip";
+	if (l.all[0].blob.data[0] == '\x28')
+		l.all[0].media_type = LAYER_TAR "+zstd";
 	layout_write(&l, "t");
 	layers_done(&l);
 }

@@ -81,7 +81,7 @@ START_TEST(loads_compressed_layers_and_archives)
 		ck_assert_int_eq(system(command[i]), 0);
 		int r = scene_load("archive", &usual);
 		ck_assert_msg(r == 0, "%s", scene_err.text);
-		check_image("t", 3);
+		check_image("t", 2); /* the third is the second one again */
 		struct image_removal gone;
 		ck_assert_int_eq(image_remove(&scene_store, "t", &gone, &scene_err), 0);
 		image_removal_done(&gone);
@@ -146,8 +146,10 @@ START_TEST(refuses_a_corrupt_layer)
 	struct layers l = { 0 };
 
 	two_layers(&l);
-	if (_i)
+	if (_i) {
 		pack_gzip(&l.all[0].blob);
+		l.all[0].media_type = LAYER_TAR "+gzip";
+	}
 	layout_write(&l, "t");
 	struct digest_text blob = digest_text_of(&l.all[0].blob);
 	size_t n = l.all[0].blob.len;
@@ -168,6 +170,7 @@ START_TEST(refuses_a_cut_layer)
 
 	two_layers(&l);
 	pack_gzip(&l.all[1].blob);
+	l.all[1].media_type = LAYER_TAR "+gzip";
 	layout_write(&l, "t");
 	cut(digest_text_of(&l.all[1].blob).text, 5);
 	expect_refusal("it should have");
@@ -395,8 +398,8 @@ START_TEST(loads_docker_archives)
 	docker_archive("../one/layer.tar", true);
 	int r = scene_load("archive", &usual);
 	ck_assert_msg(r == 0, "%s", scene_err.text);
-	check_image("t:1", 2);
-	check_image("t:2", 2);
+	check_image("t:1", 1);
+	check_image("t:2", 1);
 	ck_assert_int_eq(scene_count("store/layers"), 1);
 }
 END_TEST

@@ -152,7 +152,7 @@ START_TEST(tells_other_compressions)
 		"\xfd"
 		"7zXZ\0\0\0",
 		8);
-	refuse_bytes(&t, "its compression is not supported");
+	refuse_bytes(&t, "which is not supported");
 	t.bytes.len = 0;
 	str_add(&t.bytes, "this is no tar at all");
 	refuse_bytes(&t, "damaged tar");
