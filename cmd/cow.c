@@ -60,6 +60,14 @@ static const struct command commit_command = {
 	.program_root = true,
 };
 
+static const struct command verify_command = {
+	.name = "verify",
+	.arguments = "[options] [IMAGE ...]",
+	.summary = "Holds the store against what it once took in, and tells what is damaged.",
+	.owns = true,
+	.program = "cow-export",
+};
+
 static const struct command doctor_command = {
 	.name = "doctor",
 	.arguments = "[options]",
@@ -73,6 +81,7 @@ static const struct command *const commands[] = {
 	&import_command,
 	&save_command,
 	&pull_command,
+	&verify_command,
 	&images_command,
 	&history_command,
 	&tag_command,

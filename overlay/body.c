@@ -125,6 +125,21 @@ static int write_large(struct filling *w, struct err *e)
 	return r < 0 ? r : 0;
 }
 
+/* A file of that size, and no block. */
+static int fill_skeleton(struct filling *w, struct err *e)
+{
+	const void *data;
+	uint64_t offset;
+	size_t n;
+	int r;
+
+	while ((r = next_piece(w, &data, &n, &offset, e)) > 0)
+		w->at = offset + n;
+	if (r == 0 && ftruncate(*w->file, (off_t)w->f->size) < 0)
+		return -errno;
+	return r;
+}
+
 int body_fill(struct body *b, struct tar *tar, const struct sharing_file *f, bool share, int *file,
 	struct err *e)
 {
@@ -133,6 +148,8 @@ int body_fill(struct body *b, struct tar *tar, const struct sharing_file *f, boo
 	e->code = 0;
 	if (f->size == 0)
 		return 0;
+	if (b->skeleton)
+		return fill_skeleton(&w, e);
 	if (!b->sharing || !share)
 		return write_rest(&w, e);
 	return f->size <= BODY_HELD_MAX ? hold(&w, e) : write_large(&w, e);

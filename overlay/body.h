@@ -16,6 +16,7 @@
 struct body {
 	struct sharing *sharing;   /* NULL: all is written. Borrowed, for a whole layer */
 	struct recorder *recorder; /* sees every piece; NULL: nobody does. Borrowed too */
+	bool skeleton;		   /* only the size: nothing is written */
 	unsigned char *held;
 };
 

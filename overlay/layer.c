@@ -14,8 +14,8 @@
 
 static const struct field layer_fields[] = {
 	FIELD(struct layer_meta, "diffID", FIELD_STRING, diff_id, .must = true),
-	FIELD(struct layer_meta, "size", FIELD_U64, size, .must = true),
-	FIELD(struct layer_meta, "entries", FIELD_U64, entries, .must = true),
+	FIELD(struct layer_meta, "size", FIELD_U64, size, .always = true),
+	FIELD(struct layer_meta, "entries", FIELD_U64, entries, .always = true),
 	FIELD(struct layer_meta, "created", FIELD_STRING, created),
 	{ 0 },
 };

@@ -8,6 +8,7 @@
  */
 #include "overlay/parents.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -287,6 +288,17 @@ static int split(const struct str *texts, struct paths *ret)
 	return 0;
 }
 
+static void add_to_digest(
+	struct digest *sum, const char *path, const struct attributes *a, const struct str *xattrs)
+{
+	uint64_t numbers[] = { a->mode, a->uid, a->gid, (uint64_t)a->mtime.tv_sec,
+		(uint64_t)a->mtime.tv_nsec, xattrs->len };
+
+	digest_add(sum, path, strlen(path) + 1);
+	digest_add(sum, numbers, sizeof(numbers));
+	digest_add(sum, xattrs->data, xattrs->len);
+}
+
 /* Gives a new directory what the levels say about it, and notes that in the digest. */
 static int repair(const struct levels *l, int fs, const char *path, struct digest *sum)
 {
@@ -304,11 +316,7 @@ static int repair(const struct levels *l, int fs, const char *path, struct diges
 		r = -errno;
 	if (r == 0)
 		r = attributes_apply(dir, &a, false, xattrs.data, xattrs.len);
-	uint64_t numbers[] = { a.mode, a.uid, a.gid, (uint64_t)a.mtime.tv_sec,
-		(uint64_t)a.mtime.tv_nsec, xattrs.len };
-	digest_add(sum, path, strlen(path) + 1);
-	digest_add(sum, numbers, sizeof(numbers));
-	digest_add(sum, xattrs.data, xattrs.len);
+	add_to_digest(sum, path, &a, &xattrs);
 	return r;
 }
 
@@ -411,4 +419,66 @@ void stacking_done(struct stacking *s)
 		free(s->layers[i]);
 	free(s->layers);
 	*s = (struct stacking){ 0 };
+}
+
+/* All directories below one, as fill() had them; -ERR_DAMAGED where there is anything else. */
+static int list_directories(int fs, const char *path, struct str *texts)
+{
+	int fd = openat(fs, path, DIR_FLAGS), r = 0;
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (!dir) {
+		r = errno == ENOTDIR || errno == ELOOP ? -ERR_DAMAGED : -errno;
+		own_close(&fd);
+		return r;
+	}
+	str_add_bytes(texts, path, strlen(path) + 1);
+	for (struct dirent *d; r == 0 && (d = readdir(dir));) {
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		autofree char *below = strcmp(path, ".") == 0
+					       ? strdup(d->d_name)
+					       : str_format("%s/%s", path, d->d_name);
+		r = below ? list_directories(fs, below, texts) : -ENOMEM;
+	}
+	closedir(dir);
+	return r;
+}
+
+static int sum_directories(int fs, const struct paths *paths, struct digest *sum)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < paths->n; i++) {
+		automatic(str) struct str xattrs = { 0 };
+		struct attributes a = { 0 };
+		autofd int dir = openat(fs, paths->all[i], DIR_FLAGS);
+		r = dir < 0 ? -errno : read_attributes(dir, &a, &xattrs);
+		add_to_digest(sum, paths->all[i], &a, &xattrs);
+	}
+	return r;
+}
+
+int parents_verify(const struct store *store, const char *digest, struct err *e)
+{
+	automatic(paths) struct paths paths = { 0 };
+	automatic(str) struct str texts = { 0 };
+	struct digest_text is = { 0 };
+	autofd int fs = -1;
+
+	int r = layer_open(store, digest, &fs, e);
+	if (r < 0)
+		return r;
+	struct digest *sum = digest_begin();
+	r = sum ? list_directories(fs, ".", &texts) : -ENOMEM;
+	if (r == 0)
+		r = texts.failed ? -ENOMEM : split(&texts, &paths);
+	if (r == 0)
+		r = sum_directories(fs, &paths, sum);
+	if (r == 0)
+		is = digest_end(sum);
+	digest_free(sum);
+	if (r == 0 && strcmp(is.text, digest) != 0)
+		r = -ERR_DAMAGED;
+	return r < 0 ? err_set(e, -r, "look at layer '%s'", digest) : 0;
 }

@@ -23,6 +23,9 @@ struct stacking {
 /* All of the layers are in the store. */
 int parents_stack(const struct store *store, char *const *diff_ids, size_t n, struct stacking *ret,
 	struct err *e);
+/* Whether a layer is one that was made so, and is as it was: 0, or -ERR_DAMAGED. */
+int parents_verify(const struct store *store, const char *digest, struct err *e);
+
 void stacking_done(struct stacking *s);
 DEFINE_AUTO(stacking, stacking_done)
 

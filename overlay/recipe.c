@@ -51,6 +51,8 @@ struct recipe {
 	uint64_t contents;     /* how many 'C' have begun */
 	int content;
 	uint64_t offset;
+	recipe_loss *tell;
+	void *tell_to;
 	char path[RECIPE_PATH_MAX + 1];
 
 	size_t in_at, in_n;
@@ -83,6 +85,8 @@ static int begin_pass(struct recipe *r, struct err *e)
 	int code = input_open(take_fd(&fd), RECIPE_FILE, NULL, UINT64_MAX, NULL, &r->input, e);
 	if (code == 0)
 		code = inflate_open(&r->input, &r->inflate, e);
+	if (code == -ERR_DAMAGED || code == -ENOTSUP)
+		return damaged(r, "its recipe has no sense", e);
 	return code < 0 ? err_while(e, "layer '%s'", r->diff_id) : 0;
 }
 
@@ -92,8 +96,10 @@ static int refill(struct recipe *r, struct err *e)
 	if (r->in_at < r->in_n)
 		return 1;
 	ssize_t n = inflate_read(r->inflate, r->in, sizeof(r->in), e);
+	if (n == -ERR_DAMAGED)
+		return damaged(r, "its recipe has no sense", e);
 	if (n < 0)
-		return err_while(e, "layer '%s' is damaged", r->diff_id);
+		return err_while(e, "layer '%s'", r->diff_id);
 	r->in_at = 0;
 	r->in_n = (size_t)n;
 	return n > 0;
@@ -283,12 +289,17 @@ static void place(const struct recipe *r, char ret[PLACE_MAX])
 
 /* --- content ---------------------------------------------------------------------------------- */
 
-static int fail_content(const struct recipe *r, const char *why, struct err *e)
+/* The rest of what comes from the present file is zeros, where somebody wants to know that. */
+static int lose_content(struct recipe *r, const char *why, struct err *e)
 {
 	struct member_text shown;
 
-	return err_say(e, ERR_DAMAGED, "layer '%s' is damaged: '%s': %s", r->diff_id,
-		member_show(r->path, &shown), why);
+	if (!r->tell)
+		return err_say(e, ERR_DAMAGED, "layer '%s' is damaged: '%s': %s", r->diff_id,
+			member_show(r->path, &shown), why);
+	r->tell(r->tell_to, r->path, why);
+	r->code = RECIPE_ZEROS;
+	return 0;
 }
 
 static int open_parent(struct recipe *r, const char path[PLACE_MAX])
@@ -309,30 +320,31 @@ static int open_content(struct recipe *r, struct err *e)
 	} losses[] = { { ENOENT, "it is missing" }, { ELOOP, "it is no file" },
 		{ EINVAL, "it is no file" }, { ERR_DAMAGED, "its content is lost" } };
 	char path[PLACE_MAX];
+	struct err ignored;
 
 	place(r, path);
 	char *base = strrchr(path, '/');
 	*base++ = '\0';
 	int code = open_parent(r, path);
 	if (code < 0)
-		return fail_content(r, err_reason(-code), e);
+		return lose_content(r, err_reason(-code), e);
 	own_close(&r->content);
 	r->content = -1;
-	code = content_open(r->store, r->parent, base, &r->content, e);
+	code = content_open(r->store, r->parent, base, &r->content, &ignored);
 	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++)
 		if (code == -losses[i].code)
-			return fail_content(r, losses[i].why, e);
-	return code < 0 ? err_while(e, "layer '%s'", r->diff_id) : 0;
+			return lose_content(r, losses[i].why, e);
+	return code < 0 ? lose_content(r, err_reason(-code), e) : 0;
 }
 
+/* 0: it was lost meanwhile. */
 static ssize_t read_content(struct recipe *r, void *data, size_t n, struct err *e)
 {
 	ssize_t got = pread(r->content, data, n, (off_t)r->offset);
 
-	if (got < 0)
-		return fail_content(r, err_reason(errno), e);
-	if (got == 0)
-		return fail_content(r, "it is shorter than it was", e);
+	if (got <= 0)
+		return lose_content(
+			r, got < 0 ? err_reason(errno) : "it is shorter than it was", e);
 	r->offset += (uint64_t)got;
 	return got;
 }
@@ -385,6 +397,12 @@ ssize_t recipe_next(struct recipe *r, const void **ret, struct err *e)
 		return damaged(r, "its recipe is cut off", e);
 	*ret = r->out;
 	return (ssize_t)have;
+}
+
+void recipe_on_loss(struct recipe *r, recipe_loss *tell, void *to)
+{
+	r->tell = tell;
+	r->tell_to = to;
 }
 
 uint64_t recipe_size(const struct recipe *r)

@@ -58,6 +58,10 @@ int recipe_play(
 struct recipe;
 
 int recipe_open(const struct store *store, const char *diff_id, struct recipe **ret, struct err *e);
+/* Is told of a file whose content is not there, and why; zeros take its place in the tar. */
+typedef void recipe_loss(void *to, const char *path, const char *why);
+/* Without it, what is lost is the end: recipe_next() fails. */
+void recipe_on_loss(struct recipe *r, recipe_loss *tell, void *to);
 /* Of the tar, in bytes. */
 uint64_t recipe_size(const struct recipe *r);
 /* The next bytes, valid until the next call; 0 at the end. */

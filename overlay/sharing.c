@@ -294,6 +294,26 @@ int sharing_publish(struct sharing *s, struct err *e)
 	return r < 0 || s->used.n == 0 ? r : objects_write(s->work, &s->used, e);
 }
 
+int sharing_verify(int object, const struct object_name *name)
+{
+	autofree unsigned char *buffer = malloc(COMPARED_AT_ONCE);
+	struct sharing_sum *sum = sharing_sum_begin();
+	ssize_t n = buffer && sum ? 1 : -ENOMEM;
+
+	while (n > 0) {
+		n = fd_read_full(object, buffer, COMPARED_AT_ONCE);
+		if (n > 0)
+			sharing_sum_add(sum, buffer, (size_t)n);
+	}
+	struct object_name is = { 0 };
+	if (n == 0)
+		is = name_of(XXH3_128bits_digest((const XXH3_state_t *)sum));
+	sharing_sum_free(sum);
+	if (n < 0)
+		return (int)n;
+	return strcmp(is.text, name->text) == 0 ? 0 : -ERR_DAMAGED;
+}
+
 void sharing_end(struct sharing *s)
 {
 	if (!s)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "overlay/object.h"
 #include "overlay/store.h"
 
 /*
@@ -63,6 +64,9 @@ int sharing_take(
  * unpacked anew, this layer's file will have a content of its own.
  */
 int sharing_publish(struct sharing *s, struct err *e);
+
+/* -ERR_DAMAGED: an object's content is not the one that its name says. -errno. */
+int sharing_verify(int object, const struct object_name *name);
 
 void sharing_end(struct sharing *s); /* NULL will do */
 

@@ -39,6 +39,11 @@ int stub_read(int fd, enum overlay_form form, struct object_name *ret)
 	return object_path_parse(path, (size_t)n, ret) ? 1 : -EUCLEAN;
 }
 
+bool stub_has(const char *xattr, enum overlay_form form)
+{
+	return strcmp(xattr, names[form].metacopy) == 0 || strcmp(xattr, names[form].redirect) == 0;
+}
+
 static const char trial[] = "an object";
 static const struct object_name trial_name = { "AAAAAAAAAAAAAAAAAA" };
 

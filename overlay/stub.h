@@ -16,6 +16,9 @@ int stub_make(int fd, enum overlay_form form, const struct object_name *object, 
 /* 1 with the object of an open file that is a stub, 0 when it is none, -errno. */
 int stub_read(int fd, enum overlay_form form, struct object_name *ret);
 
+/* Whether that attribute is one of a stub's two. */
+bool stub_has(const char *xattr, enum overlay_form form);
+
 /*
  * Which layers of a stack may have stubs. Up to 6.15 the kernel follows one only with the option
  * metacopy=on, which a mount with user.* attributes cannot have; since then it does without, but

@@ -312,7 +312,9 @@ int unpack(struct tar *tar, int dir, const struct unpack_options *options,
 	struct unpacking u = { .tar = tar,
 		.options = options,
 		.result = &result,
-		.body = { .sharing = options->sharing, .recorder = options->recorder } };
+		.body = { .sharing = options->sharing,
+			.recorder = options->recorder,
+			.skeleton = options->skeleton } };
 
 	u.tree = (struct tree){
 		.root = dir,

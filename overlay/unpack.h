@@ -26,6 +26,7 @@ struct unpack_options {
 	uint64_t entries;	   /* members, and directories made on the way to them */
 	struct recorder *recorder; /* is told what becomes of the tar's bytes; NULL: nobody is */
 	struct sharing *sharing;   /* NULL: all files have their own content */
+	bool skeleton;		   /* files have their size and no content */
 };
 
 struct unpack_result {

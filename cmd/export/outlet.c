@@ -4,35 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/export/interrupt.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
 
 #define FILE_MODE 0666 /* but for the umask: an archive may hold what is not everybody's */
-
-static volatile sig_atomic_t interrupted;
-
-static void note_interrupt(int signal)
-{
-	(void)signal;
-	interrupted = 1;
-}
-
-/* No SA_RESTART: who waits for a pipe to be read is to notice. */
-static void watch_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = note_interrupt };
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaction(signals[i], &action, NULL);
-}
 
 static const char *shown(const struct outlet *o)
 {
@@ -76,7 +58,7 @@ int outlet_open(const char *path, struct outlet *ret, struct err *e)
 		r = err_set(e, errno, "write '%s'", shown(&o));
 	if (r < 0)
 		return r;
-	watch_signals();
+	interrupt_watch();
 	*ret = o;
 	o = (struct outlet)OUTLET_NONE;
 	return 0;

@@ -1,0 +1,11 @@
+/* SIGINT, SIGTERM and SIGHUP as a note: whoever works looks at it, and clears away what he began. */
+#ifndef CMD_EXPORT_INTERRUPT_H
+#define CMD_EXPORT_INTERRUPT_H
+
+#include <signal.h>
+
+extern volatile sig_atomic_t interrupted;
+
+void interrupt_watch(void);
+
+#endif
