@@ -112,10 +112,13 @@ enum pass { PASS_OPAQUE, PASS_WHITEOUT, PASS_PURGE };
 static int finish_one(
 	struct tree *tree, const struct pending_whiteout *w, enum pass pass, struct err *e)
 {
-	const char *parent = pending_text(tree->pending, w->parent);
-	const char *base = pending_text(tree->pending, w->base);
+	/* Copies: the list grows, and moves, while missing directories are made on the way. */
+	autofree char *parent = strdup(pending_text(tree->pending, w->parent));
+	autofree char *base = strdup(pending_text(tree->pending, w->base));
 	struct member_text shown;
 
+	if (!parent || !base)
+		return err_set(e, ENOMEM, "unpack");
 	if (pass != PASS_PURGE && (*base == '\0') != (pass == PASS_OPAQUE))
 		return 0;
 	e->code = 0;
@@ -134,7 +137,6 @@ static int finish_one(
 	return r < 0 ? err_set(e, -r, "hide lower layers in '%s'", member_show(parent, &shown)) : 0;
 }
 
-/* The pending list grows while implicit parents are made, so it is read anew each time. */
 static int finish_whiteouts(struct tree *tree, struct err *e)
 {
 	for (int pass = PASS_OPAQUE; pass <= PASS_PURGE; pass++)

@@ -24,11 +24,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	umask(0);
+	struct err e;
 	scratch = open(path ? path : "/nowhere", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int fd = openat(scratch, "canary", O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
 	if (fd < 0 || fstat(fd, &before) < 0)
 		fuzz_report("FUZZ_SCRATCH", "an empty directory is wanted");
 	close(fd);
+	fd_remove_tree(scratch, "fs", &e); /* of one that crashed */
 	return 0;
 }
 

@@ -253,6 +253,17 @@ static inline void make_implicit_directories(struct tarball *t)
 	str_done(&path);
 }
 
+/* Directories are made for it while the list that it is in is gone through. */
+static inline void make_deep_whiteouts(struct tarball *t)
+{
+	char name[100];
+
+	for (int i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), "missing-%d/and/more/that/is/missing/too/.wh.x", i);
+		add_name(t, name);
+	}
+}
+
 /* 8 TiB in a few hundred bytes: holes count. */
 static inline void make_sparse_pax(struct tarball *t)
 {

@@ -141,6 +141,8 @@ static const struct hostile_tar tars[] = {
 		NULL, "f", .check = f_is_a_file },
 	{ ROW_WHITEOUT_PARENT, "a file and a whiteout of the same name", { { "f" }, { ".wh.f" } },
 		NULL, "f", .check = f_is_a_file },
+	{ ROW_WHITEOUT_PARENT, "whiteouts below missing directories", .make = make_deep_whiteouts,
+		.there = "missing-59/and/more/that/is/missing/too/x" },
 	{ ROW_WHITEOUT_PARENT, "a whiteout of nothing here", { { ".wh.a" } }, NULL, "a",
 		.check = a_is_a_whiteout },
 	{ ROW_OPAQUE, "an opaque mark in the middle",
