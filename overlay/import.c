@@ -6,7 +6,8 @@
  *	import		sweeps what dead imports left, and finds out what was handed over
  *	parcel		a directory, or an archive spooled into tmp/: members by name
  *	layout, docker	their own indexes: which images, called what, of which documents and layers
- *	package		one image: its layers one by one, then its documents, then its name
+ *	package		one image: its layers, then its documents, then its name
+ *	crew		several layers at once, in a process each
  *	ingest		one layer: tmp/layer-HEX/ is made (and is the lock on this layer), filled,
  *			verified, synced, described, and renamed to layers/HEX/
  *	stream		the layer's bytes: input | inflate | sha256 | tar | unpack, in three threads

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 
 #include "overlay/blob.h"
+#include "overlay/crew.h"
 #include "overlay/ingest.h"
 #include "overlay/layer.h"
 #include "overlay/parents.h"
@@ -98,42 +99,71 @@ static int add_known(const struct store *store, const char *diff_id, uint64_t *s
 
 	int r = layer_read(store, diff_id, &meta, e);
 	if (r == 0)
-		*size += meta.size;
+		*size = meta.size;
 	return r;
 }
 
-static int ingest_one(const struct store *store, const struct parcel *parcel,
-	const struct package *p, size_t i, const char *diff_id,
-	const struct import_options *options, uint64_t *size, struct err *e)
-{
-	const struct package_layer *layer = &p->layers[i];
-	automatic(input) struct input in = INPUT_NONE;
-	struct ingested done;
-	char what[40];
-	int fd;
+struct taking {
+	const struct store *store;
+	const struct parcel *parcel;
+	const struct package *package;
+	char *const *diff_ids;
+};
 
-	/* What the store has need not be in a layout: a pull leaves it out. */
-	if (layer->digest && !parcel_has(parcel, layer->member) && layer_exists(store, diff_id))
-		return add_known(store, diff_id, size, e);
-	int r = parcel_member(parcel, layer->member, &fd, e);
+static int open_layer(const struct taking *t, const struct package_layer *layer,
+	const struct import_options *options, struct input *ret, struct err *e)
+{
+	int fd, r = parcel_member(t->parcel, layer->member, &fd, e);
+
 	if (r == -ENOENT && layer->type && layer->type->foreign)
 		return err_say(e, ENOENT,
 			"'%s' is kept elsewhere, and where its urls lead is not looked",
 			layer->digest);
-	if (r == 0)
-		r = input_open(fd, layer->digest ? layer->digest : layer->member, layer->digest,
-			layer->size, options, &in, e);
-	if (r < 0)
-		return r;
-	snprintf(what, sizeof(what), "layer %zu of %zu", i + 1, p->n_layers);
+	return r < 0 ? r
+		     : input_open(fd, layer->digest ? layer->digest : layer->member, layer->digest,
+			       layer->size, options, ret, e);
+}
+
+static int ingest_one(void *data, size_t i, const struct import_options *options,
+	uint64_t *ret_size, struct err *e)
+{
+	const struct taking *t = data;
+	const struct package_layer *layer = &t->package->layers[i];
+	automatic(input) struct input in = INPUT_NONE;
+	struct import_options own = *options;
+	struct ingested done = { 0 };
+	char what[40];
+
+	/* What the store has need not be in a layout: a pull leaves it out. */
+	if (layer->digest && !parcel_has(t->parcel, layer->member) &&
+		layer_exists(t->store, t->diff_ids[i]))
+		return add_known(t->store, t->diff_ids[i], ret_size, e);
+	snprintf(what, sizeof(what), "layer %zu of %zu", i + 1, t->package->n_layers);
+	int r = open_layer(t, layer, options, &in, e);
 	in.what = what;
 	in.type = layer->type;
-	struct import_options own = *options;
 	own.lowest = i == 0;
-	r = ingest_layer(store, &in, diff_id, &own, &done, e);
 	if (r == 0)
-		*size += done.size;
-	return r;
+		r = ingest_layer(t->store, &in, t->diff_ids[i], &own, &done, e);
+	if (r < 0)
+		return err_while(e, "%s", what);
+	*ret_size = done.size;
+	return 0;
+}
+
+static int ingest_all(const struct store *store, const struct parcel *parcel,
+	const struct package *p, char *const *diff_ids, const struct import_options *options,
+	uint64_t *ret_size, struct err *e)
+{
+	struct taking taking = { store, parcel, p, diff_ids };
+	const struct crew_work work = {
+		.n = p->n_layers, .one = ingest_one, .data = &taking, .options = options
+	};
+	size_t missing = 0;
+
+	for (size_t i = 0; i < p->n_layers; i++)
+		missing += !layer_exists(store, diff_ids[i]);
+	return crew_run(&work, missing < 2, ret_size, e);
 }
 
 static int put_documents(const struct store *store, const struct package *p,
@@ -157,12 +187,10 @@ static int load_once(const struct store *store, const struct parcel *parcel,
 	automatic(stacking) struct stacking stack = { 0 };
 	uint64_t size = 0;
 
-	for (size_t i = 0; i < p->n_layers; i++) {
-		int r = ingest_one(store, parcel, p, i, config->diff_ids[i], options, &size, e);
-		if (r < 0)
-			return err_while(e, "layer %zu of %zu", i + 1, p->n_layers);
-	}
-	int r = parents_stack(store, config->diff_ids, config->n_diff_ids, &stack, e);
+	int r = ingest_all(store, parcel, p, config->diff_ids, options, &size, e);
+	if (r < 0)
+		return r;
+	r = parents_stack(store, config->diff_ids, config->n_diff_ids, &stack, e);
 	/* One was removed since: as when publishing finds that. */
 	if (r == -ENOENT)
 		return -EAGAIN;
