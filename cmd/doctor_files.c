@@ -180,7 +180,7 @@ void doctor_snapshotters(const struct places *p, struct findings *f)
 	struct err e;
 
 	for (const struct snapshotter *way = snapshotters; dir >= 0 && way->name; way++)
-		if (snapshotter_check(way, &store, &e) == 0)
+		if (snapshotter_check(way, NULL, &store, &e) == 0)
 			str_addf(&can, "%s%s", can.len ? ", " : "", way->name);
 		else
 			str_addf(&cannot, "; not %s", e.text + strlen("snapshotter "));

@@ -14,6 +14,7 @@
 #include "overlay/duplicate.h"
 #include "overlay/mount.h"
 #include "overlay/subvolume.h"
+#include "overlay/volume.h"
 #include "spec/base/fd.h"
 
 #define DIR_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -63,13 +64,10 @@ int snapshot_merged(const struct snapshot *s, int *ret_fd, struct err *e)
 	return overlay_mount(&dirs, ret_fd, e);
 }
 
-int snapshot_fill(const struct snapshot *s, bool by_reference, struct err *e)
+int snapshot_fill(const struct snapshot *s, int tree, bool by_reference, struct err *e)
 {
 	autofd int merged = -1;
-	autofd int tree = openat(s->dir, SNAPSHOT_TREE, O_RDONLY | DIR_FLAGS);
 
-	if (tree < 0)
-		return err_set(e, errno, "open '" SNAPSHOT_TREE "'");
 	int r = snapshot_merged(s, &merged, e);
 	struct duplicate d = { .store = s->store,
 		.from = merged,
@@ -77,6 +75,17 @@ int snapshot_fill(const struct snapshot *s, bool by_reference, struct err *e)
 		.n_layers = s->lowers->n,
 		.by_reference = by_reference };
 	return r < 0 ? r : duplicate_tree(&d, tree, e);
+}
+
+/* SNAPSHOT_TREE in its directory. */
+static int open_tree_of(const struct snapshot *s, int *ret_fd, struct err *e)
+{
+	int fd = openat(s->dir, SNAPSHOT_TREE, O_RDONLY | DIR_FLAGS);
+
+	if (fd < 0)
+		return err_set(e, errno, "open '" SNAPSHOT_TREE "'");
+	*ret_fd = fd;
+	return 0;
 }
 
 /*
@@ -158,8 +167,9 @@ static int mount_overlay(const struct snapshot *s, bool again, int *ret_fd, stru
 
 /* --- btrfs -------------------------------------------------------------------------------------- */
 
-static int probe_btrfs(const struct store *store, struct err *e)
+static int probe_btrfs(const struct store *store, const char *place, struct err *e)
 {
+	(void)place;
 	struct file_system fs = file_system_of(store);
 
 	if (fs.magic == BTRFS_SUPER_MAGIC)
@@ -174,11 +184,13 @@ static int build_subvolume(const struct snapshot *base, struct err *e)
 
 	if (r < 0)
 		return err_set(e, -r, "create a subvolume");
-	r = snapshot_fill(base, true, e);
+	autofd int tree = -1;
+	r = open_tree_of(base, &tree, e);
+	if (r == 0)
+		r = snapshot_fill(base, tree, true, e);
 	if (r < 0)
 		return r;
-	autofd int tree = openat(base->dir, SNAPSHOT_TREE, O_RDONLY | DIR_FLAGS);
-	r = tree < 0 ? -errno : subvolume_set_read_only(tree, true);
+	r = subvolume_set_read_only(tree, true);
 	return r < 0 ? err_set(e, -r, "make a subvolume read-only") : 0;
 }
 
@@ -196,8 +208,9 @@ static int make_btrfs(const struct snapshot *s, struct err *e)
 
 /* --- reflink, copy ------------------------------------------------------------------------------ */
 
-static int probe_reflink(const struct store *store, struct err *e)
+static int probe_reflink(const struct store *store, const char *place, struct err *e)
 {
+	(void)place;
 	int r = duplicate_probe(store->dir);
 
 	if (r == -EOPNOTSUPP || r == -ENOTTY || r == -EXDEV || r == -EINVAL)
@@ -210,9 +223,12 @@ static int probe_reflink(const struct store *store, struct err *e)
 
 static int make_tree(const struct snapshot *s, bool by_reference, struct err *e)
 {
+	autofd int tree = -1;
+
 	if (mkdirat(s->dir, SNAPSHOT_TREE, 0700) < 0)
 		return err_set(e, errno, "create '" SNAPSHOT_TREE "'");
-	return snapshot_fill(s, by_reference, e);
+	int r = open_tree_of(s, &tree, e);
+	return r < 0 ? r : snapshot_fill(s, tree, by_reference, e);
 }
 
 static int make_reflink(const struct snapshot *s, struct err *e)
@@ -223,6 +239,68 @@ static int make_reflink(const struct snapshot *s, struct err *e)
 static int make_copy(const struct snapshot *s, struct err *e)
 {
 	return make_tree(s, false, e);
+}
+
+/* --- lvm, zfs ------------------------------------------------------------------------------------ */
+
+static const char *place_of(const char *name)
+{
+	const char *colon = name ? strchr(name, ':') : NULL;
+
+	return colon ? colon + 1 : NULL;
+}
+
+/* "lvm" of "lvm:GROUP/POOL". */
+static const char *kind_of(const char *name)
+{
+	return *name == 'l' ? "lvm" : "zfs";
+}
+
+static int probe_lvm(const struct store *store, const char *place, struct err *e)
+{
+	(void)store;
+	return volume_probe("lvm", place, e);
+}
+
+static int probe_zfs(const struct store *store, const char *place, struct err *e)
+{
+	(void)store;
+	return volume_probe("zfs", place, e);
+}
+
+/* What mkfs puts into every root is no file of the image. */
+static int fill_volume(const struct snapshot *base, struct err *e)
+{
+	autofd int tree = -1;
+	int r = volume_mount(base->dir, false, false, &tree, e);
+
+	if (r == 0 && unlinkat(tree, "lost+found", AT_REMOVEDIR) < 0 && errno != ENOENT)
+		r = err_set(e, errno, "remove 'lost+found'");
+	return r < 0 ? r : snapshot_fill(base, tree, false, e);
+}
+
+static int build_volume(const struct snapshot *base, struct err *e)
+{
+	const char *name = base->claim->snapshotter;
+	int r = volume_make(base->dir, kind_of(name), place_of(name), e);
+
+	if (r == 0)
+		r = fill_volume(base, e);
+	return r < 0 ? r : volume_settle(base->dir, e);
+}
+
+static int make_volume(const struct snapshot *s, struct err *e)
+{
+	const char *name = s->claim->snapshotter;
+	autofd int base = -1;
+	int r = base_get(s, build_volume, &base, e);
+
+	return r < 0 ? r : volume_snapshot(s->dir, base, kind_of(name), place_of(name), e);
+}
+
+static int mount_volume(const struct snapshot *s, bool again, int *ret_fd, struct err *e)
+{
+	return volume_mount(s->dir, again, s->claim->read_only, ret_fd, e);
 }
 
 /* --- the table ---------------------------------------------------------------------------------- */
@@ -236,17 +314,33 @@ const struct snapshotter snapshotters[] = {
 	{ "reflink", "a tree of files that share their content on disk", .probe = probe_reflink,
 		.make = make_reflink, .mount = mount_tree },
 	{ "copy", "a plain copy", .for_users = true, .make = make_copy, .mount = mount_tree },
+	{ "lvm", "a thin volume that begins as a snapshot", .place = "GROUP/POOL",
+		.probe = probe_lvm, .make = make_volume, .mount = mount_volume },
+	{ "zfs", "a dataset that begins as a clone", .place = "POOL/DATASET", .probe = probe_zfs,
+		.make = make_volume, .mount = mount_volume },
 	{ 0 },
 };
+
+static int check_place(const struct snapshotter *way, const char *place, struct err *e)
+{
+	if (way->place && !place)
+		return err_say(e, EINVAL, "snapshotter '%s': it needs its place: %s:%s", way->name,
+			way->name, way->place);
+	if (!way->place && place)
+		return err_say(e, EINVAL, "snapshotter '%s': it has no place, and '%s' is one",
+			way->name, place);
+	return 0;
+}
 
 int snapshotter_find(const char *name, const struct snapshotter **ret, struct err *e)
 {
 	automatic(str) struct str names = { 0 };
+	size_t n = name ? strcspn(name, ":") : 0;
 
 	for (const struct snapshotter *way = snapshotters; way->name; way++) {
-		if (!name || strcmp(way->name, name) == 0) {
+		if (!name || (strlen(way->name) == n && strncmp(way->name, name, n) == 0)) {
 			*ret = way;
-			return 0;
+			return check_place(way, place_of(name), e);
 		}
 		str_addf(&names, "%s%s", way == snapshotters ? "" : ", ", way->name);
 	}
@@ -254,13 +348,14 @@ int snapshotter_find(const char *name, const struct snapshotter **ret, struct er
 		str_ok(&names) ? names.data : "others");
 }
 
-int snapshotter_check(const struct snapshotter *way, const struct store *store, struct err *e)
+int snapshotter_check(
+	const struct snapshotter *way, const char *name, const struct store *store, struct err *e)
 {
 	int r = 0;
 
 	if (!way->for_users && store->form == FORM_USER)
 		r = err_say(e, ENOTSUP, "for root alone; ordinary users have overlay and copy");
 	else if (way->probe)
-		r = way->probe(store, e);
+		r = way->probe(store, place_of(name), e);
 	return r < 0 ? err_while(e, "snapshotter '%s'", way->name) : 0;
 }

@@ -82,7 +82,7 @@ int stack_make_by(const struct store *store, const struct image *image, const ch
 	if (r == 0)
 		r = snapshotter_find(snapshotter, &way, e);
 	if (r == 0)
-		r = snapshotter_check(way, store, e);
+		r = snapshotter_check(way, snapshotter, store, e);
 	if (r < 0)
 		return r;
 	struct claim claim = {
@@ -91,7 +91,7 @@ int stack_make_by(const struct store *store, const struct image *image, const ch
 		.layers = image->record.layers,
 		.n_layers = image->record.n_layers,
 		.read_only = read_only,
-		.snapshotter = way == snapshotters ? NULL : (char *)way->name,
+		.snapshotter = way == snapshotters ? NULL : (char *)snapshotter,
 	};
 	autofd int containers = open_containers(store, e);
 	if (containers < 0)
@@ -168,10 +168,8 @@ int stack_upper(const struct store *store, const char *id, int *ret_fd, struct e
 	if (dir < 0)
 		return dir;
 	int fd = openat(dir, "u", O_RDONLY | DIR_FLAGS);
-	if (fd < 0 && errno == ENOENT && faccessat(dir, SNAPSHOT_TREE, F_OK, 0) == 0)
-		return err_say(e, ENODATA, "'%s' is a whole tree, without an upper layer", id);
 	if (fd < 0 && errno == ENOENT)
-		return err_say(e, ENODATA, "'%s' is read-only and has no files of its own", id);
+		return err_say(e, ENODATA, "'%s' has no upper layer", id);
 	if (fd < 0)
 		return err_set(e, errno, "open the files of '%s'", id);
 	*ret_fd = fd;
@@ -191,6 +189,22 @@ static int mount_lowers(
 	return r < 0 ? r : snapshot_merged(&s, ret_fd, e);
 }
 
+/* What is no upper layer is mounted once more: that is the same file system, and not another. */
+static int open_own(const struct store *store, int dir, struct stack_parts *parts, struct err *e)
+{
+	const struct snapshotter *way = snapshotters;
+	const struct snapshot s = { .store = store, .claim = &parts->claim, .dir = dir };
+
+	int r = snapshotter_find(parts->claim.snapshotter, &way, e);
+	parts->whole = r == 0 && !way->has_upper;
+	if (parts->whole)
+		return way->mount(&s, true, &parts->upper, e);
+	parts->upper = openat(dir, "u", O_RDONLY | DIR_FLAGS);
+	if (r == 0 && parts->upper < 0 && !parts->claim.read_only)
+		return err_set(e, errno, "open its upper layer");
+	return r;
+}
+
 int stack_open(const struct store *store, const char *id, struct stack_parts *ret, struct err *e)
 {
 	automatic(stack_parts) struct stack_parts parts = STACK_PARTS_NONE;
@@ -201,12 +215,10 @@ int stack_open(const struct store *store, const char *id, struct stack_parts *re
 	int r = claim_read(dir, &parts.claim, e);
 	if (r == 0)
 		r = mount_lowers(store, &parts.claim, &parts.lowers, e);
+	if (r == 0)
+		r = open_own(store, dir, &parts, e);
 	if (r < 0)
 		return err_while(e, "files of '%s'", id);
-	parts.whole = parts.claim.snapshotter;
-	parts.upper = openat(dir, parts.whole ? SNAPSHOT_TREE : "u", O_RDONLY | DIR_FLAGS);
-	if (parts.upper < 0 && (parts.whole || !parts.claim.read_only))
-		return err_set(e, errno, "open the files of '%s'", id);
 	*ret = parts;
 	parts = (struct stack_parts)STACK_PARTS_NONE;
 	return 0;

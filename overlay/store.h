@@ -12,7 +12,7 @@
  *	objects/		contents that layers share, by content; see overlay/object.h
  *	images/NAME.json	a record each, replaced atomically, readable without a lock
  *	downloads/HEX		what has come of a blob that is being pulled, flocked by who does
- *	containers/ID/		u/ and w/ (upper and work) or tree/, meta.json; see overlay/stack.h
+ *	containers/ID/		u/ and w/ (upper and work), or tree/, or a link volume; meta.json
  *	bases/NUMBER/		a merged tree, for snapshots; see overlay/base.h
  *	tmp/			work in progress, each directory flocked by its worker
  *	trash/			renamed away, to be deleted

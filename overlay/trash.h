@@ -3,7 +3,8 @@
  *
  * Deletion goes by directory fds, never follows a symlink, never enters a mount, and holds a fixed
  * number of fds open however deep a tree is (containers can nest directories without limit).
- * Several processes may empty the trash at once.
+ * Several processes may empty the trash at once. A volume that belongs to what was put here goes
+ * with it (overlay/volume.h).
  */
 #ifndef OVERLAY_TRASH_H
 #define OVERLAY_TRASH_H

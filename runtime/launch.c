@@ -279,7 +279,7 @@ static int check_snapshotter(const struct launch_options *o, const struct store 
 	const struct snapshotter *way = snapshotters;
 	int r = o->snapshotter ? snapshotter_find(o->snapshotter, &way, e) : 0;
 
-	return r == 0 && o->snapshotter ? snapshotter_check(way, s, e) : r;
+	return r == 0 && o->snapshotter ? snapshotter_check(way, o->snapshotter, s, e) : r;
 }
 
 /* The record says where the files are before there are any. */

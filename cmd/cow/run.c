@@ -46,7 +46,7 @@ static const struct option_row options[] = {
 	ROW("read-only", 0, OPTION_FLAG, read_only, NULL,
 		"its root file system is not to be written to"),
 	ROW("snapshotter", 0, OPTION_TEXT, snapshotter, "WAY",
-		"of its files: overlay, btrfs, reflink, copy"),
+		"of its files: overlay, btrfs, reflink, copy, lvm:..., zfs:..."),
 	ROW("security-opt", 0, OPTION_LIST, security, "seccomp=FILE",
 		"another seccomp profile; seccomp=unconfined: none"),
 	ROW("net", 0, OPTION_TEXT, network.network, "NETWORK",

@@ -77,7 +77,12 @@ store_on() {
 teardown() {
 	containers_remove
 	! space mountpoint -q "$SCRATCH/on" || space umount "$SCRATCH/on"
+	[ -z "${lvm_made:-}" ] || lvm_remove "$lvm_made"
 	rm -f "$SCRATCH"/*.img
+}
+lvm_remove() {
+	vgremove -qq -f "$(vgs --noheadings -o vg_name --select "pv_name=$1" | tr -d ' ')"
+	losetup -d "$1"
 }
 cowrun() { space "$COWRUN" --root "$STATE" "$@"; }
 
@@ -128,13 +133,13 @@ nothing_left() {
 same_changes() {
 	local way
 	for way in overlay "$1"; do
-		cow run --name "$NAME-$way" --snapshotter "$way" layered:1 sh -c 'echo more >>/d/changed; rm /d/kept; mkdir -p /e/g/h
+		cow run --name "$NAME-${way%%:*}" --snapshotter "$way" layered:1 sh -c 'echo more >>/d/changed; rm /d/kept; mkdir -p /e/g/h
 			chmod 700 /d/sub; mv /fifo /pipe; ln -sfn e /link' || return
-		cow diff "$NAME-$way" >"$SCRATCH/diff-$way"
-		cow rm "$NAME-$way" >/dev/null
+		cow diff "$NAME-${way%%:*}" >"$SCRATCH/diff-${way%%:*}"
+		cow rm "$NAME-${way%%:*}" >/dev/null
 	done
-	diff -u "$SCRATCH/diff-overlay" "$SCRATCH/diff-$1" >&2
-	[ "$(wc -l <"$SCRATCH/diff-$1")" -gt 8 ]
+	diff -u "$SCRATCH/diff-overlay" "$SCRATCH/diff-${1%%:*}" >&2
+	[ "$(wc -l <"$SCRATCH/diff-${1%%:*}")" -gt 8 ]
 }
 
 # disk: bytes in use on the file system of the store
@@ -151,6 +156,15 @@ disk() {
 		cow run --name "$NAME" --snapshotter reflink layered:1 true
 	fails "^cow: run: no snapshotter 'nope' \(there are overlay, btrfs, reflink, copy" \
 		cow run -d --name "$NAME" --snapshotter nope layered:1 true
+	fails "^cow: run: snapshotter 'lvm': it needs its place: lvm:GROUP/POOL$" \
+		cow run --name "$NAME" --snapshotter lvm layered:1 true
+	fails "^cow: run: snapshotter 'copy': it has no place, and 'x' is one$" \
+		cow run --name "$NAME" --snapshotter copy:x layered:1 true
+	[ -e /dev/mapper/control ] || ! command -v lvs >/dev/null ||
+		fails "^cow: run: snapshotter 'lvm': this kernel has no '/dev/mapper/control'$" \
+			cow run --name "$NAME" --snapshotter lvm:a/b layered:1 true
+	command -v zfs >/dev/null || fails "^cow: run: snapshotter 'zfs': there is no program 'zfs'$" \
+		cow run --name "$NAME" --snapshotter zfs:a/b layered:1 true
 	COW_SNAPSHOTTER=nope fails "no snapshotter 'nope'" cow run --name "$NAME" layered:1 true
 	nothing_left
 }
@@ -184,6 +198,10 @@ disk() {
 	space btrfs -q subvolume create "$tree/made/deep"
 	space btrfs -q subvolume snapshot -r "$tree" "$tree/made/deep/copy"
 	space btrfs -q property set "$tree/made/deep" ro true
+	# and what lies deep in and around them: nothing can be moved out of a subvolume
+	space bash -c 'cd "$1" && for ((i = 0; i < 90; i++)); do
+		if ((i == 20 || i == 21 || i == 60)); then btrfs -q subvolume create x; else mkdir x; fi && cd x || exit
+	done' - "$tree"
 	cow rm "$NAME" >/dev/null
 	nothing_left
 	# what is in use stays
@@ -223,4 +241,42 @@ disk() {
 		nothing_left
 		teardown
 	done
+}
+
+# A guest has device-mapper, under make test-all.
+@test "lvm: thin snapshots of a base that is made once, and goes with its image" {
+	local group=cowruntest${COWRUN_TEST//[^a-zA-Z0-9]/}
+	need_program lvcreate
+	need_program thin_check
+	[ -e /dev/mapper/control ] || skip "needs device-mapper"
+	store_on tmpfs
+	truncate -s 300M "$SCRATCH/lvm.img"
+	local loop way=lvm:$group/pool
+	loop=$(losetup -f --show "$SCRATCH/lvm.img")
+	lvm_made=$loop
+	export LVM_SUPPRESS_FD_WARNINGS=1
+	[ -e /run/udev/control ] || export DM_DISABLE_UDEV=1
+	vgcreate -qq "$group" "$loop"
+	lvcreate -qq -y -L 200M -T "$group/pool"
+	lvcreate -qq -y -L 8M -n plain "$group"
+	fails "^cow: run: snapshotter 'lvm': thin pool '$group/plain': '$group/plain' is a linear, not a thin pool$" \
+		cow run --name "$NAME" --snapshotter "lvm:$group/plain" layered:1 true
+	fails "^cow: run: snapshotter 'lvm': thin pool '$group/nope': lvs: Failed to find logical volume" \
+		cow run --name "$NAME" --snapshotter "lvm:$group/nope" layered:1 true
+	fails "^cow: run: snapshotter 'lvm': '--x/y' is no name of a thin pool$" \
+		cow run --name "$NAME" --snapshotter "lvm:--x/y" layered:1 true
+	same_files "$way"
+	same_changes "$way"
+	[ "$(lvs --noheadings -o lv_name "$group" | grep -c cowrun-)" = 1 ]
+	# volumes of which the store says that they are, and which are not
+	cow run --name "$NAME" --snapshotter "$way" layered:1 true
+	[ "$(inspect "$NAME" snapshotter)" = "$way" ]
+	lvremove -qq -f "$(sed 's/^lvm://' <<<"$(space readlink "$STORE/containers/$NAME/volume")")"
+	cow rm "$NAME" >/dev/null
+	# links in a container's own files lead to nothing
+	cow run --name "$NAME" --snapshotter copy layered:1 ln -s "lvm:$group/plain" /volume
+	cow rm "$NAME" >/dev/null
+	nothing_left
+	cow rmi layered:1
+	[ "$(lvs --noheadings -o lv_name "$group" | tr -d ' ' | tr '\n' ' ')" = 'plain pool ' ]
 }
