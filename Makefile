@@ -79,6 +79,9 @@ BENCHES   := $(patsubst %.c,$(OUT)/%,$(wildcard tests/bench/*.c))
 
 objects = $(patsubst %.c,$(OUT)/%.o,$(1))
 
+# As many at once as there are CPUs, where nobody has said how many.
+JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)  $(2)')
 
@@ -188,32 +191,32 @@ build/engines: | deps
 	@tests/packages bookworm $@.new containerd docker.io docker-registry tini
 	@mv $@.new $@
 
-test: engines            ## every test, on this host and in a guest kernel
-	@$(MAKE) --no-print-directory all units helpers fuzzers layers
+test: deps               ## every test, on this host and in a guest kernel
+	@$(MAKE) --no-print-directory $(JOBS) engines all units helpers fuzzers layers
 	@tests/run $(OUT)
 
-test-all: engines        ## the same at full length: all kernels, all sweeps
-	@$(MAKE) --no-print-directory all units helpers fuzzers layers
+test-all: deps           ## the same at full length: all kernels, all sweeps
+	@$(MAKE) --no-print-directory $(JOBS) engines all units helpers fuzzers layers
 	@tests/run --all $(OUT)
 
 fuzz: deps               ## a minute of libFuzzer for each parser of foreign bytes
-	@$(MAKE) --no-print-directory fuzzers
+	@$(MAKE) --no-print-directory $(JOBS) fuzzers
 	@tests/fuzz/run $(OUT) 60
 
 weak: deps               ## each protection taken away, and its test must fail
-	@$(MAKE) --no-print-directory all helpers
+	@$(MAKE) --no-print-directory $(JOBS) all helpers
 	@tests/weak/run $(OUT)
 
-asan: engines            ## the same tests under ASan and UBSan
-	@$(MAKE) --no-print-directory OUT=$(OUT)/asan SAN=1 all units helpers
+asan: deps               ## the same tests under ASan and UBSan
+	@$(MAKE) --no-print-directory $(JOBS) OUT=$(OUT)/asan SAN=1 engines all units helpers
 	@SAN=1 tests/run $(OUT)/asan
 
 demo: deps               ## eight containers of one Debian image, and what they cost
-	@$(MAKE) --no-print-directory all helpers
+	@$(MAKE) --no-print-directory $(JOBS) all helpers
 	@examples/demo $(OUT)
 
 bench: deps              ## side by side with crun, runc and tar: ratios
-	@$(MAKE) --no-print-directory all helpers benches
+	@$(MAKE) --no-print-directory $(JOBS) all helpers benches
 	@tests/bench/run $(OUT)
 
 # --- checks ----------------------------------------------------------------------------------------

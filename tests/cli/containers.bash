@@ -70,7 +70,7 @@ await() {
 }
 
 # state ID KEY: one value of the state document
-state() { cowrun state "$1" | jq -r ".$2"; }
+state() { member "$2" "$(cowrun state "$1")"; }
 status_is() { [ "$(state "$1" status)" = "$2" ]; }
 
 # ends_with STATUS PID: of a process that this shell started (bats' run would wait for it in another one)

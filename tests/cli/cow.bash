@@ -57,7 +57,12 @@ eventually() {
 	return 1
 }
 
-inspect() { cow inspect "$1" | jq -r ".[0].$2"; }
+inspect() {
+	local text
+	text=$(cow inspect "$1")
+	text=${text#[} text=${text%]}
+	member "$2" "$text"
+}
 monitor_of() { inspect "$1" monitor_pid; }
 is_status() { [ "$(inspect "$1" status 2>/dev/null)" = "$2" ]; }
 has_line() { cow logs "$1" 2>&1 | grep -q -- "$2"; }

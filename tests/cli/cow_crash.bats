@@ -1,7 +1,10 @@
 # SIGKILL in the middle: of cow run, of the monitor, of what writes down the end. `cow rm -f` takes all of it back.
-# COW_SEED chooses the places anew, COW_POINTS how many they are.
+# A few places of each; COWRUN_ALL takes more of them. COW_SEED chooses them anew, COW_POINTS how many they are.
 load helpers
 load cow
+
+COW_POINTS=${COW_POINTS:-${COWRUN_ALL:+40}}
+COW_POINTS=${COW_POINTS:-5}
 
 setup_file() {
 	scratch_make
@@ -49,7 +52,7 @@ setup() {
 	while read -r call when; do
 		run traced /dev/null -e "inject=$call:signal=KILL:when=$when" -- run --name "$NAME" "$IMAGE" /bin/true 3>&-
 		assert_rm_cleans "$call $when"
-	done < <(points "$SCRATCH/calls" "${COW_POINTS:-20}")
+	done < <(points "$SCRATCH/calls" "$COW_POINTS")
 }
 
 @test "cow run -d killed at any system call, it or what becomes its monitor" {
@@ -59,7 +62,7 @@ setup() {
 	while read -r call when; do
 		run traced /dev/null -f -e "inject=$call:signal=KILL:when=$when" -- run -d --name "$NAME" "$IMAGE" /bin/true 3>&-
 		assert_rm_cleans "$call $when"
-	done < <(points "$SCRATCH/calls" "${COW_POINTS:-20}")
+	done < <(points "$SCRATCH/calls" "$COW_POINTS")
 }
 
 @test "what writes down the end, killed at any system call" {
@@ -75,7 +78,7 @@ setup() {
 		cow stop -t 0 "$NAME"
 		run traced /dev/null -e "inject=$call:signal=KILL:when=$when" -- ended "$NAME" 137
 		assert_rm_cleans "$call $when"
-	done < <(points "$SCRATCH/calls" "${COW_POINTS:-10}")
+	done < <(points "$SCRATCH/calls" $((COW_POINTS / 2)))
 }
 
 @test "cow rm -f killed at any system call: once more is enough" {
@@ -86,7 +89,7 @@ setup() {
 		cow run -d --name "$NAME" "$IMAGE" sleep 1000 >/dev/null
 		run traced /dev/null -e "inject=$call:signal=KILL:when=$when" -- rm -f "$NAME"
 		assert_rm_cleans "$call $when"
-	done < <(points "$SCRATCH/calls" "${COW_POINTS:-10}")
+	done < <(points "$SCRATCH/calls" $((COW_POINTS / 2)))
 }
 
 @test "a monitor that was killed: the container goes on, and its end is not known" {

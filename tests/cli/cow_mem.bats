@@ -1,6 +1,5 @@
 # cow mem: exact figures of real containers, and estimates where frames are not told.
 # shellcheck disable=SC2153 # NAME and CGROUP are from helpers.bash and cow.bash
-# guest: another kernel flags other pages
 load helpers
 load cow
 
@@ -27,6 +26,7 @@ FILES='(.kinds.file.private_bytes + .kinds.file.shared_bytes + .kinds.shmem.priv
 export FILES
 
 @test "ten containers of one image: the files of the second and later ones cost nothing again" {
+	# guest: another kernel flags other pages
 	local i first all
 	up "$NAME-1" sh -c 'echo ready; while :; do sleep 1000; done'
 	measure
@@ -60,6 +60,7 @@ export FILES
 }
 
 @test "what a container allocates is its own, page by page" {
+	# guest: another kernel flags other pages
 	cow run -d --name "$NAME-a" "$IMAGE" hog 16 forever >/dev/null
 	cow run -d --name "$NAME-b" "$IMAGE" hog 8 forever >/dev/null
 	eventually has_line "$NAME-a" ready
@@ -92,6 +93,7 @@ export FILES
 }
 
 @test "nothing runs: nothing is used" {
+	# guest: another kernel flags other pages
 	cow run --name "$NAME" "$IMAGE" true
 	run cow mem
 	assert_status 0

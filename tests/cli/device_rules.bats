@@ -1,5 +1,4 @@
 # The rules of linux.resources.devices: what the kernel lets a container open, and what not.
-# guest: a hierarchy with all controllers, and the verifier of another kernel
 load helpers
 load containers
 
@@ -32,6 +31,7 @@ sh: can't create /dev/mine: Operation not permitted"
 }
 
 @test "the last rule wins, letter by letter" {
+	# guest: a hierarchy with all controllers, and the verifier of another kernel
 	local all='{"allow": true, "type": "c", "major": 1, "minor": -1, "access": "rwm"}'
 	local no_write='{"allow": false, "type": "c", "major": 1, "minor": 11, "access": "w"}'
 	local block='{"allow": false, "type": "b", "access": "rwm"}'
@@ -65,6 +65,7 @@ sh: can't create /dev/mine: Operation not permitted"
 }
 
 @test "exec's processes are under the rules too" {
+	# guest: a hierarchy with all controllers, and the verifier of another kernel
 	sleeper "$MKNOD | $(rules "$DENY") | .linux.devices = [{path: \"/dev/kmsg\", type: \"c\", major: 1, minor: 11}]"
 	run cowrun exec "$ID" sh -c ': </dev/kmsg'
 	assert_status 1
@@ -72,6 +73,7 @@ sh: can't create /dev/mine: Operation not permitted"
 }
 
 @test "as many rules as fit a document" {
+	# guest: a hierarchy with all controllers, and the verifier of another kernel
 	tries "$(rules "$DENY") | .linux.resources.devices += [range(3000) | {allow: true, type: \"c\", major: 1, minor: (. + 12), access: \"rw\"}]"
 	assert_output_matches "^made"$'\n'"sh: can't open"
 	tries "$(rules "$DENY") | .linux.resources.devices += [range(3000) | {allow: true, type: \"c\", major: 1, minor: ., access: \"rw\"}]"

@@ -88,14 +88,15 @@ text() {
 
 # --- ids -----------------------------------------------------------------------------------------------------------------
 @test "ids that lead elsewhere are refused by every command, and nothing is touched" {
-	local id verb
+	local id verb n=0 verbs=(start state kill delete 'delete --force' pause resume ps 'ps --format json')
 	bundle
 	canary_make
 	mkdir -p "$STATE"
 	for id in '' . .. ../x ../hostdir a/b a//b /etc $'a\nb' 'a b' é .hidden "$(printf 'a%.0s' {1..128})" "$(printf 'a%.0s' {1..1024})"; do
 		fails "^cowrun: run: container id '" cowrun run -b "$BUNDLE" "$id"
 		fails "^cowrun: create: container id '" cowrun create -b "$BUNDLE" "$id"
-		for verb in start state kill delete 'delete --force' pause resume ps 'ps --format json'; do
+		for verb in "${verbs[@]}"; do
+			[ -n "${COWRUN_ALL:-}" ] || [ $((n++ % 4)) = 0 ] || continue # each has its turn
 			# shellcheck disable=SC2086 # words
 			fails "^cowrun: ${verb%% *}: container id '" cowrun $verb "$id"
 		done

@@ -54,22 +54,22 @@ start() { faults "$1" "$2" "$COWRUN" --root "$STATE" run -b "$SCRATCH/${3:-brief
 
 @test "a start, and any system call of the runtime fails" {
 	FOLLOW=()
-	start 4 EIO
-	start 4 ENOMEM
+	start 2 EIO
+	start 2 ENOMEM
 }
 
 # But for its words with the runtime: whoever cannot be heard leaves.
 @test "a start, and any system call of its first process fails" {
 	FOLLOW=(-f)
 	unfailing+='|^(read|recvmsg|sendto)$'
-	start 4 EIO
+	start 2 EIO
 }
 
 @test "a start with an agent, clocks and hooks, and any system call fails" {
 	FOLLOW=(-f)
 	unfailing+='|^(read|recvmsg|sendto)$'
 	ends_of_sockets
-	start 4 ENOMEM whole
+	start 2 ENOMEM whole
 }
 
 @test "a hook that cannot be watched is killed, and told" {

@@ -98,7 +98,7 @@ bits() {
 	[ ${#names[@]} -ge 40 ]
 	for bit in "${!names[@]}"; do
 		[ $((have >> bit & 1)) = 1 ] || continue
-		[ -n "${COWRUN_ALL:-}" ] || [ $((bit % 4)) = 2 ] || continue # one container each
+		[ -n "${COWRUN_ALL:-}" ] || [ $((bit % 8)) = 2 ] || continue # one container each
 		cap=$(printf '%016x' $((1 << bit)))
 		all+="$cap "
 		# in the ambient set it stays with an ordinary user, in the bounding set alone with nobody

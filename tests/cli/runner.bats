@@ -103,7 +103,8 @@ verdict() {
 	printf '%s\n' '#!/bin/bash' 'until [ "$1" = -- ]; do shift; done' 'shift; exec "$@"' >"$tests/vm/run"
 	chmod +x "$tests/vm/run"
 	# (in two parts, or this file would be one for a guest itself)
-	printf '%s\n' '@test "a (b|c), \"d\"" {' 'need_''guest "why"' '}' '@test "a" {' true '}' >"$tests/cli/some.bats"
+	printf '%s\n' '@test "a (b|c), \"d\"" {' 'need_''guest "why"' '}' '@test "a" {' true '}' \
+		'@test "c" {' '# guest: why' true '}' >"$tests/cli/some.bats"
 	printf '%s\n' 'setup() {' 'need_''controller memory pids' '}' '@test "a" {' true '}' '@test "b" {' true '}' >"$tests/cli/all.bats"
 	printf '%s\n' '@test "a" {' 'need_''controller cpuset' '}' >"$tests/cli/none.bats"
 	echo 'need_''guest() { :; }; need_''controller() { :; }' >"$tests/cli/needs.bash"
@@ -111,8 +112,8 @@ verdict() {
 	run env TEST_KERNELS=here "$tests/run" "$SCRATCH/tree/build"
 	rm "$tests/vm/run"
 	assert_status 0
-	[ "${lines[-1]}" = "10 passed, 0 failed" ] || { say "$output"; return 1; }
-	[ "$(grep -c "^$(uname -r) *some .* 1 ok$" <<<"$output")" = 1 ]
+	[ "${lines[-1]}" = "12 passed, 0 failed" ] || { say "$output"; return 1; }
+	[ "$(grep -c "^$(uname -r) *some .* 2 ok$" <<<"$output")" = 1 ]
 	[ "$(grep -c "^$(uname -r) *all .* 2 ok$" <<<"$output")" = 1 ]
 	run ! grep "^$(uname -r) *none " <<<"$output"
 }

@@ -156,8 +156,8 @@ plant() {
 			done
 		done
 	done
-	RANDOM=2026 # a sample, always the same
-	local n=$((COWRUN_ALL ? ${#cases[@]} : 25))
+	RANDOM=${SEED:-2026} # a sample, the same for the same SEED
+	local n=$((COWRUN_ALL ? ${#cases[@]} : 10))
 	for nth in $(seq 0 $((n - 1))); do
 		[ -n "${COWRUN_ALL:-}" ] || nth=$(((RANDOM * 32768 + RANDOM) % ${#cases[@]}))
 		IFS=: read -r mounted ro user name kind <<<"${cases[nth]}"
