@@ -1,9 +1,11 @@
 /*
- * cow-registry: what `cow pull` starts, to speak to registries apart from the rest.
+ * cow-registry: what `cow pull` and `cow push` start, to speak to registries apart from the rest.
  *
  *	cow-registry [--store DIR] pull [options] REF ...
+ *	cow-registry [--store DIR] push [options] IMAGE [REF]
  *
- * On stdout: a line "NAME ID" for each image, or with --json what cow-import prints. On stderr: bars
+ * On stdout: a line "NAME ID" for each image, or with --json what cow-import prints; of what was
+ * pushed a line "NAME DIGEST". On stderr: bars
  * if that is a terminal, else a line for each layer, and errors. Exit status 0, or 1; interrupted,
  * it keeps what has come of the layers, for the next time, and nothing else.
  *
@@ -17,6 +19,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/registry/pull.h"
+#include "cmd/registry/push.h"
 #include "overlay/package.h"
 #include "spec/base/opt.h"
 
@@ -30,7 +33,7 @@ struct registry_words {
 	const char *platform;
 	const char *authority, *certificates, *credentials;
 	struct opt_u64 retries;
-	int tls_verify;
+	int tls_verify, compression;
 	bool insecure, quiet, json;
 };
 
@@ -39,19 +42,33 @@ struct registry_words {
 		name, letter, kind, offsetof(struct registry_words, member), value, help           \
 	}
 
+#define CONNECTION_ROWS                                                                            \
+	ROW("tls-verify", 0, OPTION_CHOICE, tls_verify, "true|false", "false: as --insecure"),     \
+		ROW("insecure", 0, OPTION_FLAG, insecure, NULL,                                    \
+			"HTTP, and certificates of anybody, are good enough"),                     \
+		ROW("ca", 0, OPTION_TEXT, authority, "FILE",                                       \
+			"who may sign the registry's certificate"),                                \
+		ROW("cert-dir", 0, OPTION_TEXT, certificates, "DIR",                               \
+			"certificates for this registry: *.crt, *.cert, *.key"),                   \
+		ROW("authfile", 0, OPTION_TEXT, credentials, "FILE",                               \
+			"where credentials are kept"),                                             \
+		ROW("retry", 0, OPTION_UNSIGNED, retries, "N", "how often to try again (3)"),      \
+		ROW("quiet", 'q', OPTION_FLAG, quiet, NULL, "no progress")
+
 static const struct option_row pull_options[] = {
 	ROW("platform", 0, OPTION_TEXT, platform, "OS/ARCH[/VARIANT]",
 		"for another machine than this one"),
-	ROW("tls-verify", 0, OPTION_CHOICE, tls_verify, "true|false", "false: as --insecure"),
-	ROW("insecure", 0, OPTION_FLAG, insecure, NULL,
-		"HTTP, and certificates of anybody, are good enough"),
-	ROW("ca", 0, OPTION_TEXT, authority, "FILE", "who may sign the registry's certificate"),
-	ROW("cert-dir", 0, OPTION_TEXT, certificates, "DIR",
-		"certificates for this registry: *.crt, *.cert, *.key"),
-	ROW("authfile", 0, OPTION_TEXT, credentials, "FILE", "where credentials are kept"),
-	ROW("retry", 0, OPTION_UNSIGNED, retries, "N", "how often to try again (3)"),
-	ROW("quiet", 'q', OPTION_FLAG, quiet, NULL, "no progress"),
+	CONNECTION_ROWS,
 	ROW("json", 0, OPTION_FLAG, json, NULL, "for programs"),
+	{ 0 },
+};
+
+enum compression_choice { COMPRESSION_CHOICE_GZIP = 1, COMPRESSION_CHOICE_ZSTD };
+
+static const struct option_row push_options[] = {
+	ROW("compression", 0, OPTION_CHOICE, compression, "gzip|zstd",
+		"of layers that are not there yet (gzip)"),
+	CONNECTION_ROWS,
 	{ 0 },
 };
 
@@ -128,6 +145,24 @@ static int pull_run(struct context *c, void *data, int argc, char **argv, struct
 	return r;
 }
 
+static int push_run(struct context *c, void *data, int argc, char **argv, struct err *e)
+{
+	const struct registry_words *w = data;
+	automatic(store) struct store store = STORE_NONE;
+	struct push_options options = {
+		.compression = w->compression == COMPRESSION_CHOICE_ZSTD ? COMPRESSION_ZSTD
+									 : COMPRESSION_GZIP,
+	};
+
+	read_registry_words(w, &options.registry);
+	watch_signals();
+	int r = store_open(c->store, STORE_READ, &store, e);
+	if (r == -ENOENT)
+		return err_say(e, ERR_NO_IMAGE, "no image '%s': there is no store '%s'", argv[0],
+			c->store);
+	return r < 0 ? r : push(&store, argv[0], argc > 1 ? argv[1] : NULL, &options, e);
+}
+
 static const struct command pull_command = {
 	.name = "pull",
 	.arguments = "[options] IMAGE ...",
@@ -140,7 +175,19 @@ static const struct command pull_command = {
 	.run = pull_run,
 };
 
-static const struct command *const commands[] = { &pull_command, NULL };
+static const struct command push_command = {
+	.name = "push",
+	.arguments = "[options] IMAGE [NAME]",
+	.summary = "Sends an image to the registry that is in its name, or in NAME.",
+	.options = push_options,
+	.options_size = sizeof(struct registry_words),
+	.min_words = 1,
+	.max_words = 2,
+	.mixed = true,
+	.run = push_run,
+};
+
+static const struct command *const commands[] = { &pull_command, &push_command, NULL };
 
 static const struct option_row options[] = {
 	{ "store", 0, OPTION_TEXT, offsetof(struct context, store), "DIR",
@@ -160,7 +207,7 @@ int main(int argc, char **argv)
 {
 	static const struct program program = {
 		"cow",
-		"Fetches images from registries.",
+		"Fetches images from registries, and sends them there.",
 		options,
 		commands,
 		print_version,

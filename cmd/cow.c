@@ -50,6 +50,14 @@ static const struct command pull_command = {
 	.program = "cow-registry",
 };
 
+static const struct command push_command = {
+	.name = "push",
+	.arguments = "[options] IMAGE [NAME]",
+	.summary = "Sends an image to a registry.",
+	.owns = true,
+	.program = "cow-registry",
+};
+
 /* Apart because of the hashes and the unpacking that the new layer takes. */
 static const struct command commit_command = {
 	.name = "commit",
@@ -81,6 +89,7 @@ static const struct command *const commands[] = {
 	&import_command,
 	&save_command,
 	&pull_command,
+	&push_command,
 	&verify_command,
 	&images_command,
 	&history_command,

@@ -45,6 +45,20 @@ const struct media_type *media_type_of(const char *name)
 	return NULL;
 }
 
+bool media_type_is_docker(const char *name)
+{
+	return name && str_starts(name, DOCKER);
+}
+
+const char *media_type_name(enum media_kind kind, enum compression compression, bool docker)
+{
+	for (const struct media_type *m = media_types; m->name; m++)
+		if (m->kind == kind && m->compression == compression && !m->foreign &&
+			media_type_is_docker(m->name) == docker)
+			return m->name;
+	return NULL;
+}
+
 /* 0 for media types that we do not know: such entries are passed over, or refused by name. */
 static enum media_kind kind_of(const char *name)
 {
@@ -282,7 +296,8 @@ void manifest_write(const struct manifest_doc *manifest, struct str *out)
 	struct manifest_doc m = *manifest; /* borrows everything */
 
 	m.schema_version = 2;
-	m.media_type = (char *)OCI "manifest.v1+json";
+	if (!m.media_type)
+		m.media_type = (char *)OCI "manifest.v1+json";
 	json_write(manifest_fields, &m, JSON_COMPACT, out);
 }
 

@@ -42,6 +42,9 @@ struct media_type {
 extern const struct media_type media_types[]; /* ends with a NULL name */
 /* The row of that name, NULL when we do not know it (or it is NULL). */
 const struct media_type *media_type_of(const char *name);
+/* And back, in the spelling of OCI, or Docker's; of all compressions layers only have one. */
+const char *media_type_name(enum media_kind kind, enum compression compression, bool docker);
+bool media_type_is_docker(const char *name);
 
 struct platform {
 	char *os, *architecture, *variant, *os_version; /* Go's names: linux, amd64, v8 */
@@ -154,7 +157,9 @@ DEFINE_AUTO(image_config, image_config_done)
  * system architecture, os, created and the one diffID are enough; rootfs_type is filled in.
  */
 void image_config_write(const struct image_config *config, struct str *out);
-/* A manifest in the OCI spelling: its version and media type are filled in, its descriptors' not.
+/*
+ * A manifest: its version is filled in, and its media type with that of OCI unless it has one; those
+ * of its descriptors are not.
  */
 void manifest_write(const struct manifest_doc *manifest, struct str *out);
 

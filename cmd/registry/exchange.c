@@ -12,7 +12,8 @@
 
 #define PARALLEL 4
 #define REDIRECTS_MAX 5
-#define DELAY_MS 250 /* before the first repetition; each next waits four times as long */
+#define AUTHORIZED_MAX 2 /* a token may expire while a blob is on its way */
+#define DELAY_MS 250	 /* before the first repetition; each next waits four times as long */
 #define DELAY_MAX_MS 30000
 #define LOOK_MS 100
 #define WORTH_BYTES (1u << 20) /* what came since the last failure makes it the first again */
@@ -83,7 +84,6 @@ static void from_the_start(struct exchange *x)
 	free(x->moved);
 	x->moved = NULL;
 	x->redirects = 0;
-	x->asked = false;
 }
 
 /* 0 when it is tried again; else `e`, which says why not, stands. */
@@ -98,26 +98,34 @@ static int retry(const struct registry *r, struct exchange *x, struct err *e)
 	return 0;
 }
 
-static int redirect(const struct registry *r, struct exchange *x, struct err *e)
+int exchange_follow(const struct registry *r, struct exchange *x, const char *query, struct err *e)
 {
 	const char *from = x->moved ? x->moved : x->url;
-	char *to;
+	autofree char *to = NULL;
 
 	if (!x->t.location)
 		return err_say(e, EREMOTEIO, "%s: a redirect to nowhere", x->what);
-	if (++x->redirects > REDIRECTS_MAX)
-		return err_say(e, EREMOTEIO, "%s: more than %d redirects", x->what, REDIRECTS_MAX);
 	if (url_resolve(from, x->t.location, &to, e) < 0)
 		return err_while(e, "%s: redirect", x->what);
-	if (str_starts(from, "https:") && !str_starts(to, "https:") && !r->options->insecure) {
-		err_say(e, EREMOTEIO, "%s: a redirect from https to '%.200s'", x->what, to);
-		free(to);
-		return -EREMOTEIO;
-	}
+	if (str_starts(from, "https:") && !str_starts(to, "https:") && !r->options->insecure)
+		return err_say(e, EREMOTEIO, "%s: a redirect from https to '%.200s'", x->what, to);
+	char *whole =
+		query ? str_format("%s%c%s", to, strchr(to, '?') ? '&' : '?', query) : take(to);
+	if (!whole)
+		return err_set(e, ENOMEM, "%s", x->what);
 	free(x->moved);
-	x->moved = to;
-	again(x, 0);
+	x->moved = whole;
 	return 0;
+}
+
+static int redirect(const struct registry *r, struct exchange *x, struct err *e)
+{
+	if (++x->redirects > REDIRECTS_MAX)
+		return err_say(e, EREMOTEIO, "%s: more than %d redirects", x->what, REDIRECTS_MAX);
+	int code = exchange_follow(r, x, NULL, e);
+	if (code == 0)
+		again(x, 0);
+	return code;
 }
 
 static bool is_home(const struct registry *r, const struct exchange *x)
@@ -130,14 +138,15 @@ static int unauthorized(struct registry *r, struct exchange *x, struct err *e)
 	/* Another exchange may have got a token since this one was sent. */
 	bool stale = x->generation != r->generation;
 
-	if (!is_home(r, x) || (x->asked && !stale))
+	if (!is_home(r, x) || (x->asked == AUTHORIZED_MAX && !stale))
 		return fail_status(r, x, e);
 	if (!stale) {
 		int code = registry_authorize(r, x, e);
 		if (code < 0)
 			return err_while(e, "%s", x->what);
 	}
-	x->asked = true;
+	from_the_start(x);
+	x->asked++;
 	again(x, 0);
 	return 0;
 }
@@ -154,7 +163,10 @@ static int complete(struct exchange *x, struct err *e)
 	}
 	if (code < 0)
 		return -e->code;
-	x->state = EXCHANGE_DONE;
+	if (code == EXCHANGE_GOES_ON)
+		again(x, 0);
+	else
+		x->state = EXCHANGE_DONE;
 	return 0;
 }
 
@@ -201,7 +213,7 @@ static int start(struct registry *r, struct http *http, struct exchange *x, stru
 {
 	uint64_t before = x->t.offset;
 
-	if (x->begin && x->begin(x, e) < 0)
+	if (x->begin && !x->moved && x->begin(x, e) < 0)
 		return -e->code;
 	if (x->t.offset >= before + WORTH_BYTES)
 		x->failures = 0;

@@ -17,7 +17,8 @@
 
 #define CONNECT_TIMEOUT_S 30L
 #define STALL_BYTES_PER_S 64L /* below that for ... */
-#define STALL_S 60L	      /* ... so long nothing comes that is worth waiting for */
+#define STALL_S 60L	      /* ... so long nothing comes that is worth waiting for, */
+#define STALL_BODY_S 300L     /* or, while the server looks at what it got */
 
 struct http {
 	const struct http_options *options;
@@ -283,7 +284,8 @@ static bool set_up(struct transfer *t)
 		  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == 0 &&
 		  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S) == 0 &&
 		  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES_PER_S) == 0 &&
-		  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, STALL_S) == 0 &&
+		  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
+			  t->body_size ? STALL_BODY_S : STALL_S) == 0 &&
 		  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10) == 0 &&
 		  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, w->reason) == 0 &&
 		  curl_easy_setopt(easy, CURLOPT_PRIVATE, t) == 0 &&

@@ -196,7 +196,8 @@ static int prepare(
 {
 	const struct registry_options *o = r->options;
 
-	r->scope = str_format("repository:%s:%s", ref->repository, actions);
+	r->scope = str_format(
+		"repository:%s:%s%s", ref->repository, actions, o->beside ? o->beside : "");
 	if (!r->scope)
 		return no_memory(e);
 	int code = login_find(o->credentials, ref, &r->login, e);

@@ -6,7 +6,7 @@
  *
  *	An answer 401 says how to authenticate: by name and password, or by a token which another
  *	server gives for them. It is done once for all exchanges, and again when a token has expired;
- *	a second 401 to the same exchange is the last word.
+ *	a 401 to what was authenticated just now is the last word.
  *	A redirect is followed five times at most, never from https to http, and what is not the
  *	registry itself (its scheme, host and port) gets no credentials: CVE-2020-15157.
  *	What may be passing (a lost connection, 429, 5xx) is tried again after a growing delay, from
@@ -25,6 +25,7 @@ struct registry_options {
 	bool quiet;
 	const char *authority, *certificates; /* a file of such, a directory: see trust.h */
 	const char *credentials;	      /* a file: see login.h */
+	const char *beside;		      /* another repository there, to be read; NULL: none */
 	int retries;
 	const volatile sig_atomic_t *cancelled; /* -ECANCELED soon after it turns true */
 };
@@ -41,14 +42,19 @@ struct registry {
 	struct http *http, *side; /* one for what is asked, one for tokens meanwhile */
 };
 
+#define EXCHANGE_GOES_ON 1
+
 struct exchange {
 	const char *what;  /* in messages: "manifest 'latest'"; borrowed */
 	struct transfer t; /* what is asked: method, accept, body, sink, text_max */
 	char *url;	   /* the caller's to fill in, ours to free */
 	void *of;	   /* the caller's */
-	/* Before each try: where it begins (t.offset). NULL: always at the beginning. */
+	/* Before each try, but for redirects: where it begins (t.offset). NULL: as it is. */
 	int (*begin)(struct exchange *x, struct err *e);
-	/* When it is done, by a status 2xx. -EAGAIN: try again, once. NULL: nothing. */
+	/*
+	 * When it is done, by a status 2xx. -EAGAIN: try again, once. EXCHANGE_GOES_ON: it has become
+	 * another request, perhaps at another place (exchange_follow). NULL: nothing.
+	 */
 	int (*end)(struct exchange *x, struct err *e);
 	bool may_be_missing; /* 404 is an answer, too */
 	bool outside;	     /* not the registry's: no authentication but t.authorization */
@@ -58,7 +64,8 @@ struct exchange {
 	char *moved; /* where it was redirected to; NULL: nowhere */
 	int redirects, failures;
 	unsigned generation;
-	bool asked, repeated;
+	int asked; /* how often it had to authenticate */
+	bool repeated;
 	uint64_t reached;
 	int64_t not_before_ms;
 };
@@ -82,6 +89,9 @@ char *registry_url(const struct registry *r, const struct reference *ref, const 
  */
 int registry_perform(struct registry *r, struct exchange **list, size_t n, void (*watch)(void *),
 	void *watched, struct err *e);
+
+/* Goes on at what a Location header says, with `query` behind it (NULL: nothing). */
+int exchange_follow(const struct registry *r, struct exchange *x, const char *query, struct err *e);
 
 void exchange_done(struct exchange *x);
 DEFINE_AUTO(exchange, exchange_done)

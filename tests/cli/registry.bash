@@ -55,6 +55,31 @@ registry_start() {
 	export "${name}_AT=${port##* on }"
 }
 
+# certificates_make DIR: an authority, ca.crt, and what it signed for this machine: server.crt, server.key
+certificates_make() {
+	mkdir -p "$1"
+	(
+		cd "$1" || exit
+		openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=the test' -keyout ca.key -out ca.crt
+		openssl req -newkey rsa:2048 -nodes -subj '/CN=localhost' -keyout server.key -out server.csr
+		openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -out server.crt \
+			-extfile <(echo 'subjectAltName = IP:127.0.0.1, DNS:localhost')
+	) 2>"$1/said" || { cat "$1/said" >&2; return 1; }
+}
+
+# token_start DIR: it signs with the server's key there; $TOKENS is where it listens
+token_start() {
+	ln -s server.key "$1/token.key"
+	ln -s server.crt "$1/token.crt"
+	python3 "$BATS_TEST_DIRNAME/token_server.py" "$1" >"$1/out" 2>&1 3>&- &
+	until [ -e "$1/port" ]; do
+		kill -0 $! || { cat "$1/out" >&2; return 1; }
+		sleep 0.02
+	done
+	TOKENS=127.0.0.1:$(<"$1/port")
+	export TOKENS
+}
+
 # stub_start LAYOUT: $STUB is where it listens, $OTHER its other port; stub_log what it was asked for
 stub_start() {
 	STUB_DIR=$SCRATCH/stub

@@ -7,6 +7,7 @@ path, Authorization, Range. It ends with its parent.
 """
 import base64
 import ctypes
+import hashlib
 import http.server
 import json
 import os
@@ -108,6 +109,39 @@ class Stub(http.server.BaseHTTPRequestHandler):
         if special:
             return special(name)
         return self.manifests(name) if what == "manifests" else self.serve(blob(name), "application/octet-stream")
+
+    # --- what is pushed: taken, and thrown away -----------------------------------------------------------------------
+    def how(self):
+        return self.path.split("/")[2] if self.path.count("/") > 2 else ""
+
+    def do_HEAD(self):
+        self.note()
+        self.answer(404)
+
+    def do_POST(self):
+        self.note()
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if self.how() == "up-denied":
+            return self.refuse(403, "only for members")
+        if self.how() == "up-nowhere":
+            return self.answer(202)
+        if self.how() == "up-login" and self.access_basic():
+            return None
+        where = self.base(self.server.other) if self.how() == "up-login" else ""
+        return self.answer(202, Location=where + self.path.split("?")[0] + "the-upload?state=a%20b")
+
+    def do_PUT(self):
+        self.note()
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        if "/manifests/" in self.path:
+            told = "sha256:" + 64 * "0" if self.how() == "up-lies" else digest
+            return self.answer(201, Docker_Content_Digest=told)
+        if self.how() == "up-flaky" and self.nth == 1:
+            return self.refuse(503, "try again")
+        if not self.path.endswith("?state=a%20b&digest=" + digest.replace(":", "%3A")):
+            return self.refuse(400, "digest invalid")
+        return self.answer(201)
 
     def manifests(self, name):
         digest = name if name.startswith("sha256:") else wanted()["digest"]
@@ -214,7 +248,6 @@ class Stub(http.server.BaseHTTPRequestHandler):
         self.answer(200, inner, Content_Type=INDEX)
 
     def nest(self, depth):
-        import hashlib
         doc = b"{}"
         for level in range(depth):
             digest = hashlib.sha256(doc).hexdigest()
