@@ -20,17 +20,12 @@
 #include "overlay/digest.h"
 #include "overlay/inflate.h"
 #include "overlay/member.h"
+#include "overlay/replaced.h"
+#include "overlay/sharing.h"
 #include "spec/base/fd.h"
 
 #define OUT_SIZE (256u << 10)
 #define IN_SIZE (64u << 10)
-#define PLACE_MAX (RECIPE_PATH_MAX + 32) /* of a path below layers/HEX */
-
-/* What was replaced, behind how many 'C', and its number in kept/. */
-struct kept {
-	char *path;
-	uint64_t after, number;
-};
 
 struct recipe {
 	const struct store *store; /* borrowed */
@@ -40,17 +35,18 @@ struct recipe {
 	struct input input;
 	struct inflate *inflate;
 
-	struct kept *kept; /* sorted by path, then by `after` */
-	size_t n_kept;
+	struct replaced replaced;
 
 	int parent; /* the directory of the last file; -1: none */
-	char parent_path[PLACE_MAX];
+	char parent_path[REPLACED_PLACE_MAX];
 
 	enum recipe_code code; /* what is under way, with `left` bytes to come */
 	uint64_t left, made;   /* made: bytes of the tar so far */
 	uint64_t contents;     /* how many 'C' have begun */
 	int content;
 	uint64_t offset;
+	struct sharing_sum *sum; /* of what has come of the present content, ... */
+	uint64_t should;	 /* ... and what it should be at its end: of RECIPE_SUMMED */
 	recipe_loss *tell;
 	void *tell_to;
 	char path[RECIPE_PATH_MAX + 1];
@@ -164,6 +160,22 @@ static int read_path(struct recipe *r, struct err *e)
 	return code;
 }
 
+static int read_content_place(struct recipe *r, struct err *e)
+{
+	r->contents++;
+	int code = read_path(r, e);
+	if (code == 0)
+		code = read_number(r, &r->offset, e);
+	if (code == 0)
+		code = read_number(r, &r->left, e);
+	if (code == 0 && r->code == RECIPE_SUMMED) {
+		code = read_bytes(r, &r->should, sizeof(r->should), e);
+		r->should = le64toh(r->should);
+		sharing_sum_reset(r->sum);
+	}
+	return code;
+}
+
 /* The next one, with its bytes still to come: 1, or 0 at the end. */
 static int read_instruction(struct recipe *r, struct err *e)
 {
@@ -182,12 +194,8 @@ static int read_instruction(struct recipe *r, struct err *e)
 		code = read_path(r, e);
 		break;
 	case RECIPE_CONTENT:
-		r->contents++;
-		code = read_path(r, e);
-		if (code == 0)
-			code = read_number(r, &r->offset, e);
-		if (code == 0)
-			code = read_number(r, &r->left, e);
+	case RECIPE_SUMMED:
+		code = read_content_place(r, e);
 		break;
 	default:
 		code = damaged(r, "its recipe has no sense", e);
@@ -200,27 +208,12 @@ static int read_instruction(struct recipe *r, struct err *e)
 
 /* --- what was replaced ------------------------------------------------------------------------ */
 
-static int compare_kept(const void *a, const void *b)
-{
-	const struct kept *x = a, *y = b;
-	int order = strcmp(x->path, y->path);
-
-	return order ? order : (x->after > y->after) - (x->after < y->after);
-}
-
 static int add_kept(struct recipe *r, struct err *e)
 {
-	if (r->n_kept == le64toh(r->header.n_kept))
+	if (r->replaced.n == le64toh(r->header.n_kept))
 		return damaged(r, "its recipe has no sense", e);
-	struct kept *more = reallocarray(r->kept, r->n_kept + 1, sizeof(*more));
-	if (!more)
-		return err_set(e, ENOMEM, "read the recipe of layer '%s'", r->diff_id);
-	r->kept = more;
-	r->kept[r->n_kept] =
-		(struct kept){ .path = strdup(r->path), .after = r->contents, .number = r->n_kept };
-	return r->kept[r->n_kept++].path
-		       ? 0
-		       : err_set(e, ENOMEM, "read the recipe of layer '%s'", r->diff_id);
+	int code = replaced_add(&r->replaced, r->path, r->contents);
+	return code < 0 ? err_set(e, -code, "read the recipe of layer '%s'", r->diff_id) : 0;
 }
 
 static int read_kept(struct recipe *r, struct err *e)
@@ -238,53 +231,9 @@ static int read_kept(struct recipe *r, struct err *e)
 	}
 	if (code < 0)
 		return code;
-	qsort(r->kept, r->n_kept, sizeof(*r->kept), compare_kept);
+	replaced_sort(&r->replaced);
 	r->made = r->left = r->contents = 0;
 	return begin_pass(r, e);
-}
-
-/* The first replacement of that very path after the present 'C'; NULL: there is none. */
-static const struct kept *find_replacement(const struct recipe *r, char *path)
-{
-	struct kept key = { .path = path, .after = r->contents };
-	size_t low = 0, high = r->n_kept;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (compare_kept(&r->kept[middle], &key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < r->n_kept && strcmp(r->kept[low].path, path) == 0 ? &r->kept[low] : NULL;
-}
-
-/*
- * Where the present file is now, below layers/HEX: of it and all directories above it, the one that
- * was replaced first took it along.
- */
-static void place(const struct recipe *r, char ret[PLACE_MAX])
-{
-	const struct kept *first = NULL;
-	char path[RECIPE_PATH_MAX + 1];
-	size_t taken = 0, len = strlen(r->path);
-
-	for (size_t end = 1; r->n_kept && end <= len; end++) {
-		if (r->path[end] != '/' && r->path[end] != '\0')
-			continue;
-		memcpy(path, r->path, end);
-		path[end] = '\0';
-		const struct kept *k = find_replacement(r, path);
-		if (!k || (first && first->number < k->number))
-			continue;
-		first = k;
-		taken = end;
-	}
-	if (first)
-		snprintf(ret, PLACE_MAX, RECIPE_KEPT "/%ju%s", (uintmax_t)first->number,
-			r->path + taken);
-	else
-		snprintf(ret, PLACE_MAX, "fs/%s", r->path);
 }
 
 /* --- content ---------------------------------------------------------------------------------- */
@@ -302,7 +251,7 @@ static int lose_content(struct recipe *r, const char *why, struct err *e)
 	return 0;
 }
 
-static int open_parent(struct recipe *r, const char path[PLACE_MAX])
+static int open_parent(struct recipe *r, const char path[REPLACED_PLACE_MAX])
 {
 	if (r->parent >= 0 && strcmp(path, r->parent_path) == 0)
 		return 0;
@@ -319,10 +268,10 @@ static int open_content(struct recipe *r, struct err *e)
 		const char *why;
 	} losses[] = { { ENOENT, "it is missing" }, { ELOOP, "it is no file" },
 		{ EINVAL, "it is no file" }, { ERR_DAMAGED, "its content is lost" } };
-	char path[PLACE_MAX];
+	char path[REPLACED_PLACE_MAX];
 	struct err ignored;
 
-	place(r, path);
+	replaced_place(&r->replaced, r->path, r->contents, path);
 	char *base = strrchr(path, '/');
 	*base++ = '\0';
 	int code = open_parent(r, path);
@@ -346,6 +295,13 @@ static ssize_t read_content(struct recipe *r, void *data, size_t n, struct err *
 		return lose_content(
 			r, got < 0 ? err_reason(errno) : "it is shorter than it was", e);
 	r->offset += (uint64_t)got;
+	if (r->code != RECIPE_SUMMED)
+		return got;
+	sharing_sum_add(r->sum, data, (size_t)got);
+	if ((uint64_t)got == r->left && sharing_sum_short(r->sum) != r->should) {
+		int code = lose_content(r, "its content has changed", e);
+		return code < 0 ? code : got;
+	}
 	return got;
 }
 
@@ -355,7 +311,7 @@ static int begin(struct recipe *r, struct err *e)
 {
 	int code = read_instruction(r, e);
 
-	if (code > 0 && r->code == RECIPE_CONTENT) {
+	if (code > 0 && (r->code == RECIPE_CONTENT || r->code == RECIPE_SUMMED)) {
 		int opened = open_content(r, e);
 		return opened < 0 ? opened : code;
 	}
@@ -367,7 +323,7 @@ static ssize_t proceed(struct recipe *r, void *data, size_t n, struct err *e)
 {
 	if (n > r->left)
 		n = (size_t)r->left;
-	if (r->code == RECIPE_CONTENT)
+	if (r->code == RECIPE_CONTENT || r->code == RECIPE_SUMMED)
 		return read_content(r, data, n, e);
 	if (r->code == RECIPE_ZEROS) {
 		memset(data, 0, n);
@@ -423,11 +379,13 @@ int recipe_open(const struct store *store, const char *diff_id, struct recipe **
 	r->store = store;
 	r->dir = r->parent = r->content = -1;
 	r->input = (struct input)INPUT_NONE;
+	r->sum = sharing_sum_begin();
 	snprintf(r->diff_id, sizeof(r->diff_id), "%s", diff_id);
 	r->dir = openat(store->dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int code = r->dir < 0 ? err_say(e, ENOENT, "layer '%s' is not in the store '%s'", diff_id,
-					store->path)
-			      : begin_pass(r, e);
+	int code = !r->sum	? err_set(e, ENOMEM, "read the recipe of layer '%s'", diff_id)
+		   : r->dir < 0 ? err_say(e, ENOENT, "layer '%s' is not in the store '%s'", diff_id,
+					  store->path)
+				: begin_pass(r, e);
 	if (code == 0)
 		code = read_kept(r, e);
 	if (code < 0)
@@ -441,9 +399,8 @@ void recipe_free(struct recipe *r)
 {
 	if (!r)
 		return;
-	for (size_t i = 0; i < r->n_kept; i++)
-		free(r->kept[i].path);
-	free(r->kept);
+	replaced_done(&r->replaced);
+	sharing_sum_free(r->sum);
 	inflate_free(r->inflate);
 	input_done(&r->input);
 	own_close(&r->dir);

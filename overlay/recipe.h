@@ -12,9 +12,10 @@
  *	'L' n, n bytes			these bytes
  *	'Z' n				n zero bytes
  *	'C' length path, offset, n	n bytes of a file of the layer, from that offset
+ *	'S' length path, offset, n, sum	the same, with the low 64 bits of these bytes' XXH3
  *	'K' length path			what is there now is replaced by a later member: it is kept as
- *					layers/HEX/kept/0, 1, ..., which is where all 'C' before this
- *					one find what they mean at or below that path
+ *					layers/HEX/kept/0, 1, ..., which is where all 'C' and 'S'
+ *					before this one find what they mean at or below that path
  *
  * Paths lead through no symlink, and through names that were never renamed.
  */
@@ -35,6 +36,7 @@ enum recipe_code {
 	RECIPE_LITERAL = 'L',
 	RECIPE_ZEROS = 'Z',
 	RECIPE_CONTENT = 'C',
+	RECIPE_SUMMED = 'S',
 	RECIPE_KEEP = 'K',
 };
 

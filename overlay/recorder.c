@@ -19,6 +19,7 @@
 
 #include "overlay/deflate.h"
 #include "overlay/recipe.h"
+#include "overlay/sharing.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
 
@@ -39,6 +40,8 @@ struct recorder {
 
 	struct str path;	 /* of the current file */
 	uint64_t offset, length; /* a part of it that is not yet written down */
+	bool summed;
+	struct sharing_sum *sum; /* of that part */
 	uint64_t n_kept;
 };
 
@@ -87,10 +90,14 @@ static void put_content(struct recorder *r)
 {
 	if (r->length == 0)
 		return;
-	put_code(r, RECIPE_CONTENT, r->path.len);
+	put_code(r, r->summed ? RECIPE_SUMMED : RECIPE_CONTENT, r->path.len);
 	put(r, r->path.data, r->path.len);
 	put_number(r, r->offset);
 	put_number(r, r->length);
+	if (r->summed) {
+		uint64_t sum = htole64(sharing_sum_short(r->sum));
+		put(r, &sum, sizeof(sum));
+	}
 	r->length = 0;
 }
 
@@ -173,12 +180,13 @@ static void set_path(struct str *path, const char *parent, const char *base)
 	str_add(path, base);
 }
 
-void recorder_file(struct recorder *r, const char *parent, const char *base)
+void recorder_file(struct recorder *r, const char *parent, const char *base, bool summed)
 {
 	if (!r)
 		return;
 	put_content(r);
 	set_path(&r->path, parent, base);
+	r->summed = summed;
 	if (r->path.failed)
 		fail(r, ENOMEM);
 }
@@ -206,8 +214,12 @@ void recorder_piece(struct recorder *r, const void *data, size_t n, uint64_t off
 		return;
 	if (r->length && r->offset + r->length != offset)
 		put_content(r);
-	if (r->length == 0)
+	if (r->length == 0) {
 		r->offset = offset;
+		sharing_sum_reset(r->sum);
+	}
+	if (r->summed)
+		sharing_sum_add(r->sum, data, n);
 	r->length += n;
 	r->done += n;
 }
@@ -275,10 +287,14 @@ int recorder_open(int dir, tar_source *source, void *from, struct recorder **ret
 
 	if (!r)
 		return err_set(e, ENOMEM, "write '" RECIPE_FILE "'");
-	*r = (struct recorder){ .dir = dir, .kept = -1, .source = source, .from = from };
+	*r = (struct recorder){
+		.dir = dir, .kept = -1, .source = source, .from = from, .sum = sharing_sum_begin()
+	};
 	r->file = openat(
 		dir, RECIPE_FILE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int code = r->file < 0 ? -errno : fd_write_all(r->file, &none, sizeof(none));
+	int code = r->file < 0 ? -errno
+		   : !r->sum   ? -ENOMEM
+			       : fd_write_all(r->file, &none, sizeof(none));
 	code = code < 0 ? err_set(e, -code, "write '" RECIPE_FILE "'")
 			: deflate_open(LEVEL, write_out, r, &r->out, e);
 	if (code < 0)
@@ -293,6 +309,7 @@ void recorder_free(struct recorder *r)
 	if (!r)
 		return;
 	deflate_free(r->out);
+	sharing_sum_free(r->sum);
 	own_close(&r->file);
 	own_close(&r->kept);
 	str_done(&r->carry);

@@ -22,8 +22,11 @@ int recorder_open(int dir, tar_source *source, void *from, struct recorder **ret
 ssize_t recorder_next(void *recorder, const void **ret);
 void recorder_watch(struct recorder *r, const struct tar *tar);
 
-/* The file that the next pieces belong to, by the path of its directory without symlinks. */
-void recorder_file(struct recorder *r, const char *parent, const char *base);
+/*
+ * The file that the next pieces belong to, by the path of its directory without symlinks. `summed`:
+ * its content is no object, which could be verified by its name, so its sum is kept.
+ */
+void recorder_file(struct recorder *r, const char *parent, const char *base, bool summed);
 /* What tar_read() has given, once it is in that file. */
 void recorder_piece(struct recorder *r, const void *data, size_t n, uint64_t offset);
 

@@ -189,6 +189,16 @@ void sharing_sum_add(struct sharing_sum *sum, const void *data, size_t n)
 	XXH3_128bits_update((XXH3_state_t *)sum, data, n);
 }
 
+void sharing_sum_reset(struct sharing_sum *sum)
+{
+	XXH3_128bits_reset((XXH3_state_t *)sum);
+}
+
+uint64_t sharing_sum_short(const struct sharing_sum *sum)
+{
+	return XXH3_128bits_digest((const XXH3_state_t *)sum).low64;
+}
+
 void sharing_sum_free(struct sharing_sum *sum)
 {
 	XXH3_freeState((XXH3_state_t *)sum);

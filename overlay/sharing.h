@@ -49,6 +49,8 @@ int sharing_put(struct sharing *s, int file, const void *data, size_t n);
 struct sharing_sum;
 struct sharing_sum *sharing_sum_begin(void); /* NULL: out of memory */
 void sharing_sum_add(struct sharing_sum *sum, const void *data, size_t n);
+void sharing_sum_reset(struct sharing_sum *sum);	   /* as if it had seen nothing */
+uint64_t sharing_sum_short(const struct sharing_sum *sum); /* its low 64 bits */
 void sharing_sum_free(struct sharing_sum *sum);
 struct sharing_file {
 	int dir;

@@ -187,9 +187,11 @@ static int fill_file(struct unpacking *u, int *fd, struct err *e)
 	int r = pack_xattrs(u, &xattrs, e);
 	if (r < 0)
 		return r;
+	bool shared = is_shared(u, &xattrs);
 	if (u->member.size)
-		recorder_file(u->options->recorder, u->tree.parent_real, u->name.base);
-	r = body_fill(&u->body, u->tar, &file, is_shared(u, &xattrs), fd, e);
+		recorder_file(u->options->recorder, u->tree.parent_real, u->name.base,
+			!shared || !u->options->sharing);
+	r = body_fill(&u->body, u->tar, &file, shared, fd, e);
 	if (r < 0 && e->code)
 		return r;
 	if (r == -ERR_DAMAGED)

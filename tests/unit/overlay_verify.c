@@ -136,12 +136,7 @@ START_TEST(what_is_changed_is_told_unshared)
 	load_usual();
 	check_told("");
 	change("printf 'ITS content' | dd of=d/file conv=notrunc 2>/dev/null; touch -d @1000000000 d/file; chmod 4755 d/file");
-	verify();
-	ck_assert_msg(
-		strstr(told.data,
-			"layer -: the content of its files has changed: its tar is sha256:") ==
-			told.data,
-		"%s", told.data);
+	check_told("layer d/file: its content has changed\n");
 	change("cp hard d/new; rm d/file; ln d/new d/file; rm d/new; touch -d @1000000000 d/file; chmod 4755 d/file; touch -d @1000000000 d");
 	verify();
 	ck_assert_ptr_nonnull(strstr(told.data, "layer hard: a hard link is broken\n"));
