@@ -1,13 +1,16 @@
 # SIGKILL at any system call of what changes the store, and a disk that is full at any of those that write: no half
 # layer is used, the images are those of before or after, once more is enough, and nothing is left over.
 # SEED chooses the places anew; COWRUN_ALL takes twelve times as many, COW_POINTS=all every one.
-# shellcheck disable=SC2034,SC2317 # functions are called by name
+# shellcheck disable=SC2034,SC2153,SC2317 # functions are called by name
 load helpers
 load cow
 load crash
+load registry
 
 setup_file() {
 	scratch_make
+	rootfs_make "$SCRATCH/rootfs"
+	tar -C "$SCRATCH/rootfs" -cf "$SCRATCH/rootfs.tar" .
 	SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
 	export SEED
 	mkdir -p "$SCRATCH/lower/dir/old" "$SCRATCH/upper/dir/sub"
@@ -73,8 +76,42 @@ prepare_rmi() {
 	COMMAND=("$COW" --store "$STORE" rmi pair:1)
 }
 
+# of a container that has changed, added and deleted something
+prepare_commit() {
+	cow import -q "$SCRATCH/rootfs.tar" files >/dev/null
+	cow run --name "$NAME" files sh -ec 'echo new >/new; mkdir -p /dir/sub; rm /etc/group; echo more >>/etc/passwd'
+	COMMAND=("$COW" --root "$STATE" --store "$STORE" commit -q "$NAME" committed:1)
+}
+
+registry_of_pair() {
+	need_host "a registry is no guest's matter"
+	need_program python3
+	rm -rf "$SCRATCH/stub"
+	stub_start "$SCRATCH/layout"
+}
+
+prepare_pull() {
+	cow import -q "$SCRATCH/upper.tar" other >/dev/null
+	COMMAND=("$COW" --store "$STORE" pull -q --retry 0 "$STUB/ok/x:1")
+}
+
+# over images and layers that nothing names any more
+prepare_gc() {
+	prepare_load
+	"${COMMAND[@]}" >/dev/null
+	rm "$STORE"/images/* # as nobody does it
+	cow import -q "$SCRATCH/upper.tar" other >/dev/null
+	COMMAND=("$COW" --store "$STORE" gc)
+}
+
+afresh() {
+	cow rm -f "$NAME" >/dev/null 2>&1 || true
+	rm -rf "$STORE"
+}
+
 # --- the state of a store --------------------------------------------------------------------------------------------------
-images() { cow images --json | jq -c 'map([.name, .id, .layers]) | sort'; }
+# A committed image has the time in it, so the container's changes, and so its layer and its id.
+images() { cow images --json | jq -c 'map(if .name == "committed:1" then .name else [.name, .id, .layers] end) | sort'; }
 
 # half: a line for each thing in the store that is not whole, or that an image names and is not there
 half() {
@@ -94,8 +131,9 @@ leftovers() { find "$STORE/tmp" "$STORE/trash" -mindepth 1 -maxdepth 1 2>/dev/nu
 # orphans: what is there when no image is
 orphans() {
 	local name
+	cow rm -f "$NAME" >/dev/null 2>&1 || true
 	for name in $(cow images -q); do cow rmi "$name" >/dev/null || echo "rmi $name"; done
-	find "$STORE"/{layers,blobs/sha256,tmp,trash,objects} -mindepth 1 -maxdepth 1 2>/dev/null
+	find "$STORE"/{layers,blobs/sha256,tmp,trash,objects,downloads} -mindepth 1 -maxdepth 1 2>/dev/null
 }
 
 some() {
@@ -110,7 +148,7 @@ sweep() {
 	local what=$1 n=$2 how=$3 name k wrong tried=0 bad=0
 	export FOLLOW=-f # for killed
 	need_injection
-	rm -rf "$STORE"
+	afresh
 	"prepare_$what"
 	BEFORE=$(images)
 	strace -f -qq -o "$SCRATCH/baseline" "${COMMAND[@]}" >/dev/null
@@ -118,7 +156,7 @@ sweep() {
 	[ "$BEFORE" != "$AFTER" ]
 	calls "$SCRATCH/baseline" | awk '!seen[$2, $3]++ { print $2, $3 }' | "only_$how" >"$SCRATCH/points"
 	while read -r name k <&5; do
-		rm -rf "$STORE"
+		afresh
 		"prepare_$what"
 		wrong=$("$how" "$name" "$k" 2>&1)
 		tried=$((tried + 1))
@@ -142,7 +180,7 @@ once_more() {
 only_kills() { grep -vE '^(exit|exit_group|execve) '; }
 kills() {
 	local now
-	killed "$1" "$2" "${COMMAND[@]}" >/dev/null
+	killed "$1" "$2" "${COMMAND[@]}" >/dev/null 2>&1 || true
 	now=$(images)
 	[ "$now" = "$BEFORE" ] || [ "$now" = "$AFTER" ] || echo "the images are $now"
 	half
@@ -171,7 +209,18 @@ fills() {
 @test "cow import, killed at any system call" { sweep import 2 kills; }
 @test "cow rmi, killed at any system call" { sweep rmi 2 kills; }
 
+@test "cow commit, killed at any system call" { sweep commit 3 kills; }
+@test "cow pull, killed at any system call" {
+	registry_of_pair
+	sweep pull 3 kills
+}
+
 @test "cow load, the disk full at any system call" { sweep load 4 fills; }
 @test "cow load over an image of that name, the disk full at any system call" { sweep replace 2 fills; }
 @test "cow import, the disk full at any system call" { sweep import 2 fills; }
 @test "cow rmi, the disk full at any system call" { sweep rmi 1 fills; }
+@test "cow commit, the disk full at any system call" { sweep commit 3 fills; }
+@test "cow pull, the disk full at any system call" {
+	registry_of_pair
+	sweep pull 3 fills
+}
