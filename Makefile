@@ -73,8 +73,8 @@ UNITS     := $(UNIT_SRC:tests/unit/%.c=$(OUT)/tests/unit/%)
 HELPERS   := $(patsubst tests/programs/%.c,$(OUT)/tests/%,$(wildcard tests/programs/*.c))
 # libFuzzer's targets, by clang, and the parsers of foreign bytes: what else they need is the usual archive's.
 FUZZERS   := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(filter-out tests/fuzz/spec.c,$(wildcard tests/fuzz/*.c)))
-FUZZ_SRC  := $(wildcard spec/base/*.c spec/image*.c spec/reference.c cmd/registry/reply.c) $(addprefix overlay/,attributes.c \
-	body.c finish.c headers.c inflate.c input.c member.c pending.c tar.c tree.c unpack.c xattrs.c)
+FUZZ_SRC  := $(wildcard spec/base/*.c spec/image*.c spec/reference.c spec/registry.c) $(addprefix overlay/,attributes.c \
+	body.c finish.c headers.c inflate.c input.c member.c pending.c recipe.c recorder.c tar.c tree.c unpack.c xattrs.c)
 BENCHES   := $(patsubst %.c,$(OUT)/%,$(wildcard tests/bench/*.c))
 
 objects = $(patsubst %.c,$(OUT)/%.o,$(1))

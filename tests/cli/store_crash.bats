@@ -122,7 +122,9 @@ half() {
 	for layer in $(cow images --json | jq -r '.[].layers[]'); do
 		[ -s "$STORE/layers/${layer#sha256:}/meta.json" ] || echo "an image without its layer $layer"
 	done
-	! "$COW" verify --help >/dev/null 2>&1 || cow verify >/dev/null 2>&1 || echo "it is damaged"
+	# a store of which there is no more than the beginning
+	[ -e "$STORE/version" ] && [ -e "$STORE/empty/b" ] || return 0
+	cow verify >"$SCRATCH/verified" 2>&1 || cat "$SCRATCH/verified"
 }
 
 # leftovers: what nobody works on
