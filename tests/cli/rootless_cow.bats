@@ -55,6 +55,17 @@ archive_make() {
 	assert_status 1
 }
 
+@test "a user's image is saved as the tar that it was, and verified" {
+	ucow verify "$IMAGE" >"$SCRATCH/out"
+	ucow save "$IMAGE" >"$SCRATCH/saved"
+	[ "$(tar -xOf "$SCRATCH/saved" --wildcards "blobs/sha256/$(sha256sum <"$HOME_DIR/rootfs.tar" | cut -c 1-64)" | sha256sum)" = \
+		"$(sha256sum <"$HOME_DIR/rootfs.tar")" ]
+	touch "$HOME_DIR"/.local/share/cowrun/layers/*/fs/www
+	run ucow verify "$IMAGE"
+	assert_status 1
+	assert_output_matches "layer sha256:.*: 'www': its time is not the one that it had"
+}
+
 @test "a user's container in the background: ps, logs, exec, mem, stop, rm" {
 	run ucow run -d --name "$NAME" "$IMAGE" sh -c 'echo said; trap "exit 5" TERM; while :; do sleep 0.01; done'
 	assert_output "$NAME"

@@ -54,6 +54,18 @@ setup() {
 	[ "$(cow save busy | sha256sum)" = "$(sha256sum <"$SCRATCH/saved")" ]
 }
 
+@test "save: of a damaged layer nothing is written" {
+	printf X | dd of="$FS/etc/passwd" conv=notrunc status=none
+	run --separate-stderr cow save busy -o "$SCRATCH/not"
+	assert_status 1
+	[ "$stderr" = "cow: save: layer '$LAYER' is damaged: 'etc/passwd': its content has changed" ]
+	cat "$SCRATCH/rootfs/etc/passwd" >"$FS/etc/passwd"
+	rm "$FS/bin/busybox"
+	run --separate-stderr cow save busy -o "$SCRATCH/not"
+	[ "$stderr" = "cow: save: layer '$LAYER' is damaged: 'bin/busybox': it is missing" ]
+	[ -z "$(find "$SCRATCH" -maxdepth 1 -name '*not*')" ]
+}
+
 @test "verify --repair: what a container uses stays" {
 	cow run -d --name "$ID" busy sleep 1000 >"$SCRATCH/out" 2>&1
 	chmod 700 "$FS/etc/passwd"
