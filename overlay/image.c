@@ -185,7 +185,7 @@ static int find_short(const struct store *store, const char *name, const char *g
 			continue;
 		/* Two names of one image are one answer. */
 		if (found && !str_equal(found->config, list.records[i].config))
-			return err_say(e, ERR_NO_IMAGE,
+			return err_say(e, ENOTUNIQ,
 				"'%s' could be image '%s' or image '%s': give the whole name",
 				given, found->ref, list.records[i].ref);
 		if (!found)

@@ -26,7 +26,7 @@ struct image {
 /* The name under which `ref` is kept, the caller's; -EINVAL when it is no image name. */
 int image_name(const char *ref, char **ret, struct err *e);
 
-/* -ERR_NO_IMAGE when there is none ("no image 'x' in the store '/…'"), or several short forms. */
+/* -ERR_NO_IMAGE when there is none ("no image 'x' in the store '/…'"), -ENOTUNIQ: several. */
 int image_find(const struct store *store, const char *ref, struct image *ret, struct err *e);
 /* The record alone. */
 int image_find_record(

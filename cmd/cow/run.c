@@ -1,11 +1,13 @@
 /* cow run: a container of an image. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/cow/attach.h"
 #include "cmd/cow/commands.h"
 #include "cmd/cow/detach.h"
+#include "cmd/cow/fetch.h"
 #include "cmd/cow/limits.h"
 #include "cmd/cow/network.h"
 #include "runtime/launch.h"
@@ -19,6 +21,7 @@ struct run_words {
 	struct option_list env, volumes, security;
 	struct limit_words limits;
 	struct network_words network;
+	int pull; /* enum pull_choice; 0: missing */
 	bool detach, remove, read_only, interactive, tty;
 };
 
@@ -31,6 +34,8 @@ static const struct option_row options[] = {
 	ROW("detach", 'd', OPTION_FLAG, detach, NULL, "run in the background, print the name"),
 	ROW("rm", 0, OPTION_FLAG, remove, NULL, "remove the container when it has ended"),
 	ROW("name", 0, OPTION_TEXT, name, "NAME", "of the container; else one is made"),
+	ROW("pull", 0, OPTION_CHOICE, pull, PULL_WORDS,
+		"its image from a registry: if the store has not got it (missing)"),
 	ROW("interactive", 'i', OPTION_FLAG, interactive, NULL, "give it our standard input"),
 	ROW("tty", 't', OPTION_FLAG, tty, NULL, "give it a terminal"),
 	ROW("detach-keys", 0, OPTION_TEXT, keys, "KEYS",
@@ -238,6 +243,32 @@ static int launch_apart(
 	return r < 0 ? r : attach_show(&c->home, &wait, &ours, d.connection, d.terminal, e);
 }
 
+static int start(
+	struct context *c, const struct run_words *w, const struct launch_options *o, struct err *e)
+{
+	return w->detach || w->tty ? launch_apart(c, w, o, e) : attend(c, o, w->interactive, e);
+}
+
+/* Whether the image is there is found out by starting it: a start costs no look more. */
+static int start_or_pull(
+	struct context *c, const struct run_words *w, const struct launch_options *o, struct err *e)
+{
+	sigset_t before;
+	int r = w->pull == PULL_ALWAYS ? fetch_image(c, o->image, e) : 0;
+
+	if (r != 0)
+		return r < 0 ? r : STATUS_RUN_FAILED;
+	sigprocmask(SIG_BLOCK, NULL, &before);
+	r = start(c, w, o, e);
+	if (r != -ERR_NO_IMAGE || w->pull == PULL_NEVER || w->pull == PULL_ALWAYS)
+		return r;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	r = fetch_image(c, o->image, e);
+	if (r != 0)
+		return r < 0 ? r : STATUS_RUN_FAILED;
+	return start(c, w, o, e);
+}
+
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	automatic(derived) struct derived derived = { 0 };
@@ -256,7 +287,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		r = command_open_home(c, true, e);
 	if (r < 0)
 		return r;
-	return w->detach || w->tty ? launch_apart(c, w, &o, e) : attend(c, &o, w->interactive, e);
+	return start_or_pull(c, w, &o, e);
 }
 
 const struct command run_command = {

@@ -19,11 +19,11 @@ with_tmpfs() {
 export -f cow
 
 @test "no store, no image" {
-	run --separate-stderr "$COW" --root "$STATE" --store "$SCRATCH/none" run "$IMAGE"
+	run --separate-stderr "$COW" --root "$STATE" --store "$SCRATCH/none" run --pull never "$IMAGE"
 	assert_status 125
 	assert_one_line "^cow: run: no image '$IMAGE': there is no store '$SCRATCH/none' yet"
 	[ ! -e "$SCRATCH/none" ]
-	fails "^cow: run: no image 'nope:latest' in the store '$STORE'" cow run nope
+	fails "^cow: run: no image 'nope:latest' in the store '$STORE'" cow run --pull never nope
 	fails "^cow: rmi: no image 'nope:latest'" cow rmi nope
 	fails "^cow: rmi: no image 'x': there is no store" "$COW" --store "$SCRATCH/none" rmi x
 	run "$COW" --store "$SCRATCH/none" images

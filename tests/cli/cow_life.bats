@@ -26,7 +26,7 @@ up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 }
 
 @test "-d tells what docker's would: 125, 126, 127, and nothing is left" {
-	fails "^cow: run: no image" cow run -d "$IMAGE-no"
+	fails "^cow: run: no image" cow run --pull never -d "$IMAGE-no"
 	assert_status 125
 	fails "not executable" cow run -d "$IMAGE" /etc/passwd
 	assert_status 126
@@ -325,7 +325,7 @@ up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 	[ "$(layers)" = "$before" ]
 	run cow exec "$NAME" /rootfs/bin/busybox cat /extra
 	assert_output layer
-	fails "no image '$IMAGE-own'" cow run "$IMAGE-own"
+	fails "no image '$IMAGE-own'" cow run --pull never "$IMAGE-own"
 	cow rm -f "$NAME"
 	cow rmi "$IMAGE-used" # takes along what nothing uses any more
 	[ "$(layers)" = $((before - 1)) ]

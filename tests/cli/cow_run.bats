@@ -29,7 +29,7 @@ sh_of() { image "$IMAGE" /bin/sh -c "$1"; }
 }
 
 @test "125, 126, 127: ours, not to be run, not there" {
-	image "$IMAGE-no" true
+	image --pull never "$IMAGE-no" true
 	assert_status 125
 	assert_one_line "^cow: run: no image '$IMAGE-no' in the store"
 	image --nope "$IMAGE"

@@ -242,6 +242,26 @@ $digest - bytes=$((size / 2 + (size - size / 2) / 2))-"
 	run ! grep "^${OTHER#*:} " "$STUB_DIR/log"
 }
 
+@test "run: pulls an image that the store has not" {
+	run --separate-stderr cow run --rm "$STUB/ok/x:1"
+	assert_status 0
+	assert_output "from the registry"
+	[ -z "$stderr" ]
+	stub_forget
+	run cow run --rm "$STUB/ok/x:1"
+	assert_output "from the registry"
+	[ ! -s "$STUB_DIR/log" ]
+	run cow run --rm --pull always "$STUB/ok/x:1"
+	assert_output "from the registry"
+	[ -s "$STUB_DIR/log" ]
+	cow run -d --name "$ID" "$STUB/ok/y:1" >"$SCRATCH/out" 2>&1
+	run cow wait "$ID"
+	assert_output 0
+	fails "^cow: run: no image '$STUB/ok/z:1' in the store '$STORE'" cow run --pull never "$STUB/ok/z:1"
+	fails "^cow: pull: '$STUB/denied/x:1': manifest '1': access is denied" cow run "$STUB/denied/x:1"
+	assert_status 125
+}
+
 @test "pull: bars on a terminal, and none in a pipe" {
 	need_program script
 	run script -qec "TERM=xterm '$COW' --store '$STORE' pull '$STUB/ok/x:1'" /dev/null

@@ -164,7 +164,7 @@ layout_make() {
 	run --separate-stderr cow rmi unknown
 	assert_status 1
 	[ "$stderr" = "cow: rmi: no image 'unknown:latest' in the store '$STORE'" ]
-	run --separate-stderr cow run unknown
+	run --separate-stderr cow run --pull never unknown
 	assert_status 125
 	[ "$stderr" = "cow: run: no image 'unknown:latest' in the store '$STORE'" ]
 	[ -z "$(ls "$STORE/containers")" ]
