@@ -174,7 +174,7 @@ $(FUZZERS): $(OUT)/fuzz/%: $(OUT)/fuzz/objects/tests/fuzz/%.o $(OUT)/fuzz/object
 	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ -ljansson -larchive -lisal -lzstd -lxxhash -lcrypto -lpthread
 
 # --- tests, demo, bench ----------------------------------------------------------------------------
-DEPS := gcc clang make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev libjansson-dev libcgroup-dev \
+DEPS := gcc clang libclang-rt-dev make pkg-config libc6-dev libseccomp-dev libcap-dev libmount-dev libjansson-dev libcgroup-dev \
 	libsystemd-dev systemd dbus-daemon dbus-bin libarchive-dev libisal-dev libssl-dev libzstd-dev libxxhash-dev libcurl4-openssl-dev check libsubunit-dev bats jq busybox-static strace e2fsprogs attr \
 	util-linux uidmap procps iproute2 patch xz-utils zstd mmdebstrap crun runc clang-tidy clang-format cppcheck shellcheck mandoc \
 	podman conmon passt slirp4netns criu skopeo umoci btrfs-progs xfsprogs lvm2 thin-provisioning-tools \

@@ -134,3 +134,16 @@ refuses() {
 	run grep -E 'nsswitch|libnss' "$SCRATCH/trace"
 	assert_status 1
 }
+
+@test "more links to a file than its file system takes: the name of the first that is too many" {
+	need_program strace
+	need_static "sanitizers do not like to be traced"
+	echo x >"$SCRATCH/image/file"
+	ln "$SCRATCH/image/file" "$SCRATCH/image/link"
+	tar -C "$SCRATCH/image" -cf "$SCRATCH/image.tar" ./file ./link
+	run --separate-stderr strace -fqq -e trace=linkat -e inject=linkat:error=EMLINK -o /dev/null \
+		"$COW" --store "$STORE" import -q "$SCRATCH/image.tar" evil
+	assert_status 1
+	assert_one_line "create './link': too many links"
+	[ -z "$(find "$STORE"/{layers,images,tmp,trash} -mindepth 1)" ]
+}

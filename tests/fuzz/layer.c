@@ -62,7 +62,9 @@ static void check_empty(const char *room)
 {
 	DIR *dir = fdopendir(openat(store.dir, room, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
-	for (struct dirent *d; dir && (d = readdir(dir));)
+	if (!dir)
+		fuzz_report(room, "is not there");
+	for (struct dirent *d; (d = readdir(dir));)
 		if (d->d_name[0] != '.')
 			fuzz_report(room, d->d_name);
 	closedir(dir);

@@ -381,6 +381,8 @@ static const struct {
 	const char *file, *test;
 } elsewhere[] = {
 	{ ROW_FIFO, "tests/cli/hostile.bats", "a FIFO or a symlink for a password file" },
+	{ ROW_COUNT, "tests/cli/hostile.bats",
+		"more links to a file than its file system takes: the name of the first that is too many" },
 	{ ROW_CONFIG, "tests/cli/hostile.bats", "users that are no numbers, or too large ones" },
 	{ ROW_CONFIG, "tests/cli/hostile.bats", "a working directory and volumes behind symlinks" },
 	{ ROW_CONFIG, "tests/cli/hostile.bats", "labels and annotations choose nothing" },
