@@ -16,8 +16,7 @@
 
 #define CGROUP_FILE_MAX (1u << 16)
 
-/* Ours: "/user.slice/x.scope", "" for the root. NULL: not to be found. */
-static char *own_path(void)
+char *rights_own_path(void)
 {
 	autofree char *text = NULL;
 	struct err ignored;
@@ -78,7 +77,7 @@ static size_t common(const char *path, const char *own)
 
 bool rights_to(int root, const char *path)
 {
-	autofree char *own = own_path();
+	autofree char *own = rights_own_path();
 	size_t n = strlen(path);
 
 	if (!own || !may_write(root, path, common(path, own), "cgroup.procs"))
@@ -91,7 +90,7 @@ bool rights_to(int root, const char *path)
 /* `ret_around`: it is the one around ours, and has no processes. */
 static char *find_place(int root, bool *ret_around)
 {
-	autofree char *own = own_path();
+	autofree char *own = rights_own_path();
 	size_t n = own ? strlen(own) : 0;
 	const size_t candidates[] = { above(own ? own : "", n), n };
 
@@ -113,7 +112,7 @@ char *rights_place(int root)
 
 int rights_own_group(int root)
 {
-	autofree char *own = own_path();
+	autofree char *own = rights_own_path();
 	autofree char *path = own ? str_format("./%s", own) : NULL;
 	int fd = path ? openat(root, path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 

@@ -21,6 +21,9 @@ bool rights_to(int root, const char *path);
  */
 char *rights_place(int root);
 
+/* The path of the group that we are in, "" for the root. The caller frees; NULL: not to be found. */
+char *rights_own_path(void);
+
 /* The group that we are in, as an O_PATH fd, the caller's; -errno. */
 int rights_own_group(int root);
 

@@ -103,3 +103,30 @@ char *unit_path(const struct unit *u)
 	str_addf(&path, "/%s", u->name);
 	return str_ok(&path) ? strdup(path.data) : NULL;
 }
+
+/* The part of a path that begins with that word: its end, and its length behind the word. */
+static const char *part(const char *path, const char *word, size_t *ret)
+{
+	const char *at = strstr(path, word);
+
+	if (!at)
+		return NULL;
+	at += strlen(word);
+	*ret = strcspn(at, "/");
+	return at + *ret;
+}
+
+char *unit_of_manager(const char *path)
+{
+	static const char manager[] = "/user@", slice[] = "/user-", end[] = ".slice";
+	size_t n;
+	const char *at = part(path, manager, &n);
+
+	if (at)
+		return strndup(path, (size_t)(at - path));
+	at = part(path, slice, &n);
+	if (!at || n < strlen(end) || strncmp(at - strlen(end), end, strlen(end)) != 0)
+		return NULL;
+	return str_format("%.*s%s%.*s.service", (int)(at - path), path, manager,
+		(int)(n - strlen(end)), at - n);
+}

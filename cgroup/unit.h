@@ -30,4 +30,11 @@ int unit_parse(
  * a-b.slice. The caller frees; NULL: no memory. */
 char *unit_path(const struct unit *u);
 
+/*
+ * Where the group of a user's manager is, by that of one of his processes: "/user.slice/user-7.slice/
+ * user@7.service" of all that are below it, and of his sessions beside it. The caller frees; NULL: it
+ * does not tell, or no memory.
+ */
+char *unit_of_manager(const char *path);
+
 #endif

@@ -104,9 +104,7 @@ static int make_directory(const char *path, struct err *e)
 static int dump(const struct record *record, const struct spec *spec,
 	const struct checkpoint_options *o, struct err *e)
 {
-	const struct criu_process p = {
-		.log = "dump.log", .cgroup = -1, .status_fd = o->status_fd
-	};
+	const struct criu_process p = { .cgroup = -1, .status_fd = o->status_fd };
 	automatic(criu_words) struct criu_words w = { 0 };
 	automatic(str) struct str streams = { 0 };
 	pid_t pid = record->init.pid;

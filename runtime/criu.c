@@ -2,12 +2,14 @@
 #include "runtime/criu.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "runtime/search.h"
@@ -103,6 +105,7 @@ void criu_begin(struct criu_words *w, enum criu_action a, const struct checkpoin
 			criu_add(w, "%s", actions[i].command);
 			criu_add(w, "--log-file");
 			criu_add(w, "%s", actions[i].log);
+			w->log = actions[i].log;
 		}
 	criu_add(w, "-v4");
 	criu_add(w, "--images-dir");
@@ -216,30 +219,55 @@ const char *criu_reason(char *log)
 	return why;
 }
 
-static int say_why(
-	const struct checkpoint_options *o, const struct criu_process *p, int status, struct err *e)
+static int say_why(const char *path, int status, struct err *e)
 {
-	autofree char *path = str_format("%s/%s", o->work ? o->work : o->image, p->log);
 	autofree char *log = NULL;
 	struct err ignored;
 	size_t len;
 
-	if (!path)
-		return err_set(e, ENOMEM, "read CRIU's log");
 	if (fd_read_file(AT_FDCWD, path, LOG_BYTES_MAX, &log, &len, &ignored) < 0 || !len)
 		return err_say(
 			e, EIO, "criu: status %d, and nothing in its log '%s'", status, path);
 	return err_say(e, EIO, "criu: %.600s (log: %s)", criu_reason(log), path);
 }
 
+/* To its end, as long as its log grows. */
+static int await_end(pid_t pid, int pidfd, const char *log, int silence_ms, int *ret, struct err *e)
+{
+	struct pollfd end = { .fd = pidfd, .events = POLLIN };
+	off_t size = -1;
+
+	for (int n; (n = poll(&end, 1, silence_ms)) != 1;) {
+		struct stat st = { 0 };
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0 && stat(log, &st) == 0 && st.st_size != size) {
+			size = st.st_size;
+			continue;
+		}
+		kill(pid, SIGKILL);
+		waitpid(pid, ret, 0);
+		return err_say(e, ETIMEDOUT,
+			"criu: nothing new in its log for %d s: killed (log: %s)",
+			silence_ms / 1000, log);
+	}
+	if (waitpid(pid, ret, 0) < 0)
+		return err_set(e, errno, "wait for criu");
+	return 0;
+}
+
 int criu_run(struct criu_words *w, const struct checkpoint_options *o, const struct criu_process *p,
 	struct err *e)
 {
-	struct clone_args args = { .exit_signal = SIGCHLD };
+	autofree char *log = str_format("%s/%s", o->work ? o->work : o->image, w->log);
+	autofd int pidfd = -1;
+	struct clone_args args = {
+		.flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD
+	};
 	char path[4096];
-	int status = 0;
+	int status = 0, silence_ms = p->silence_ms ? p->silence_ms : CRIU_SILENCE_MS;
 
-	if (w->failed)
+	if (w->failed || !log)
 		return err_set(e, ENOMEM, "write CRIU's command line");
 	if (!search_program("criu", path))
 		return err_say(e, ENOENT, "checkpoints need the program 'criu' (package criu)");
@@ -255,10 +283,9 @@ int criu_run(struct criu_words *w, const struct checkpoint_options *o, const str
 		become(path, w->v, p);
 	if (pid < 0)
 		return err_set(e, errno, "start '%s'", path);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return err_set(e, errno, "wait for '%s'", path);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return 0;
-	return say_why(o, p, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), e);
+	int r = await_end(
+		pid, pidfd, log, o->lazy_pages || o->page_server ? -1 : silence_ms, &status, e);
+	if (r < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+		return r;
+	return say_why(log, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), e);
 }

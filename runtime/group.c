@@ -353,6 +353,31 @@ static char *path_of(const struct home *h, int root, const struct record *record
 	return path ? path : group_path(root, given, id, rootless_is_needed());
 }
 
+/*
+ * Where the record does not tell, the path is where the container was, and another one may live there
+ * since: one that is alive, by its own record. The caller frees its id; NULL: none.
+ */
+static char *successor(const struct home *h, const char *path, const char *id)
+{
+	autofree char *found = NULL;
+	struct err ignored;
+	char **ids = NULL;
+	size_t n = 0;
+
+	if (record_list(h, &ids, &n, &ignored) < 0)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		automatic(record) struct record other = { 0 };
+		if (!found && strcmp(ids[i], id) != 0 &&
+			record_read(h, ids[i], &other, &ignored) == 0 &&
+			str_equal(other.cgroup, path) && mark_is_alive(&other.init))
+			found = take(ids[i]);
+		free(ids[i]);
+	}
+	free(ids);
+	return take(found);
+}
+
 int group_find(
 	const struct home *h, const struct record *record, const char *id, struct cgroup *ret)
 {
@@ -361,9 +386,10 @@ int group_find(
 	struct err ignored;
 	int r = hierarchy_open(&root, &ignored);
 	autofree char *path = r < 0 ? NULL : path_of(h, root, record, id, &unit);
+	autofree char *other = path && !record->cgroup ? successor(h, path, id) : NULL;
 
 	if (r == 0)
-		r = path ? cgroup_open(root, path, ret, &ignored) : -ENOENT;
+		r = path && !other ? cgroup_open(root, path, ret, &ignored) : -ENOENT;
 	return r;
 }
 
@@ -451,6 +477,13 @@ int group_remove(const struct home *h, const struct record *record, const char *
 	if (hierarchy_open(&root, &ignored) < 0)
 		return 0;
 	autofree char *path = path_of(h, root, record, id, &unit);
+	autofree char *other = damaged && path && !record->cgroup ? successor(h, path, id) : NULL;
+	if (other) {
+		log_warn(
+			"the record of container '%s' is damaged: its cgroup '%s' is that of container '%s' now, and stays",
+			id, path, other);
+		return 0;
+	}
 	if (damaged && !tell_found(root, path, id))
 		tell_lost(h, record, id);
 	if (!path)

@@ -130,8 +130,7 @@ int restore_process(const struct container *c, const struct checkpoint_options *
 	if (r == 0)
 		r = add_network(c->spec, &w, &network, fds, &n, e);
 	const struct namespace_spec *groups = spec_namespace(c->spec, CLONE_NEWCGROUP);
-	const struct criu_process p = { .log = "restore.log",
-		.cgroup = c->cgroup.fd,
+	const struct criu_process p = { .cgroup = c->cgroup.fd,
 		.own_cgroups = groups && !namespace_is_joined(groups),
 		.rootfs = rootfs,
 		.mount_point = target,

@@ -6,7 +6,9 @@
 
 #include "cgroup/knob.h"
 #include "cgroup/property.h"
+#include "cgroup/rights.h"
 #include "cgroup/watch.h"
+#include "runtime/rootless.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
 #include "spec/base/userns.h"
@@ -146,12 +148,16 @@ int scope_remove(int root, const char *path, const struct unit *u, struct err *e
 
 char *scope_find(int root, const char *cgroups_path, const char *id, struct unit *ret)
 {
+	bool of_user = rootless_is_needed() || userns_is_inner();
+	autofree char *own = of_user ? rights_own_path() : strdup("");
+	autofree char *manager = of_user && own ? unit_of_manager(own) : take(own);
 	struct unit u;
 	struct err ignored;
 
-	if (unit_parse(cgroups_path, id, false, &u, &ignored) < 0)
+	if (!manager || unit_parse(cgroups_path, id, of_user, &u, &ignored) < 0)
 		return NULL;
-	autofree char *path = unit_path(&u);
+	autofree char *below = unit_path(&u);
+	autofree char *path = below ? str_format("%s%s", manager, below) : NULL;
 	if (!path || !is_there(root, path))
 		return NULL;
 	*ret = u;

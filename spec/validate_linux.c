@@ -96,6 +96,17 @@ static int check_mapped_user(const struct spec *s, struct err *e)
 	return 0;
 }
 
+/* Who is in a new user namespace has no say in a mount namespace that is there: he cannot mount. */
+static int check_mounter(const struct spec *s, struct err *e)
+{
+	const struct namespace_spec *mount = spec_namespace(s, CLONE_NEWNS);
+
+	if (mount && !namespace_is_joined(mount))
+		return 0;
+	return err_say(e, EINVAL,
+		"linux.namespaces: a new user namespace needs a new mount namespace too");
+}
+
 /* A joined namespace has its maps already: those of the document say nothing then. */
 static int check_id_maps(const struct spec *s, struct err *e)
 {
@@ -113,6 +124,8 @@ static int check_id_maps(const struct spec *s, struct err *e)
 	int r = check_id_map(l->uid_maps, l->n_uid_maps, "linux.uidMappings", e);
 	if (r == 0)
 		r = check_id_map(l->gid_maps, l->n_gid_maps, "linux.gidMappings", e);
+	if (r == 0 && is_new)
+		r = check_mounter(s, e);
 	return r < 0 || !is_new ? r : check_mapped_user(s, e);
 }
 

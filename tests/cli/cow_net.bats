@@ -53,7 +53,6 @@ cow() {
 	else host "$COW" --root "$STATE" --store "$STORE" "$@" 3>&-; fi
 }
 
-at_length() { [ -n "${COWRUN_ALL:-}" ] || skip "at full length only (COWRUN_ALL)"; }
 need_network() { [ -e /dev/net/tun ] || skip "needs /dev/net/tun"; need_program "$1"; }
 
 # in_network WORDS SCRIPT: what the script says in such a container
@@ -101,7 +100,7 @@ keeps_loopback_apart() {
 }
 
 @test "pasta: the host's loopback is the router's address when asked for, and else nowhere" { keeps_loopback_apart pasta; }
-@test "slirp4netns: the host's loopback is the router's address when asked for, and else nowhere" { at_length; keeps_loopback_apart slirp4netns; }
+@test "slirp4netns: the host's loopback is the router's address when asked for, and else nowhere" { need_length; keeps_loopback_apart slirp4netns; }
 
 publishes() {
 	need_network "$1"
@@ -165,7 +164,7 @@ ends_with_container() {
 }
 
 @test "pasta ends with the container, whatever ends that" { ends_with_container pasta; }
-@test "slirp4netns ends with the container, whatever ends that" { at_length; ends_with_container slirp4netns; }
+@test "slirp4netns ends with the container, whatever ends that" { need_length; ends_with_container slirp4netns; }
 
 @test "in the foreground: it ends when cow is killed and its container after it" {
 	need_network pasta

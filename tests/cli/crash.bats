@@ -263,6 +263,21 @@ damaged() {
 	rmdir "$CGROUP/cowrun-$ID-named"
 }
 
+@test "of a damaged record delete --force leaves alone who has its cgroup now" {
+	local path=/cowrun-$ID-shared old
+	sleeper ".linux.cgroupsPath = \"$path\""
+	old=$PID
+	kill -KILL "$old"
+	await status_is "$ID" stopped
+	cowrun run -d -b "$BUNDLE" "$ID-b" >"$SCRATCH/out" 2>&1
+	: >"$STATE/$ID/record"
+	run --separate-stderr cowrun delete --force "$ID"
+	assert_status 0
+	assert_one_line "the record of container '$ID' is damaged: its cgroup '$path' is that of container '$ID-b' now, and stays"
+	[ ! -e "$STATE/$ID" ]
+	status_is "$ID-b" running
+}
+
 @test "of a damaged record cow rm --force removes the files too" {
 	cow run -d --name "$ID" image sleep 1000 >/dev/null
 	: >"$STATE/$ID/record"

@@ -208,9 +208,11 @@ out_of_memory() {
 	kill $! 2>/dev/null || true
 }
 
-@test "docker: limits and stats are those of crun" {
+# (crun 1.8.1 takes no update of this docker's, which is one of kernel memory too.)
+@test "docker: limits and stats are those of runc" {
 	need_limits
-	compared limited cowrun crun
+	need_program runc
+	compared limited cowrun runc
 	[[ $(<"$SCRATCH/ours") == 67108864$'\n'33554432$'\n'0$'\n''50000 100000'* ]]
 }
 

@@ -53,6 +53,8 @@ cow() { "$COW" --root "$STATE" --store "$STORE" "$@" 3>&-; }
 need_host() { [ -z "${COWRUN_GUEST:-}" ] || skip "needs the host: ${1:?why}"; }
 need_guest() { [ -n "${COWRUN_GUEST:-}" ] || skip "needs the guest: ${1:?why}"; }
 need_static() { [ -z "${SAN:-}" ] || skip "needs static programs, which the sanitizers are not: ${1:?why}"; }
+# What `make test` has no time for. A guest that comes to such a test has the time: it runs but what is asked for.
+need_length() { [ -n "${COWRUN_ALL:-}${COWRUN_GUEST:-}" ] || skip "at full length only (COWRUN_ALL)${1:+: $1}"; }
 need_program() { command -v "$1" >/dev/null || skip "needs '$1'"; }
 
 # need_controller NAME...: in cgroup v2

@@ -25,11 +25,11 @@ need_quick() {
 }
 need_full() {
 	need_quick
-	[ -n "${COWRUN_ALL:-}" ] || skip "at full length only (COWRUN_ALL)"
+	need_length
 }
 need_limits() {
 	need_engines
-	[ -n "${COWRUN_ALL:-}${COWRUN_GUEST:-}" ] || skip "at full length only (COWRUN_ALL)"
+	need_length
 	need_controller memory cpu pids
 }
 

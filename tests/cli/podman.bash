@@ -13,7 +13,7 @@ need_podman() { [ "${CI:-}" = true ] || need_program podman; }
 
 # What is not of every run. In a guest none of these is, so all are.
 need_full() {
-	[ -n "${COWRUN_ALL:-}${COWRUN_GUEST:-}" ] || skip "at full length only (COWRUN_ALL)"
+	need_length
 	need_podman
 }
 

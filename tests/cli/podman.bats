@@ -223,7 +223,7 @@ sleeper() { podman run -d --name "$ID" "$@" busy sleep 1000 >/dev/null; }
 	assert_output $'33554432\n0\n20\n50000 100000\n59'
 	run podman run --name "$ID" --memory 16m --memory-swap 16m busy sh -c 'head -c 64m /dev/zero | tail'
 	assert_status 137
-	seen_is .State.ExitCode 137 # (whether it is OOMKilled conmon 2.1 does not see here, of crun's neither: podman_same.bats)
+	seen_is .State.ExitCode 137 # (whether it is OOMKilled no conmon before 2.2 tells, of crun's neither: its issue 426)
 }
 
 @test "podman: stats and update of a container with limits" {

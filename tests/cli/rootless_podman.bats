@@ -54,7 +54,7 @@ need_podman() { [ "${CI:-}" = true ] || need_program podman; }
 }
 
 @test "podman of a user: as whom, with which network, read-only, by which exit codes" {
-	[ -n "${COWRUN_ALL:-}" ] || skip "at full length only (COWRUN_ALL)"
+	need_length
 	need_podman
 	run upodman run --rm --net host --read-only -u 1000:1001 busy sh -c 'id -u; ls /sys/class/net; echo x >/x'
 	assert_status 1

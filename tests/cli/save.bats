@@ -163,7 +163,7 @@ loads() {
 
 @test "save and load: Docker reads it, and what Docker writes is read" {
 	need_engines
-	[ -n "${COWRUN_ALL:-}" ] || skip "at full length only (COWRUN_ALL)"
+	need_length
 	local id
 	id=$(id_of two)
 	cow save two >"$SCRATCH/saved"

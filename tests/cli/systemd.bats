@@ -20,10 +20,8 @@ teardown() {
 	containers_remove
 }
 
-# What `make test` has no time for on the host.
-full() { [ -n "${COWRUN_ALL:-}${COWRUN_GUEST:-}" ] || skip "at full length only (COWRUN_ALL)"; }
 # Of limits a guest tries one in every run, and these at full length: there each takes half a minute.
-full_with() { full && need_controller "$@"; }
+full_with() { need_length && need_controller "$@"; }
 
 cowrun() { booted "$COWRUN" --root "$STATE" --cgroup-manager systemd "$@"; }
 
@@ -78,7 +76,7 @@ all_gone() {
 state() { cowrun state "$1" | jq -r ".$2"; }
 
 @test "run: in the foreground, with its status, and nothing stays" {
-	full
+	need_length
 	bundle "$(args sh -c 'cat /proc/self/cgroup; exit 7')"
 	run cowrun run -b "$BUNDLE" "$ID"
 	assert_status 7
@@ -99,7 +97,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 }
 
 @test "--systemd-cgroup says the same, and --cgroup-manager more" {
-	full
+	need_length
 	bundle "$(args sleep 1000)"
 	booted "$COWRUN" --root "$STATE" --systemd-cgroup run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
 	unit_is ActiveState active
@@ -116,7 +114,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 }
 
 @test "a unit that is there is another's, and stays" {
-	full
+	need_length
 	booted systemd-run -q --scope --unit "cowrun-$ID.scope" sleep 1000 >"$SCRATCH/out" 2>&1 &
 	await unit_is ActiveState active
 	refuses "^cowrun: run: systemd: start 'cowrun-$ID.scope': Unit cowrun-$ID.scope " "$(args true)"
@@ -126,7 +124,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 }
 
 @test "a unit that has failed is no obstacle" {
-	full
+	need_length
 	booted systemd-run -q --scope --unit "cowrun-$ID.scope" -p RuntimeMaxSec=1ms -p TimeoutStopSec=1s sleep 1000 \
 		>"$SCRATCH/out" 2>&1 || true
 	await unit_is ActiveState failed
@@ -136,7 +134,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 }
 
 @test "annotations are properties of the unit" {
-	full
+	need_length
 	sleeper '.annotations = {"org.systemd.property.TimeoutStopSec": "5",
 		"org.systemd.property.CollectMode": "'\''inactive'\''",
 		"org.systemd.property.Description": "\"a web server\"", "a.b": "c"}'
@@ -151,7 +149,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 }
 
 @test "systemctl stop ends the container" {
-	full
+	need_length
 	bundle "$(args sh -c 'trap "exit 3" TERM; while :; do sleep 1 & wait; done')"
 	cowrun run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
 	booted systemctl stop "cowrun-$ID.scope"
@@ -172,7 +170,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 }
 
 @test "systemd reloaded leaves it alone" {
-	full
+	need_length
 	sleeper
 	booted systemctl daemon-reload
 	status_is "$ID" running
@@ -184,7 +182,7 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 }
 
 @test "the record is damaged: delete --force finds the scope" {
-	full
+	need_length
 	sleeper
 	sed -i '/^cgroup /d; /^unit /d; s/^init .*/init x/' "$STATE/$ID/record"
 	run --separate-stderr cowrun delete --force "$ID"
@@ -224,7 +222,7 @@ ended_there() { not booted grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 
 # What other units do meanwhile (here: run to their end, again and again) does not make it wait longer.
 @test "a job that does not end is given up, and taken back" {
-	[ -n "${COWRUN_ALL:-}" ] || skip "at full length only (COWRUN_ALL): it waits for 30 s"
+	need_length "it waits for 30 s"
 	local noise
 	printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/sleep 1000\n' >"$UNITS/slow.service"
 	printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/sleep 1\n' >"$UNITS/noise.service"
@@ -265,7 +263,7 @@ ended_there() { not booted grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 }
 
 @test "without systemd the error says where it was looked for" {
-	full
+	need_length
 	bundle "$(args true)"
 	run --separate-stderr booted env -u DBUS_SYSTEM_BUS_ADDRESS unshare -m sh -c \
 		'mount -t tmpfs tmpfs /run && exec "$0" --root "$1" --systemd-cgroup run -b "$2" "$3"' "$COWRUN" "$STATE" "$BUNDLE" "$ID"
@@ -275,7 +273,7 @@ ended_there() { not booted grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 }
 
 @test "the scope is its user's, with the groups that he makes in it" {
-	full
+	need_length
 	sleeper '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
 		.linux.gidMappings = .linux.uidMappings |
 		.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev"]}]'
@@ -296,7 +294,7 @@ by_bus() {
 }
 
 @test "by the bus, where systemd's own socket is not to be had" {
-	full
+	need_length
 	need_program dbus-daemon
 	cat >"$SCRATCH/bus.conf" <<-EOT
 		<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -367,6 +365,14 @@ user_unit_gone() { [ -z "$(as_booted systemctl --user list-units --all --plain -
 	[ ! -e "$scope" ]
 	[ ! -e "$RUN_DIR/cowrun/$ID" ]
 	user_unit_gone
+	# of a damaged record the scope is found by its name
+	as_booted "$USER_PROGRAMS/cowrun" --systemd-cgroup run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
+	: >"$RUN_DIR/cowrun/$ID/record"
+	run --separate-stderr as_booted "$USER_PROGRAMS/cowrun" delete --force "$ID"
+	assert_status 0
+	[[ $stderr == *"its cgroup '${scope#"$MANAGED"}' is found by name, with 1 process, and removed"* ]]
+	[ ! -e "$scope" ]
+	user_unit_gone
 	# with nobody to ask, the error says who
 	as_user mkdir "$HOME_DIR/none"
 	export RUN_DIR=$HOME_DIR/none
@@ -426,7 +432,7 @@ knobs() { # FILE=VALUE...
 }
 
 @test "limits: a controller that systemd does not know is enabled down to the scope" {
-	full
+	need_length
 	need_controller hugetlb
 	sleeper '.linux.resources.hugepageLimits = [{pageSize: "2MB", limit: 4194304}]'
 	knobs hugetlb.2MB.max=4194304

@@ -102,6 +102,29 @@ START_TEST(names_have_a_longest)
 }
 END_TEST
 
+static const struct {
+	const char *own, *manager;
+} managers[] = {
+	{ "/user.slice/user-7.slice/user@7.service", "/user.slice/user-7.slice/user@7.service" },
+	{ "/user.slice/user-7.slice/user@7.service/app.slice/a.scope/b",
+		"/user.slice/user-7.slice/user@7.service" },
+	{ "/user.slice/user-7.slice/session-3.scope", "/user.slice/user-7.slice/user@7.service" },
+	{ "/below/user.slice/user-70.slice", "/below/user.slice/user-70.slice/user@70.service" },
+	{ "/user-7", NULL },
+	{ "/user-7.slic/x", NULL },
+	{ "/system.slice/cron.service", NULL },
+	{ "", NULL },
+};
+
+START_TEST(a_users_manager_is_found_by_his_own_group)
+{
+	char *path = unit_of_manager(managers[_i].own);
+
+	ck_assert_pstr_eq(path, managers[_i].manager);
+	free(path);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("unit");
@@ -112,6 +135,8 @@ int main(void)
 	tcase_add_loop_test(tests, what_is_no_unit_is_refused, 0, sizeof(wrong) / sizeof(wrong[0]));
 	tcase_add_test(tests, an_id_is_told_from_a_path);
 	tcase_add_test(tests, names_have_a_longest);
+	tcase_add_loop_test(tests, a_users_manager_is_found_by_his_own_group, 0,
+		sizeof(managers) / sizeof(managers[0]));
 	suite_add_tcase(suite, tests);
 	return unit_run(suite);
 }
