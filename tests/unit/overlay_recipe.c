@@ -6,6 +6,8 @@
 #include "overlay/digest.h"
 #include "overlay/image.h"
 #include "overlay/recipe.h"
+#include "overlay/tar.h"
+#include "overlay/ustar.h"
 #include "tests/unit/layers.h"
 #include "tests/unit/packers.h"
 #include "tests/unit/scene.h"
@@ -279,6 +281,37 @@ START_TEST(a_layer_that_is_hidden_stays)
 }
 END_TEST
 
+/* --- the tar of a save ------------------------------------------------------------------------ */
+
+static ssize_t give_once(void *from, const void **ret)
+{
+	struct ustar_block **block = from;
+
+	*ret = *block;
+	*block = NULL;
+	return *ret ? (ssize_t)sizeof(**block) : 0;
+}
+
+static const uint64_t file_sizes[] = { 0, 1, 512, 077777777777, 0100000000000, 1ull << 45 };
+
+/* Headers of files as an independent reader sees them, beyond what octal digits can say too. */
+START_TEST(headers_say_the_size)
+{
+	struct ustar_block block = ustar_header("blobs/sha256/x", file_sizes[_i]), *given = &block;
+	struct tar_member member;
+	struct tar *tar;
+
+	ck_assert_int_eq(tar_open(give_once, &given, &tar, &scene_err), 0);
+	int r = tar_next(tar, &member, &scene_err);
+	ck_assert_msg(r == 1, "%s", scene_err.text);
+	ck_assert_str_eq(member.path, "blobs/sha256/x");
+	ck_assert_uint_eq(member.size, file_sizes[_i]);
+	ck_assert_uint_eq(member.mode, 0644);
+	ck_assert_uint_eq((file_sizes[_i] + ustar_padding(file_sizes[_i])) % USTAR_BLOCK, 0);
+	tar_free(tar);
+}
+END_TEST
+
 /* --- damage ----------------------------------------------------------------------------------- */
 
 static void small(void)
@@ -398,6 +431,8 @@ static void fill(TCase *cases)
 	tcase_add_test(cases, hard_links);
 	tcase_add_test(cases, sparse_files);
 	tcase_add_test(cases, a_layer_that_is_hidden_stays);
+	tcase_add_loop_test(
+		cases, headers_say_the_size, 0, (int)(sizeof(file_sizes) / sizeof(file_sizes[0])));
 	tcase_add_test(cases, a_missing_file);
 	tcase_add_test(cases, another_content);
 	tcase_add_test(cases, another_object);
