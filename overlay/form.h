@@ -18,6 +18,9 @@ enum overlay_form {
 /* What fits us here. */
 enum overlay_form form_here(void);
 
+/* Whether a file system can hold such marks, by a directory of it. -errno. */
+int form_probe(int dir, enum overlay_form form);
+
 /* Marks an open directory as opaque, -errno; and whether it is, in whichever form. */
 int form_make_opaque(int dir, enum overlay_form form);
 bool form_is_opaque(int dir);

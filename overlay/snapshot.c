@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "overlay/base.h"
 #include "overlay/duplicate.h"
+#include "overlay/filesystem.h"
 #include "overlay/mount.h"
 #include "overlay/subvolume.h"
 #include "overlay/volume.h"
@@ -20,42 +20,6 @@
 #define DIR_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /* --- what the ways have in common --------------------------------------------------------------- */
-
-/* Those that people would think of; in messages only. */
-static const struct {
-	unsigned long magic;
-	const char *name;
-} file_systems[] = {
-	{ EXT4_SUPER_MAGIC, "ext4" },
-	{ 0x58465342, "xfs" },
-	{ BTRFS_SUPER_MAGIC, "btrfs" },
-	{ TMPFS_MAGIC, "tmpfs" },
-	{ OVERLAYFS_SUPER_MAGIC, "overlayfs" },
-	{ 0x2fc12fc1, "zfs" },
-	{ F2FS_SUPER_MAGIC, "f2fs" },
-	{ NFS_SUPER_MAGIC, "nfs" },
-	{ FUSE_SUPER_MAGIC, "fuse" },
-};
-
-struct file_system {
-	unsigned long magic;
-	char name[40];
-};
-
-static struct file_system file_system_of(const struct store *store)
-{
-	struct file_system ret = { .name = "an unknown file system" };
-	struct statfs fs;
-
-	if (fstatfs(store->dir, &fs) < 0)
-		return ret;
-	ret.magic = (unsigned long)fs.f_type;
-	snprintf(ret.name, sizeof(ret.name), "a file system of type %#lx", ret.magic);
-	for (size_t i = 0; i < sizeof(file_systems) / sizeof(file_systems[0]); i++)
-		if (file_systems[i].magic == ret.magic)
-			snprintf(ret.name, sizeof(ret.name), "%s", file_systems[i].name);
-	return ret;
-}
 
 int snapshot_merged(const struct snapshot *s, int *ret_fd, struct err *e)
 {
@@ -157,7 +121,7 @@ static int mount_overlay(const struct snapshot *s, bool again, int *ret_fd, stru
 	dirs.upper = upper;
 	dirs.work = work;
 	int r = overlay_mount(&dirs, ret_fd, e);
-	if (r == -EINVAL && file_system_of(s->store).magic == OVERLAYFS_SUPER_MAGIC)
+	if (r == -EINVAL && filesystem_of(s->store->dir).magic == OVERLAYFS_SUPER_MAGIC)
 		return err_say(e, EINVAL,
 			"cannot use '%s' for container layers: it is on overlayfs, which cannot hold "
 			"an overlay upper directory; put the store on ext4, xfs, btrfs or tmpfs",
@@ -170,7 +134,7 @@ static int mount_overlay(const struct snapshot *s, bool again, int *ret_fd, stru
 static int probe_btrfs(const struct store *store, const char *place, struct err *e)
 {
 	(void)place;
-	struct file_system fs = file_system_of(store);
+	struct filesystem fs = filesystem_of(store->dir);
 
 	if (fs.magic == BTRFS_SUPER_MAGIC)
 		return 0;
@@ -217,7 +181,7 @@ static int probe_reflink(const struct store *store, const char *place, struct er
 		return err_say(e, ENOTSUP,
 			"the store '%s' is on %s, where files cannot share their content (xfs and "
 			"btrfs can)",
-			store->path, file_system_of(store).name);
+			store->path, filesystem_of(store->dir).name);
 	return r < 0 ? err_set(e, -r, "the store '%s': share content of files", store->path) : 0;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "overlay/filesystem.h"
 #include "spec/base/fd.h"
 
 #define PUT_TRIES 8
@@ -105,6 +106,20 @@ static bool make_empty(int dir)
 	return empty;
 }
 
+/*
+ * Without attributes there are no opaque directories, no file capabilities, and no overlay. A
+ * user's are not asked for: tmpfs has them since 6.6, and images without such need none.
+ */
+static int check_filesystem(int dir, const char *path, struct err *e)
+{
+	if (form_here() == FORM_USER || form_probe(dir, FORM_TRUSTED) != -EOPNOTSUPP)
+		return 0;
+	return err_say(e, ENOTSUP,
+		"create store '%s': it is on %s, which keeps no extended attributes; put it on "
+		"ext4, xfs, btrfs or tmpfs",
+		path, filesystem_of(dir).name);
+}
+
 /* The version is written first: without it an emptied store and a foreign directory look alike. */
 static int furnish(int dir, const char *path, struct err *e)
 {
@@ -115,8 +130,11 @@ static int furnish(int dir, const char *path, struct err *e)
 				path);
 		if (fchmod(dir, 0700) < 0)
 			return err_set(e, errno, "create store '%s'", path);
+		int r = check_filesystem(dir, path, e);
+		if (r < 0)
+			return r;
 		const char *version = store_versions[form_here()];
-		int r = fd_replace_file(dir, "version", version, strlen(version), 0600, e);
+		r = fd_replace_file(dir, "version", version, strlen(version), 0600, e);
 		if (r < 0)
 			return err_while(e, "create store '%s'", path);
 	}

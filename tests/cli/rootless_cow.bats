@@ -66,6 +66,19 @@ archive_make() {
 	assert_output_matches "layer sha256:.*: 'www': its time is not the one that it had"
 }
 
+@test "a user's container whose files are a copy; other ways are root's" {
+	run ucow run --name "$NAME" --snapshotter copy "$IMAGE" sh -c 'stat -c %u:%g /www; touch /www/made; chown 7:8 /www/made'
+	assert_output 33:34
+	[ "$(stat -c %u:%g "$HOME_DIR/.local/share/cowrun/containers/$NAME/tree/www/made")" = $((SUBIDS + 6)):$((SUBIDS + 7)) ]
+	run ucow diff "$NAME"
+	assert_output $'C /www\nA /www/made'
+	ucow rm "$NAME" >/dev/null
+	[ ! -e "$HOME_DIR/.local/share/cowrun/containers/$NAME" ]
+	[ -z "$(ls -A "$HOME_DIR/.local/share/cowrun/trash")" ]
+	fails "^cow: run: snapshotter 'btrfs': for root alone; ordinary users have overlay and copy$" \
+		ucow run --snapshotter btrfs "$IMAGE" true
+}
+
 @test "a user's container in the background: ps, logs, exec, mem, stop, rm" {
 	run ucow run -d --name "$NAME" "$IMAGE" sh -c 'echo said; trap "exit 5" TERM; while :; do sleep 0.01; done'
 	assert_output "$NAME"

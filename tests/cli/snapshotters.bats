@@ -231,6 +231,29 @@ disk() {
 	same_files reflink
 }
 
+@test "a store where there are no extended attributes, or no overlay, is refused by name" {
+	mkdir -p "$SCRATCH/on"
+	space mount -t ramfs none "$SCRATCH/on"
+	STORE=$SCRATCH/on/store
+	fails "^cow: load: create store '$STORE': it is on ramfs, which keeps no extended attributes; put it on ext4," \
+		cow load -q "$SCRATCH/layered.tar"
+	[ -z "$(space ls -A "$STORE")" ]
+	space umount "$SCRATCH/on"
+	# on an overlay, as in a container without a volume
+	space mount -t tmpfs none "$SCRATCH/on"
+	space mkdir "$SCRATCH"/on/{l,u,w,m}
+	space mount -t overlay -o "lowerdir=$SCRATCH/on/l,upperdir=$SCRATCH/on/u,workdir=$SCRATCH/on/w" none "$SCRATCH/on/m"
+	STORE=$SCRATCH/on/m/store
+	tar -C "$SCRATCH/rootfs" -cf "$SCRATCH/rootfs.tar" .
+	cow import -q "$SCRATCH/rootfs.tar" plain:1 >/dev/null
+	fails "cannot use '$STORE' for container layers: it is on overlayfs" cow run --name "$NAME" plain:1 true
+	# there a copy is what can be had
+	run cow run --rm --name "$NAME" --snapshotter copy plain:1 sh -c 'echo x >/x && cat /x'
+	assert_output x
+	nothing_left
+	space umount "$SCRATCH/on/m"
+}
+
 @test "overlay: on ext4, xfs, btrfs and tmpfs" {
 	local fs
 	for fs in ext4 xfs btrfs tmpfs; do
