@@ -266,6 +266,38 @@ disk() {
 	done
 }
 
+# points FILE: some of the system calls that strace saw, "SYSCALL OCCURRENCE", by a seed that the test prints
+points() {
+	awk -v seed="$SEED" -v n="${COW_POINTS:-${COWRUN_ALL:+40}}" 'match($0, /^[a-z][a-z0-9_]*\(/) {
+			call = substr($0, 1, RLENGTH - 1)
+			if (call !~ /^(exit|exit_group|execve)$/) at[++all] = call " " ++seen[call]
+		}
+		END { srand(seed); for (i = 0; i < (n ? n : 4); i++) print at[1 + int(rand() * all)] }' "$1" | sort -u
+}
+
+@test "killed at any system call: what is left goes with rm, and with the next one" {
+	need_program strace
+	need_static "sanitizers do not like to be traced"
+	local way call when
+	store_on btrfs
+	SEED=${COW_SEED:-$RANDOM}
+	echo "# COW_SEED=$SEED"
+	for way in btrfs copy; do
+		space strace -qqo "$SCRATCH/calls" "$COW" --root "$STATE" --store "$STORE" run --rm --name "$NAME" --snapshotter $way layered:1 true
+		while read -r call when; do
+			# a base is made in each of these
+			cow rmi layered:1 >/dev/null
+			cow load -q "$SCRATCH/layered.tar" >/dev/null
+			run space strace -qqo /dev/null -e "inject=$call:signal=KILL:when=$when" \
+				"$COW" --root "$STATE" --store "$STORE" run --name "$NAME" --snapshotter $way layered:1 true
+			cow rm -f "$NAME" >/dev/null || { say "$way, $call $when: rm -f failed"; return 1; }
+			run cow run --rm --name "$NAME" --snapshotter $way layered:1 cat /d/changed
+			assert_output new || { say "$way, $call $when: what comes after"; return 1; }
+			eventually nothing_left || { say "$way, $call $when"; return 1; }
+		done < <(points "$SCRATCH/calls")
+	done
+}
+
 # A guest has device-mapper, under make test-all.
 @test "lvm: thin snapshots of a base that is made once, and goes with its image" {
 	local group=cowruntest${COWRUN_TEST//[^a-zA-Z0-9]/}
@@ -294,7 +326,9 @@ disk() {
 	# volumes of which the store says that they are, and which are not
 	cow run --name "$NAME" --snapshotter "$way" layered:1 true
 	[ "$(inspect "$NAME" snapshotter)" = "$way" ]
-	lvremove -qq -f "$(sed 's/^lvm://' <<<"$(space readlink "$STORE/containers/$NAME/volume")")"
+	local volume
+	volume=$(space readlink "$STORE/containers/$NAME/volume")
+	lvremove -qq -f "${volume#lvm:}"
 	cow rm "$NAME" >/dev/null
 	# links in a container's own files lead to nothing
 	cow run --name "$NAME" --snapshotter copy layered:1 ln -s "lvm:$group/plain" /volume
