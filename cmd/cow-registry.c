@@ -15,6 +15,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
@@ -78,12 +80,17 @@ static void note_interrupt(int signal)
 	interrupted = 1;
 }
 
-/* No SA_RESTART: who waits for another pull's lock is to notice. */
-static void watch_signals(void)
+/*
+ * No SA_RESTART: who waits for another pull's lock is to notice. And passwords in our memory are
+ * nobody's: no core, no tracing.
+ */
+static void prepare(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction action = { .sa_handler = note_interrupt };
 
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaction(signals[i], &action, NULL);
 }
@@ -138,7 +145,7 @@ static int pull_run(struct context *c, void *data, int argc, char **argv, struct
 	int r = platform ? read_platform(platform, &options, e) : 0;
 	if (r < 0)
 		return r;
-	watch_signals();
+	prepare();
 	r = store_open(c->store, STORE_CREATE, &store, e);
 	for (int i = 0; r == 0 && i < argc; i++)
 		r = pull(&store, argv[i], &options, e);
@@ -155,7 +162,7 @@ static int push_run(struct context *c, void *data, int argc, char **argv, struct
 	};
 
 	read_registry_words(w, &options.registry);
-	watch_signals();
+	prepare();
 	int r = store_open(c->store, STORE_READ, &store, e);
 	if (r == -ENOENT)
 		return err_say(e, ERR_NO_IMAGE, "no image '%s': there is no store '%s'", argv[0],

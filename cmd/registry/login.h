@@ -6,6 +6,8 @@
  *	$XDG_RUNTIME_DIR/containers/auth.json, or /run/containers/UID/auth.json
  *	$XDG_CONFIG_HOME/containers/auth.json, or ~/.config/containers/auth.json
  *	$DOCKER_CONFIG/config.json, or ~/.docker/config.json
+ *
+ * LIMIT: refresh tokens ("identitytoken"), as some clouds' login keeps them, are not used.
  */
 #ifndef CMD_REGISTRY_LOGIN_H
 #define CMD_REGISTRY_LOGIN_H

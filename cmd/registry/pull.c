@@ -168,6 +168,17 @@ static bool some_are_gone(const struct fetching *f, const struct pulled *p)
 	return false;
 }
 
+/*
+ * What has come is for the next time, but not what is damaged, nor what import could not take in; and
+ * where the disk is full it is what is in the way.
+ */
+static bool is_unwanted(int code, bool whole)
+{
+	if (code == -ERR_DAMAGED || code == -ENOSPC || code == -EDQUOT)
+		return true;
+	return whole && code != -ECANCELED && code != -EAGAIN;
+}
+
 /* -EAGAIN: from the start, as something was removed meanwhile. */
 static int bring(const struct store *store, struct registry *r, const struct reference *ref,
 	const struct pulled *p, const char *name, const struct pull_options *options, struct err *e)
@@ -185,8 +196,7 @@ static int bring(const struct store *store, struct registry *r, const struct ref
 		code = hand_over(&f, p, name, options, e);
 	if (whole && code < 0 && code != -ECANCELED && some_are_gone(&f, p))
 		code = -EAGAIN;
-	/* What import could not take in will be no better the next time, nor what was damaged. */
-	fetching_done(&f, code == -ERR_DAMAGED || (whole && code != -ECANCELED && code != -EAGAIN));
+	fetching_done(&f, is_unwanted(code, whole));
 	return code;
 }
 

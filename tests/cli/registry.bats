@@ -204,7 +204,7 @@ $digest - bytes=$((size / 2 + (size - size / 2) / 2))-"
 }
 
 @test "pull: what may pass is tried again" {
-	cow pull -q --retry 2 "$STUB/flaky/x:1"
+	cow pull -q --retry 1 "$STUB/flaky/x:1"
 	rm -rf "$STORE"
 	refused "manifest '1': too many requests, its limit of these is reached \(too many pulls\)" limited
 }
@@ -234,6 +234,17 @@ $digest - bytes=$((size / 2 + (size - size / 2) / 2))-"
 	refused "config '(.*)': a redirect to nowhere" nowhere
 	refused "config '(.*)': redirect: 'file:///etc/passwd' is no address of http or https" tofile
 	refused "config '(.*)': redirect: 'http://user@.*' is no address of http or https" touser
+}
+
+@test "pull: a full disk" {
+	export COW STATE SCRATCH STUB
+	run --separate-stderr unshare --mount --propagation private bash -c '
+		mkdir -p "$SCRATCH/small" && mount -t tmpfs -o size=700k none "$SCRATCH/small" || exit 99
+		"$COW" --store "$SCRATCH/small/store" pull -q --retry 0 "$STUB/ok/x:1" && exit 98
+		cd "$SCRATCH/small/store" && find images layers downloads blobs/sha256 tmp trash -mindepth 1'
+	assert_status 0
+	assert_output ''
+	assert_one_line "^cow: pull: '$STUB/ok/x:1': .*(no space left on device| allowed)$"
 }
 
 @test "pull: addresses in a manifest are not followed" {

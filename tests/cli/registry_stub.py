@@ -178,7 +178,7 @@ class Stub(http.server.BaseHTTPRequestHandler):
         return self.demand("the-token", "file:///etc/passwd")
 
     def access_flaky(self):
-        if self.nth > 2:
+        if self.nth > 1:
             return False
         self.refuse(503, "try again")
         return True

@@ -1,6 +1,7 @@
 # `cow` for an ordinary user: a store of his own, whose files have the owners that their images say.
 load helpers
 load user
+load registry
 load cow
 
 setup_file() {
@@ -172,4 +173,21 @@ none_left() { [ -z "$(find "$RUN_DIR"/cowrun/* "$HOME_DIR"/.local/share/cowrun/{
 	done
 	PREPARE="mount -t tmpfs none /dev/net && mknod /dev/net/tun c 10 200 && chmod 600 /dev/net/tun"
 	fails "network: open '/dev/net/tun': permission denied$" ucow run --rm --net user "$IMAGE" true
+}
+
+@test "pull and push: with what the user keeps to log in" {
+	need_host "a registry is no guest's matter"
+	need_program python3
+	small_image "$SCRATCH/layout"
+	stub_start "$SCRATCH/layout"
+	as_user mkdir -p "$RUN_DIR/containers"
+	login "$RUN_DIR/containers/auth.json" "$STUB"
+	chmod 644 "$RUN_DIR/containers/auth.json"
+	run --separate-stderr ucow pull -q "$STUB/basic/x:1"
+	assert_output "$STUB/basic/x:1 $IMAGE_ID"
+	run ucow run --rm "$STUB/basic/x:1"
+	assert_output "from the registry"
+	ucow push -q "$STUB/basic/x:1" "$STUB/up-login/x:1"
+	stub_log | grep -q "^${STUB#*:} POST .* Basic"
+	ucow rmi "$STUB/basic/x:1"
 }
