@@ -386,7 +386,8 @@ START_TEST(takes_the_new_form)
 			digest_hex(d.l.all[i].diff_id.text));
 	if (_i == 0) {
 		layout_write(&d.l, "docker.io/library/t:1");
-		scene_write("layout/manifest.json", "[{\"Config\":\"nowhere\"}]", 24);
+		static const char other[] = "[{\"Config\":\"nowhere\"}]";
+		scene_write("layout/manifest.json", other, sizeof(other) - 1);
 		snprintf(command, sizeof(command), "tar -C %s/layout -cf %s/archive .", scene_dir,
 			scene_dir);
 		ck_assert_int_eq(system(command), 0);
