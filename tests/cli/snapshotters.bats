@@ -136,10 +136,15 @@ same_changes() {
 		cow run --name "$NAME-${way%%:*}" --snapshotter "$way" layered:1 sh -c 'echo more >>/d/changed; rm /d/kept; mkdir -p /e/g/h
 			chmod 700 /d/sub; mv /fifo /pipe; ln -sfn e /link' || return
 		cow diff "$NAME-${way%%:*}" >"$SCRATCH/diff-${way%%:*}"
+		cow commit "$NAME-${way%%:*}" "committed:${way%%:*}" >/dev/null
 		cow rm "$NAME-${way%%:*}" >/dev/null
 	done
 	diff -u "$SCRATCH/diff-overlay" "$SCRATCH/diff-${1%%:*}" >&2
 	[ "$(wc -l <"$SCRATCH/diff-${1%%:*}")" -gt 8 ]
+	# and an image of it has them
+	run cow run --rm --name "$NAME" --snapshotter "$1" "committed:${1%%:*}" sh -c 'cat /d/changed; ls -A /d /e/g'
+	assert_output $'new\nmore\n/d:\nchanged\nsub\n\n/e/g:\nh'
+	cow rmi committed:overlay "committed:${1%%:*}" >/dev/null
 }
 
 # disk: bytes in use on the file system of the store
