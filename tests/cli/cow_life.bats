@@ -281,7 +281,7 @@ up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 	run cow inspect "$NAME-a" "$NAME-b"
 	[ "$(jq -c 'map([.name, .pid > 0, .monitor_pid > 0, .exit_status])' <<<"$output")" = \
 		"[[\"$NAME-a\",true,true,null],[\"$NAME-b\",false,false,5]]" ]
-	fails "container '$NAME-no' does not exist" cow inspect "$NAME-no"
+	fails "no container and no image '$NAME-no'" cow inspect "$NAME-no"
 }
 
 @test "headers are bold on terminals only, and never under NO_COLOR" {
