@@ -29,7 +29,7 @@
 static volatile sig_atomic_t interrupted;
 
 struct import_words {
-	const char *name, *input;
+	const char *name, *digest, *input;
 	const char *working_dir, *user;
 	struct option_list cmd, entrypoint, env;
 	bool quiet, json, no_sharing;
@@ -51,6 +51,7 @@ struct import_words {
 static const struct option_row load_options[] = {
 	TEXT("name", 0, name, "NAME[:TAG]",
 		"what the image is called here, if the archive has one"),
+	TEXT("digest", 0, digest, "DIGEST", "what NAME may have behind '@': it was fetched by that"),
 	TEXT("input", 'i', input, "PATH", "the same as PATH"),
 	FLAG("no-sharing", 0, no_sharing, "no file is one with the same file of another image"),
 	FLAG("quiet", 'q', quiet, "no progress"),
@@ -173,7 +174,7 @@ static int take_in(struct context *c, const struct import_words *w, const char *
 static int load_run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	const struct import_words *w = data;
-	struct import_options options = { .name = w->name, .no_sharing = w->no_sharing };
+	struct import_options options = { .name = w->name, .digest = w->digest, .no_sharing = w->no_sharing };
 	const char *path = argc ? argv[0] : w->input;
 
 	if (argc && w->input)

@@ -42,6 +42,9 @@ int claim_read(int dir, struct claim *ret, struct err *e)
 	size_t len;
 
 	int r = fd_read_file(dir, claim_file, CLAIM_MAX, &text, &len, e);
+	/* It is not flushed: a crash of the host, which no container survives, may leave it empty. */
+	if (r == 0 && len == 0)
+		return err_say(e, ENOENT, "'%s' is empty", claim_file);
 	if (r == 0)
 		r = json_read(claim_file, text, len, claim_fields, &claim, &json_usual_limits, e);
 	if (r < 0)

@@ -22,6 +22,7 @@ struct claim {
 
 /* Below containers/ID's directory fd. */
 int claim_write(int dir, const struct claim *claim, struct err *e);
+/* -ENOENT: there is none, or its writing was cut off by a crash of the host. */
 int claim_read(int dir, struct claim *ret, struct err *e);
 void claim_done(struct claim *claim);
 DEFINE_AUTO(claim, claim_done)

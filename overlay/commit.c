@@ -195,7 +195,7 @@ static int publish(const struct store *store, const struct claim *base,
 		.created = config->created,
 		.pulled_at = now.text,
 	};
-	return package_publish(store, &record, &o->ref, 1, ret, e);
+	return package_publish(store, &record, &o->ref, 1, NULL, ret, e);
 }
 
 static int commit_once(const struct store *store, const struct claim *base,
@@ -227,7 +227,7 @@ int commit(const struct store *store, const struct claim *base, const struct cha
 	automatic(image_list) struct image_list list = { 0 };
 	autofree char *name = NULL;
 
-	int r = image_name(options->ref, &name, e);
+	int r = image_name_for(options->ref, NULL, &name, e);
 	if (r == 0 && base->n_layers >= IMAGE_LAYERS_MAX)
 		r = err_say(e, EFBIG, "it has %zu layers, and more than %d cannot be mounted",
 			base->n_layers, IMAGE_LAYERS_MAX);

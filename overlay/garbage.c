@@ -78,7 +78,7 @@ static int mark_config(
 	automatic(image_config) struct image_config config = { 0 };
 	struct err ignored;
 
-	if (image_read_config(store, digest, &config, &ignored) < 0)
+	if (!digest_check(digest) || image_read_config(store, digest, &config, &ignored) < 0)
 		return 0;
 	return mark_layers(m, config.diff_ids, config.n_diff_ids, e);
 }

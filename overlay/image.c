@@ -60,6 +60,16 @@ int image_name(const char *ref, char **ret, struct err *e)
 	return 0;
 }
 
+int image_name_for(const char *ref, const char *digest, char **ret, struct err *e)
+{
+	const char *at = strchr(ref, '@');
+
+	if (at && !str_equal(at + 1, digest))
+		return err_say(e, EINVAL, "'%.*s' cannot be a name here: it is not of that digest",
+			IMAGE_REF_MAX, ref);
+	return image_name(ref, ret, e);
+}
+
 /* A name is a path of a registry, a record is one file: '%' is in no name. */
 static void record_file(const char *name, char file[NAME_MAX + 1])
 {
@@ -235,15 +245,33 @@ int image_find_record(
 	return r < 0 ? err_while(e, "image '%s'", name) : 0;
 }
 
+struct document_path {
+	char text[sizeof("blobs/sha256/") + DIGEST_HEX];
+};
+
+static struct document_path document_path(const char *digest)
+{
+	struct document_path p;
+
+	snprintf(p.text, sizeof(p.text), "blobs/sha256/%.64s", digest_hex(digest));
+	return p;
+}
+
+static bool has_document(const struct store *store, const char *digest)
+{
+	struct document_path p = document_path(digest);
+
+	return faccessat(store->dir, p.text, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int image_read_config(
 	const struct store *store, const char *digest, struct image_config *ret, struct err *e)
 {
-	char path[sizeof("blobs/sha256/") + DIGEST_HEX];
+	struct document_path p = document_path(digest);
 	autofree char *text = NULL;
 	size_t len;
 
-	snprintf(path, sizeof(path), "blobs/sha256/%.64s", digest_hex(digest));
-	int r = fd_read_file(store->dir, path, IMAGE_CONFIG_MAX, &text, &len, e);
+	int r = fd_read_file(store->dir, p.text, IMAGE_CONFIG_MAX, &text, &len, e);
 	return r < 0 ? r : image_config_parse(digest, text, len, ret, e);
 }
 
@@ -281,6 +309,11 @@ int image_publish(const struct store *store, const struct image_record *record, 
 		if (!layer_exists(store, record->layers[i]))
 			return err_say(
 				e, EAGAIN, "layer '%s' was removed meanwhile", record->layers[i]);
+	const char *documents[] = { record->config, record->manifest };
+	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++)
+		if (documents[i] && !has_document(store, documents[i]))
+			return err_say(
+				e, EAGAIN, "document '%s' was removed meanwhile", documents[i]);
 	image_record_write(record, &text);
 	record_file(record->ref, file);
 	return store_put(store, "images", file, &text, e);

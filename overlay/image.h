@@ -26,6 +26,12 @@ struct image {
 /* The name under which `ref` is kept, the caller's; -EINVAL when it is no image name. */
 int image_name(const char *ref, char **ret, struct err *e);
 
+/*
+ * The same for a name that something is about to get: one with a digest says what it means, and only
+ * what has this digest (NULL: nothing has) may be called so.
+ */
+int image_name_for(const char *ref, const char *digest, char **ret, struct err *e);
+
 /* -ERR_NO_IMAGE when there is none ("no image 'x' in the store '/…'"), -ENOTUNIQ: several. */
 int image_find(const struct store *store, const char *ref, struct image *ret, struct err *e);
 /* The record alone. */

@@ -138,7 +138,7 @@ static int write_config(const struct ingested *layer, const struct import_option
 }
 
 static int publish_rootfs(const struct store *store, const char *ref, const struct ingested *layer,
-	const struct import_options *options, struct image_list *ret, struct err *e)
+	const struct import_options *options, int *hold, struct image_list *ret, struct err *e)
 {
 	struct time_text now = time_write(time(NULL)), created = time_write(layer->newest.tv_sec);
 	char *layers[] = { (char *)layer->diff_id.text, NULL };
@@ -160,7 +160,7 @@ static int publish_rootfs(const struct store *store, const char *ref, const stru
 		.created = created.text,
 		.pulled_at = now.text,
 	};
-	return package_publish(store, &record, &ref, 1, ret, e);
+	return package_publish(store, &record, &ref, 1, hold, ret, e);
 }
 
 static int open_rootfs(
@@ -182,10 +182,12 @@ int import_rootfs(const struct store *store, const char *path, const char *ref,
 	autofree char *name = NULL;
 	struct import_options own = *options;
 	struct ingested layer;
+	autofd int hold = -1;
 
 	own.lowest = true;
+	own.hold = &hold;
 	/* A bad name is told before the work, not after it. */
-	int r = image_name(ref, &name, e);
+	int r = image_name_for(ref, NULL, &name, e);
 	if (r == 0)
 		r = work_sweep(store, e);
 	if (r == 0)
@@ -193,7 +195,7 @@ int import_rootfs(const struct store *store, const char *path, const char *ref,
 	if (r == 0)
 		r = ingest_layer(store, &in, NULL, &own, &layer, e);
 	if (r == 0)
-		r = publish_rootfs(store, name, &layer, options, &list, e);
+		r = publish_rootfs(store, name, &layer, options, &hold, &list, e);
 	if (r < 0)
 		return r;
 	*ret = list;

@@ -20,6 +20,12 @@
 
 struct import_options {
 	const char *name; /* overrides the names that the archive gives; NULL: these */
+	/*
+	 * Where the store's shared lock goes, taken before the layer is published: held until the
+	 * image is, it keeps removals from taking the layer for one of nobody. NULL: not wanted.
+	 */
+	int *hold;
+	const char *digest; /* that `name` may have, beside that of what the archive holds */
 	/* For a root file system: what its containers run. NULL: PATH alone, and /bin/sh. */
 	char *const *cmd, *const *entrypoint, *const *env;
 	const char *working_dir, *user;

@@ -164,6 +164,8 @@ static int fill(struct work *work, struct input *in, const char *diff_id,
 		r = sharing_begin(work->store, work->dir, options->lowest, &sharing, e);
 	if (r == 0)
 		r = unpack_layer(work, in, diff_id, options, sharing, &result, &is, e);
+	if (r == 0 && options->hold)
+		r = store_lock(work->store, STORE_SHARED, options->hold, e);
 	if (r == 0)
 		r = ingest_seal(work, &result, is.text, e);
 	sharing_end(sharing);

@@ -14,6 +14,7 @@ struct loading {
 	const struct parcel *parcel;
 	const struct import_options *options;
 	struct image_list *images;
+	const char *digest; /* that a name may have */
 };
 
 struct member_name {
@@ -75,7 +76,7 @@ static int load_manifest(
 {
 	automatic(manifest_doc) struct manifest_doc manifest = { 0 };
 	autofree char *text = NULL, *config = NULL;
-	struct package p = { .refs = &ref, .n_refs = 1 };
+	struct package p = { .refs = &ref, .n_refs = 1, .digest = l->digest };
 
 	int r = read_document(l->parcel, d, IMAGE_DOCUMENT_MAX, &text, &p.manifest_len, e);
 	if (r == 0)
@@ -142,12 +143,15 @@ static bool is_wanted(const struct descriptor *d)
 static int load_named(
 	const struct loading *l, const struct index_doc *index, size_t *ret_n, struct err *e)
 {
+	struct loading named = *l;
+
 	for (size_t i = 0; i < index->n_manifests; i++) {
 		const struct descriptor *d = &index->manifests[i];
 		const char *name = name_of(d);
 		if (!name || !is_wanted(d))
 			continue;
-		int r = load_entry(l, d, name, 0, e);
+		named.digest = d->digest;
+		int r = load_entry(&named, d, name, 0, e);
 		if (r < 0)
 			return r;
 		++*ret_n;
@@ -173,7 +177,9 @@ static int load_as(const struct loading *l, const struct index_doc *index, struc
 	if (!only)
 		return err_say(e, ERR_NO_IMAGE, "'%s' has no image for linux/%s", l->parcel->path,
 			package_architecture());
-	return load_entry(l, only, l->options->name, 0, e);
+	struct loading named = *l;
+	named.digest = l->options->digest ? l->options->digest : only->digest;
+	return load_entry(&named, only, l->options->name, 0, e);
 }
 
 static int read_index(const struct parcel *parcel, struct index_doc *ret, struct err *e)

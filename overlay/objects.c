@@ -10,6 +10,7 @@
 
 #include "overlay/trash.h"
 #include "spec/base/fd.h"
+#include "spec/image.h"
 
 #define LIST_MAX (64u << 20)
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -134,8 +135,9 @@ static int each_entry(int fd, int (*visit)(int dir, const char *name, void *data
 
 static int mark_layer(int dir, const char *name, void *data, struct err *e)
 {
+	if (strlen(name) != DIGEST_HEX) /* no layer, whatever it is */
+		return 0;
 	autofd int layer = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
 	if (layer < 0)
 		return err_set(e, errno, "open layer '%s'", name);
 	int r = objects_read(layer, data, e);

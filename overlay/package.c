@@ -54,7 +54,7 @@ static int add_copy(const struct image_record *record, struct image_list *list, 
 }
 
 int package_publish(const struct store *store, const struct image_record *record,
-	const char *const *refs, size_t n_refs, struct image_list *ret, struct err *e)
+	const char *const *refs, size_t n_refs, int *hold, struct image_list *ret, struct err *e)
 {
 	struct image_removal pruned = { 0 };
 	bool replaces = false;
@@ -71,6 +71,10 @@ int package_publish(const struct store *store, const struct image_record *record
 			r = image_publish(store, &named, e);
 		if (r == 0)
 			r = add_copy(&named, ret, e);
+	}
+	if (hold) {
+		own_close(hold);
+		*hold = -1;
 	}
 	if (r == 0 && replaces && image_prune(store, &pruned, &why) < 0)
 		log_warn("what image '%s' used before stays in the store: %s", refs[0], why.text);
@@ -207,7 +211,18 @@ static int load_once(const struct store *store, const struct parcel *parcel,
 		.created = config->created,
 		.pulled_at = now.text,
 	};
-	return package_publish(store, &record, p->refs, p->n_refs, ret, e);
+	return package_publish(store, &record, p->refs, p->n_refs, NULL, ret, e);
+}
+
+static int check_names(const struct package *p, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->n_refs; i++) {
+		autofree char *name = NULL;
+		r = image_name_for(p->refs[i], p->digest, &name, e);
+	}
+	return r;
 }
 
 int package_load(const struct store *store, const struct parcel *parcel, const struct package *p,
@@ -216,6 +231,8 @@ int package_load(const struct store *store, const struct parcel *parcel, const s
 	automatic(image_config) struct image_config config = { 0 };
 
 	int r = image_config_parse("config", p->config, p->config_len, &config, e);
+	if (r == 0)
+		r = check_names(p, e);
 	if (r == 0)
 		r = check_config(p, &config, e);
 	if (r < 0)

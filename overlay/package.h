@@ -20,6 +20,7 @@ struct package_layer {
 struct package {
 	const char *const *refs; /* the names it gets */
 	size_t n_refs;
+	const char *digest; /* that a name may have; NULL: none may */
 	const char *manifest, *config; /* JSON; manifest NULL: there is none */
 	size_t manifest_len, config_len;
 	struct package_layer *layers; /* base first */
@@ -35,10 +36,10 @@ const char *package_architecture(void);
 
 /*
  * The last step of every import: `record` under each of the names, copies into the list. What only
- * an image of the same name used before goes.
+ * an image of the same name used before goes. `hold`: the store's shared lock, given back; or NULL.
  * -EAGAIN as image_publish().
  */
 int package_publish(const struct store *store, const struct image_record *record,
-	const char *const *refs, size_t n_refs, struct image_list *ret, struct err *e);
+	const char *const *refs, size_t n_refs, int *hold, struct image_list *ret, struct err *e);
 
 #endif

@@ -35,7 +35,7 @@ int work_publish(struct work *work, const char *room, const char *name, struct e
 void work_end(struct work *work);
 DEFINE_AUTO(work, work_end)
 
-/* Removes what dead workers left, and empties the trash. */
+/* Removes what dead workers left, and empties the trash; what cannot be deleted is a warning. */
 int work_sweep(const struct store *store, struct err *e);
 
 #endif

@@ -25,7 +25,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	char *name = NULL;
 
 	(void)data, (void)argc;
-	int r = image_name(argv[1], &name, e);
+	int r = image_name_for(argv[1], NULL, &name, e);
 	if (r < 0)
 		return r;
 	r = store_open(c->store, STORE_READ, &store, e);

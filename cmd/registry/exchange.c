@@ -123,9 +123,15 @@ static int redirect(const struct registry *r, struct exchange *x, struct err *e)
 	if (++x->redirects > REDIRECTS_MAX)
 		return err_say(e, EREMOTEIO, "%s: more than %d redirects", x->what, REDIRECTS_MAX);
 	int code = exchange_follow(r, x, NULL, e);
-	if (code == 0)
-		again(x, 0);
-	return code;
+	if (code < 0)
+		return code;
+	/* The server of tokens has the password of those who asked it, and nobody that it names. */
+	if (x->t.authorization && x->outside && !url_same_origin(x->moved, x->url))
+		return err_say(e, EREMOTEIO,
+			"%s: a redirect to '%.200s', which does not get the password", x->what,
+			x->moved);
+	again(x, 0);
+	return 0;
 }
 
 static bool is_home(const struct registry *r, const struct exchange *x)

@@ -166,14 +166,17 @@ int hand_over_to_import(const struct hand *hand, const char *name,
 	int r = libexec_find("cow-import", program, e);
 	if (r < 0)
 		return r;
-	char *argv[] = { (char *)"cow-import", (char *)"--store", store->path, (char *)"load",
-		(char *)"--quiet", (char *)"--name", (char *)name, path,
-		options->json ? (char *)"--json" : NULL, NULL };
-	/* Options stand before the words. */
-	if (options->json) {
-		argv[7] = (char *)"--json";
-		argv[8] = path;
+	char *argv[12] = { (char *)"cow-import", (char *)"--store", store->path, (char *)"load",
+		(char *)"--quiet", (char *)"--name", (char *)name };
+	size_t n = 7;
+	const char *at = strchr(name, '@');
+	if (at) {
+		argv[n++] = (char *)"--digest";
+		argv[n++] = (char *)at + 1;
 	}
+	if (options->json)
+		argv[n++] = (char *)"--json";
+	argv[n] = path;
 	log_debug("handing over '%s'", path);
 	return run(program, argv, options->registry.cancelled, e);
 }

@@ -178,6 +178,9 @@ $digest - bytes=$((size / 2 + (size - size / 2) / 2))-"
 	run ! grep "^${OTHER#*:} .*the-token" "$STUB_DIR/log"
 	rm -rf "$STORE"
 	refused "manifest '1': token: unauthorized \(wrong password\)" token
+	refused "manifest '1': token: a redirect to 'http://$OTHER/token', which does not get the password" token-elsewhere \
+		--authfile "$SCRATCH/auth.json"
+	run ! grep "^${OTHER#*:} .*Basic" "$STUB_DIR/log"
 	pull -q "$STUB/anonymous/x:1"
 }
 

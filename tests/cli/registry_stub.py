@@ -93,6 +93,8 @@ class Stub(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.note()
         parts = self.path.split("/")
+        if self.path.startswith("/token-elsewhere"):
+            return self.answer(302, Location=self.base(self.server.other) + "/token")
         if self.path.startswith("/token"):
             if "nologin" not in self.path and self.headers.get("Authorization") != BASIC:
                 return self.refuse(401, "wrong password")
@@ -164,6 +166,9 @@ class Stub(http.server.BaseHTTPRequestHandler):
 
     def access_token(self):
         return self.demand("the-token", self.base() + "/token")
+
+    def access_token_elsewhere(self):
+        return self.demand("the-token", self.base() + "/token-elsewhere")
 
     def access_anonymous(self):
         return self.demand("the-token", self.base() + "/token?nologin=1")

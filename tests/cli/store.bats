@@ -252,3 +252,54 @@ layout_make() {
 	run script -qec "'$COW' --store '$STORE' import -q '$SCRATCH/rootfs.tar.gz' x" /dev/null
 	[[ $output != *%* ]]
 }
+
+@test "import: a removal at its side takes nothing of it away" {
+	need_program strace
+	cow import -q "$SCRATCH/rootfs.tar.gz" other
+	tar -C "$SCRATCH/rootfs" --mtime @1 -cf "$SCRATCH/other.tar" .
+	# It is held where its layer is there and its name is not.
+	strace -f -qq -o /dev/null -e trace=renameat2 -e inject=renameat2:delay_exit=1000000 \
+		"$COW" --store "$STORE" import -q "$SCRATCH/other.tar" x >"$SCRATCH/said" 2>&1 3>&- &
+	local pid=$!
+	until [ "$(find "$STORE/layers" -mindepth 1 -maxdepth 1 | wc -l)" = 2 ]; do kill -0 $pid; done
+	cow rmi other
+	wait $pid || { cat "$SCRATCH/said"; return 1; }
+	cow run --rm x true
+}
+
+@test "a name with a digest is that of nothing else" {
+	local digest other
+	other=sha256:$(printf '%064d' 0)
+	layout_make "x@$other"
+	refused "cow: load: image 'x@$other': 'x@$other' cannot be a name here: it is not of that digest" cow load "$SCRATCH/layout"
+	refused "cow: load: image 'y@$other': 'y@$other' cannot be a name here: it is not of that digest" \
+		cow load --name "y@$other" "$SCRATCH/layout"
+	refused "cow: import: 'x@$other' cannot be a name here: it is not of that digest" \
+		cow import "$SCRATCH/rootfs.tar.gz" "x@$other"
+	digest=$(jq -r '.manifests[0].digest' "$SCRATCH/layout/index.json")
+	cow load -q --name "x@$digest" "$SCRATCH/layout"
+	run --separate-stderr cow tag "x@$digest" "y@$digest"
+	assert_status 1
+	[ "$stderr" = "cow: tag: 'y@$digest' cannot be a name here: it is not of that digest" ] || { say "$stderr"; return 1; }
+}
+
+@test "rmi: what a crash of the host leaves, and what is no part of a store, stand in nobody's way" {
+	cow import -q "$SCRATCH/rootfs.tar.gz" x
+	mkdir "$STORE/containers/empty" "$STORE/containers/nameless"
+	: >"$STORE/containers/empty/meta.json"
+	echo '{"layers": []}' >"$STORE/containers/nameless/meta.json"
+	echo stray >"$STORE/layers/stray"
+	cow rmi x
+	[ "$(ls "$STORE/layers")" = stray ]
+}
+
+@test "import: goes on where something cannot be deleted, and says so" {
+	mkdir -p "$SCRATCH/none"
+	cow import -q "$SCRATCH/rootfs.tar.gz" x
+	mkdir -p "$STORE/trash/1/mounted"
+	mount -t tmpfs tmpfs "$STORE/trash/1/mounted"
+	run --separate-stderr cow import -q "$SCRATCH/rootfs.tar.gz" y
+	umount "$STORE/trash/1/mounted"
+	assert_status 0
+	[[ $stderr == *'what is thrown away stays in the store: '* ]] || { say "$stderr"; return 1; }
+}

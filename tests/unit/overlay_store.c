@@ -189,7 +189,9 @@ END_TEST
 START_TEST(finds_by_digest)
 {
 #define SHA "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-	load("localhost:5000/x" SHA, "1");
+	const struct import_options fetched = { .name = "localhost:5000/x" SHA, .digest = &SHA[1] };
+	load("x:1", "1");
+	ck_assert_int_eq(scene_load("layout", &fetched), 0);
 	ck_assert_str_eq(find("localhost:5000/x" SHA), "localhost:5000/x" SHA);
 	ck_assert_str_eq(find("localhost:5000/x:tag" SHA), "localhost:5000/x" SHA);
 	ck_assert_str_eq(find("x" SHA), "localhost:5000/x" SHA);
