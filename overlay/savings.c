@@ -17,6 +17,7 @@
 #include "spec/base/fd.h"
 
 #define BLOCK 512
+#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /* Names of objects are shorter than digests: none is taken for the other. */
 struct unit {
@@ -54,11 +55,42 @@ static int add(struct units *u, const char *name, size_t n, const struct unit *u
 	return 0;
 }
 
-/* All blocks below a directory, which it takes; files with several names count once too often. */
-static int measure(int fd, uint64_t *bytes)
+/* Directories that are still to be looked into. */
+struct pending {
+	struct below {
+		char *name;
+		size_t depth; /* of the directory that it is in */
+	} * all;
+	size_t n, room;
+};
+
+static void pending_done(struct pending *p)
 {
+	while (p->n)
+		free(p->all[--p->n].name);
+	free(p->all);
+}
+DEFINE_AUTO(pending, pending_done)
+
+static int push(struct pending *p, const char *name, size_t depth)
+{
+	if (p->n == p->room) {
+		size_t room = p->room ? 2 * p->room : 64;
+		void *more = reallocarray(p->all, room, sizeof(*p->all));
+		if (!more)
+			return -ENOMEM;
+		p->all = more;
+		p->room = room;
+	}
+	p->all[p->n] = (struct below){ strdup(name), depth };
+	return p->all[p->n].name ? (p->n++, 0) : -ENOMEM;
+}
+
+/* Blocks of what is in one directory; files with several names count once too often. */
+static int measure_one(int at, size_t depth, struct pending *p, uint64_t *bytes)
+{
+	int fd = openat(at, ".", DIR_FLAGS), r = 0;
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	int r = 0;
 
 	if (!dir) {
 		r = -errno;
@@ -67,22 +99,52 @@ static int measure(int fd, uint64_t *bytes)
 	}
 	for (struct dirent *d; r == 0 && (d = readdir(dir));) {
 		struct stat st;
+		bool own = strcmp(d->d_name, ".") == 0;
 		if (strcmp(d->d_name, "..") == 0)
 			continue;
-		if (fstatat(fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (fstatat(fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			r = -errno;
-			break;
-		}
-		bool below = S_ISDIR(st.st_mode) && strcmp(d->d_name, ".") != 0;
-		if (!below)
-			*bytes += (uint64_t)st.st_blocks * BLOCK /
-				  (S_ISDIR(st.st_mode) ? 1 : st.st_nlink);
+		else if (S_ISDIR(st.st_mode) && !own)
+			r = push(p, d->d_name, depth);
 		else
-			r = measure(openat(fd, d->d_name,
-					    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
-				bytes);
+			*bytes += (uint64_t)st.st_blocks * BLOCK / (own ? 1 : st.st_nlink);
 	}
 	closedir(dir);
+	return r;
+}
+
+static int enter(int *at, const char *name)
+{
+	int fd = openat(*at, name, DIR_FLAGS);
+
+	if (fd < 0)
+		return -errno;
+	own_close(at);
+	*at = fd;
+	return 0;
+}
+
+/*
+ * All blocks below a directory, which it takes. It goes down and up again by "..", with one of them
+ * open: a layer may be as deep as a path is long, and its whole path longer than one may be.
+ */
+static int measure(int fd, uint64_t *bytes)
+{
+	automatic(pending) struct pending p = { 0 };
+	autofd int at = fd;
+	size_t depth = 0;
+
+	int r = at < 0 ? -errno : measure_one(at, depth, &p, bytes);
+	while (r == 0 && p.n) {
+		autofree char *name = p.all[--p.n].name;
+		for (; r == 0 && depth > p.all[p.n].depth; depth--)
+			r = enter(&at, "..");
+		if (r == 0)
+			r = enter(&at, name);
+		depth++;
+		if (r == 0)
+			r = measure_one(at, depth, &p, bytes);
+	}
 	return r;
 }
 

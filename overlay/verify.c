@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
+#include "overlay/base.h"
 #include "overlay/blob.h"
 #include "overlay/claim.h"
 #include "overlay/image.h"
@@ -31,58 +33,8 @@ struct verify {
 	struct object_list checked, damaged; /* sorted */
 	const char *layer;		     /* at which it is */
 	bool layer_is_damaged;
+	bool quiet; /* it is looked at once more, and all is told */
 };
-
-static void text_list_done(struct text_list *list)
-{
-	for (size_t i = 0; i < list->n; i++)
-		free(list->v[i]);
-	free(list->v);
-	*list = (struct text_list){ 0 };
-}
-
-static int add_text(struct text_list *list, const char *text)
-{
-	if (list->n == list->room) {
-		size_t room = list->room ? 2 * list->room : 16;
-		char **more = reallocarray(list->v, room, sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		list->v = more;
-		list->room = room;
-	}
-	list->v[list->n] = strdup(text);
-	return list->v[list->n] ? (list->n++, 0) : -ENOMEM;
-}
-
-static int compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Sorted, each once. */
-static void sort_texts(struct text_list *list)
-{
-	size_t kept = 0;
-
-	if (list->n)
-		qsort(list->v, list->n, sizeof(*list->v), compare_texts);
-	for (size_t i = 0; i < list->n; i++) {
-		if (kept && strcmp(list->v[kept - 1], list->v[i]) == 0)
-			free(list->v[i]);
-		else
-			list->v[kept++] = list->v[i];
-	}
-	list->n = kept;
-}
-
-static bool has_text(const struct text_list *list, const char *text)
-{
-	for (size_t i = 0; i < list->n; i++)
-		if (strcmp(list->v[i], text) == 0)
-			return true;
-	return false;
-}
 
 static void verify_done(struct verify *v)
 {
@@ -97,6 +49,7 @@ void verify_result_done(struct verify_result *result)
 {
 	text_list_done(&result->damaged_layers);
 	text_list_done(&result->damaged_documents);
+	text_list_done(&result->made_here);
 }
 
 static void tell(struct verify *v, enum finding_kind kind, const char *name, const char *path,
@@ -104,7 +57,9 @@ static void tell(struct verify *v, enum finding_kind kind, const char *name, con
 {
 	const struct finding finding = { kind, name, path, what };
 
-	v->result->findings += kind != FINDING_LEFT && kind != FINDING_KEPT;
+	if (v->quiet)
+		return;
+	v->result->findings += kind < FINDING_LEFT;
 	v->options->tell(v->options->to, &finding);
 }
 
@@ -137,7 +92,7 @@ static int add_layers(struct verify *v, const char *ref, char *const *layers, si
 		char text[DIGEST_LENGTH + 32];
 		snprintf(text, sizeof(text), "its layer %s is missing", layers[i]);
 		if (layer_exists(v->store, layers[i]))
-			r = add_text(&v->layers, layers[i]);
+			r = text_list_add(&v->layers, layers[i]);
 		else
 			tell(v, FINDING_IMAGE, ref, NULL, text);
 	}
@@ -152,12 +107,35 @@ static int check_document(struct verify *v, const char *ref, const char *digest)
 
 	int r = blob_get(v->store, digest, IMAGE_CONFIG_MAX, &data, &n, &e);
 	if (r == 0)
-		return add_text(&v->documents, digest);
+		return text_list_add(&v->documents, digest);
 	char text[DIGEST_LENGTH + 40];
 	snprintf(text, sizeof(text), "its document %s is %s", digest,
 		r == -ENOENT ? "missing" : "damaged");
 	tell(v, FINDING_IMAGE, ref, NULL, text);
-	return r == -ENOENT ? 0 : add_text(&v->documents, digest);
+	return r == -ENOENT ? 0 : text_list_add(&v->documents, digest);
+}
+
+static bool is_among(const char *layer, char *const *layers, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(layers[i], layer) == 0)
+			return true;
+	return false;
+}
+
+/* What the config names and no mount has, since it is hidden; and what mounts have and it does not. */
+static int add_others(
+	struct verify *v, const struct image_record *record, const struct image_config *config)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < config->n_diff_ids; i++)
+		if (!is_among(config->diff_ids[i], record->layers, record->n_layers))
+			r = add_layers(v, record->ref, &config->diff_ids[i], 1);
+	for (size_t i = 0; r == 0 && i < record->n_layers; i++)
+		if (!is_among(record->layers[i], config->diff_ids, config->n_diff_ids))
+			r = text_list_add(&v->result->made_here, record->layers[i]);
+	return r;
 }
 
 static int check_image(struct verify *v, const struct image_record *record)
@@ -171,15 +149,8 @@ static int check_image(struct verify *v, const struct image_record *record)
 		r = check_document(v, record->ref, record->manifest);
 	if (r == 0)
 		r = add_layers(v, record->ref, record->layers, record->n_layers);
-	/* Those that no mount has, since they are hidden. */
 	if (r == 0 && image_read_config(v->store, record->config, &config, &ignored) == 0)
-		for (size_t i = 0; r == 0 && i < config.n_diff_ids; i++) {
-			bool known = false;
-			for (size_t j = 0; !known && j < record->n_layers; j++)
-				known = strcmp(record->layers[j], config.diff_ids[i]) == 0;
-			if (!known)
-				r = add_layers(v, record->ref, &config.diff_ids[i], 1);
-		}
+		r = add_others(v, record, &config);
 	return r;
 }
 
@@ -220,7 +191,8 @@ static int note_digest(struct text_list *list, const char *hex)
 	char digest[DIGEST_LENGTH + 1];
 
 	int n = snprintf(digest, sizeof(digest), DIGEST_PREFIX "%s", hex);
-	return n == (int)DIGEST_LENGTH && digest_check(digest) ? add_text(list, digest) : -EINVAL;
+	return n == (int)DIGEST_LENGTH && digest_check(digest) ? text_list_add(list, digest)
+							       : -EINVAL;
 }
 
 static int note_document(struct verify *v, int dir, const char *name)
@@ -236,7 +208,7 @@ static int check_documents(struct verify *v, struct err *e)
 {
 	int r = v->options->n_refs ? 0 : each_name(v, "blobs/sha256", note_document, e);
 
-	sort_texts(&v->documents);
+	text_list_sort(&v->documents);
 	for (size_t i = 0; r == 0 && i < v->documents.n; i++) {
 		autofree char *data = NULL;
 		struct err why = { 0 };
@@ -245,7 +217,7 @@ static int check_documents(struct verify *v, struct err *e)
 		if (blob_get(v->store, v->documents.v[i], IMAGE_CONFIG_MAX, &data, &n, &why) == 0)
 			continue;
 		tell(v, FINDING_DOCUMENT, v->documents.v[i], NULL, why.text);
-		if (add_text(&v->result->damaged_documents, v->documents.v[i]) < 0)
+		if (text_list_add(&v->result->damaged_documents, v->documents.v[i]) < 0)
 			r = err_set(e, ENOMEM, "look at documents");
 	}
 	return r;
@@ -259,6 +231,13 @@ static void tell_layer(void *to, const char *path, const char *what)
 
 	v->layer_is_damaged = true;
 	tell(v, FINDING_LAYER, v->layer, path, what);
+}
+
+static void tell_note(void *to, const char *what)
+{
+	struct verify *v = to;
+
+	tell(v, FINDING_NOTE, v->layer, NULL, what);
 }
 
 static int note_layer(struct verify *v, int dir, const char *name)
@@ -338,11 +317,14 @@ static int check_layer(struct verify *v, struct err *e)
 		.digest = v->layer,
 		.damaged = &v->damaged,
 		.listed = &listed,
+		.made_here = text_list_has(&v->result->made_here, v->layer),
 		.tell = tell_layer,
+		.note = tell_note,
 		.to = v,
 		.cancelled = v->options->cancelled };
 	r = verify_layer(&check, e);
-	if (r == 0 && v->layer_is_damaged && add_text(&v->result->damaged_layers, v->layer) < 0)
+	if (r == 0 && v->layer_is_damaged &&
+		text_list_add(&v->result->damaged_layers, v->layer) < 0)
 		r = err_set(e, ENOMEM, "look at layers");
 	return r < 0 ? err_while(e, "layer '%s'", v->layer) : 0;
 }
@@ -351,7 +333,7 @@ static int check_layers(struct verify *v, struct err *e)
 {
 	int r = v->options->n_refs ? 0 : each_name(v, "layers", note_layer, e);
 
-	sort_texts(&v->layers);
+	text_list_sort(&v->layers);
 	for (size_t i = 0; r == 0 && i < v->layers.n; i++) {
 		v->layer = v->layers.v[i];
 		r = check_layer(v, e);
@@ -378,6 +360,23 @@ static int note_trash(struct verify *v, int dir, const char *name)
 	return 0;
 }
 
+static int note_base(struct verify *v, int dir, const char *name)
+{
+	(void)dir;
+	tell(v, FINDING_NOTE, name, NULL, "a base of snapshots, which is not looked into");
+	return 0;
+}
+
+static int note_bases(struct verify *v, struct err *e)
+{
+	struct stat st;
+
+	/* It is there as soon as a way of files needs it. */
+	if (v->options->n_refs || fstatat(v->store->dir, "bases", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return each_name(v, "bases", note_base, e);
+}
+
 int verify_store(const struct store *store, const struct verify_options *options,
 	struct verify_result *ret, struct err *e)
 {
@@ -397,6 +396,8 @@ int verify_store(const struct store *store, const struct verify_options *options
 		r = check_documents(&v, e);
 	if (r == 0)
 		r = check_layers(&v, e);
+	if (r == 0)
+		r = note_bases(&v, e);
 	if (r < 0)
 		return r;
 	*ret = result;
@@ -417,7 +418,7 @@ static int note_claim(struct verify *v, int dir, const char *id)
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	for (size_t i = 0; r == 0 && i < claim.n_layers; i++)
-		r = add_text(&v->layers, claim.layers[i]);
+		r = text_list_add(&v->layers, claim.layers[i]);
 	return r;
 }
 
@@ -430,32 +431,64 @@ static int put_away(const struct store *store, const char *room, const char *dig
 	return trash_put(store, dir, digest_hex(digest), e);
 }
 
+/* Once more, as it may have been removed meanwhile, and brought again. */
+static int repair_layer(struct verify *v, struct err *e)
+{
+	if (!layer_exists(v->store, v->layer))
+		return 0;
+	v->quiet = true;
+	int r = check_layer(v, e);
+	v->quiet = false;
+	return r == 0 && v->layer_is_damaged ? put_away(v->store, "layers", v->layer, e) : r;
+}
+
+static int repair_document(struct verify *v, const char *digest, struct err *e)
+{
+	autofree char *data = NULL;
+	struct err ignored;
+	size_t n;
+
+	int r = blob_get(v->store, digest, IMAGE_CONFIG_MAX, &data, &n, &ignored);
+	return r == 0 || r == -ENOENT ? 0 : put_away(v->store, "blobs/sha256", digest, e);
+}
+
+static bool is_there(void *data, const char *diff_id)
+{
+	const struct verify *v = data;
+
+	return layer_exists(v->store, diff_id);
+}
+
+/* A base goes with its layers: it may be made of what was damaged in them. */
 static int repair(struct verify *v, const struct verify_result *found, struct err *e)
 {
 	int r = each_name(v, "containers", note_claim, e);
 
 	for (size_t i = 0; r == 0 && i < found->damaged_layers.n; i++) {
-		const char *layer = found->damaged_layers.v[i];
-		if (has_text(&v->layers, layer))
-			tell(v, FINDING_KEPT, layer, NULL, "it stays: a container uses it");
+		v->layer = found->damaged_layers.v[i];
+		if (text_list_has(&v->layers, v->layer))
+			tell(v, FINDING_KEPT, v->layer, NULL, "it stays: a container uses it");
 		else
-			r = put_away(v->store, "layers", layer, e);
+			r = repair_layer(v, e);
 	}
 	for (size_t i = 0; r == 0 && i < found->damaged_documents.n; i++)
-		r = put_away(v->store, "blobs/sha256", found->damaged_documents.v[i], e);
-	return r;
+		r = repair_document(v, found->damaged_documents.v[i], e);
+	return r < 0 ? r : base_sweep(v->store, is_there, v, e);
 }
 
 int verify_repair(const struct store *store, const struct verify_options *options,
 	const struct verify_result *result, struct err *e)
 {
-	struct verify_result unused = { 0 };
+	automatic(verify_result) struct verify_result again = { 0 };
 	automatic(
-		verify) struct verify v = { .store = store, .options = options, .result = &unused };
+		verify) struct verify v = { .store = store, .options = options, .result = &again };
 	autofd int lock = -1;
 	uint64_t freed = 0;
 
 	int r = store_lock(store, STORE_EXCLUSIVE, &lock, e);
+	for (size_t i = 0; r == 0 && i < result->made_here.n; i++)
+		if (text_list_add(&again.made_here, result->made_here.v[i]) < 0)
+			r = err_set(e, ENOMEM, "look at layers");
 	if (r == 0)
 		r = repair(&v, result, e);
 	if (r == 0)

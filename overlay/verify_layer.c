@@ -216,16 +216,29 @@ static int check_in(struct checking *c, int work, struct err *e)
 	return r;
 }
 
-/* One without recipe is of ours (overlay/parents.h), or from before there were any. */
+/*
+ * One without recipe is of ours (overlay/parents.h), or from before there were any: as good as it
+ * ever was, and what it shares is looked at.
+ */
 static int check_without_recipe(struct checking *c, struct err *e)
 {
-	int r = parents_verify(c->check->store, c->check->digest, e);
+	const struct layer_check *check = c->check;
+	char text[80];
 
-	if (r == -ERR_DAMAGED || r == -ENOENT) {
-		tell(c, NULL, "it has no recipe of its tar");
-		return 0;
+	for (size_t i = 0; i < check->listed->n; i++) {
+		const char *name = check->listed->names[i].text;
+		snprintf(text, sizeof(text), "a content of it is damaged (object %s)", name);
+		if (object_list_has(check->damaged, name))
+			tell(c, NULL, text);
 	}
-	return r;
+	int r = parents_verify(check->store, check->digest, e);
+	if (r == -ENOENT)
+		tell(c, NULL, "its files are missing");
+	else if (r == -ERR_DAMAGED && check->made_here)
+		tell(c, NULL, "its directories are not those that it was made of");
+	else if (r == -ERR_DAMAGED)
+		check->note(check->to, "it has no recipe of its tar: its files are not looked at");
+	return r == -ENOENT || r == -ERR_DAMAGED ? 0 : r;
 }
 
 int verify_layer(const struct layer_check *check, struct err *e)

@@ -25,6 +25,7 @@ static const char *const kinds[] = {
 	[FINDING_DOCUMENT] = "document",
 	[FINDING_LEFT] = "left",
 	[FINDING_KEPT] = "kept",
+	[FINDING_NOTE] = "note",
 };
 
 struct row {
@@ -66,7 +67,7 @@ DEFINE_AUTO(report, report_done)
 
 static void keep_row(struct report *r, const struct finding *f)
 {
-	bool is_note = f->kind == FINDING_LEFT || f->kind == FINDING_KEPT;
+	bool is_note = f->kind >= FINDING_LEFT;
 	struct row **rows = is_note ? &r->notes : &r->damaged;
 	size_t *n = is_note ? &r->n_notes : &r->n_damaged;
 	struct row *more = reallocarray(*rows, *n + 1, sizeof(*more));

@@ -20,12 +20,14 @@ const char *err_reason(int code)
 	return text;
 }
 
-/* One line, whatever the names in it hold: control characters would split or hide it. */
-static void clean(char *text)
+void err_clean(char *text)
 {
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+			c[0] = c[1] = '?';
+		else if (*c < 0x20 || *c == 0x7f)
 			*c = '?';
+	}
 }
 
 int err_set(struct err *e, int code, const char *format, ...)
@@ -39,7 +41,7 @@ int err_set(struct err *e, int code, const char *format, ...)
 	size_t n = strlen(e->text);
 	if (*err_reason(code))
 		snprintf(e->text + n, sizeof(e->text) - n, ": %s", err_reason(code));
-	clean(e->text);
+	err_clean(e->text);
 	return -code;
 }
 
@@ -51,7 +53,7 @@ int err_say(struct err *e, int code, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(e->text, sizeof(e->text), format, args);
 	va_end(args);
-	clean(e->text);
+	err_clean(e->text);
 	return -code;
 }
 
@@ -71,6 +73,6 @@ int err_while(struct err *e, const char *format, ...)
 	memcpy(e->text, context, (size_t)n);
 	memcpy(e->text + n, ": ", 2);
 	e->text[(size_t)n + 2 + keep] = '\0';
-	clean(e->text);
+	err_clean(e->text);
 	return -e->code;
 }

@@ -45,6 +45,12 @@ int err_say(struct err *e, int code, const char *format, ...) __attribute__((for
 /* Puts "<context>: " before the text of an error already set. Returns -e->code. */
 int err_while(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * One line, whatever the names in it hold: control characters, also those of U+0080 to U+009F, which
+ * would split it, hide it or command a terminal, become '?'.
+ */
+void err_clean(char *text);
+
 /* The system's words for an errno, lower case; for other codes "". */
 const char *err_reason(int code);
 

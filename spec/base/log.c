@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "spec/base/date.h"
+#include "spec/base/err.h"
 #include "spec/base/fd.h"
 #include "spec/base/json.h"
 #include "spec/base/str.h"
@@ -59,6 +60,7 @@ void log_warn(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	err_clean(text);
 	if (sink.fd < 0)
 		fprintf(stderr, "%s: warning: %s\n", sink.name, text);
 	else if (sink.level >= LEVEL_WARNING)

@@ -101,6 +101,20 @@ on_disk() { du -sk "$STORE" | cut -f1; }
 	assert_output_matches "^cow: images: --quiet and --sharing: one at a time"
 }
 
+@test "cow images --sharing: a layer deeper than files can be open" {
+	python3 -c '
+import io, sys, tarfile
+tar = tarfile.open(fileobj=sys.stdout.buffer, mode="w|")
+member = tarfile.TarInfo("d/" * 150 + "x")
+member.size = 5000
+tar.addfile(member, io.BytesIO(b"x" * 5000))
+tar.close()' >"$SCRATCH/deep.tar"
+	cow import -q --no-sharing "$SCRATCH/deep.tar" deep >/dev/null
+	run sh -c "ulimit -n 40; exec '$COW' --store '$STORE' images --sharing --json"
+	assert_status 0
+	[ "$(jq '.disk_bytes >= 5000' <<<"$output")" = true ]
+}
+
 @test "an ordinary user's images share their files where the kernel lets them" {
 	user_make
 	cp "$SCRATCH"/{one,two}.tar "$HOME_DIR"

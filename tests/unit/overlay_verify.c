@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 
+#include "overlay/claim.h"
 #include "tests/unit/layers.h"
 #include "tests/unit/scene.h"
 
@@ -17,7 +18,7 @@ static struct verify_result result;
 
 static void tell(void *to, const struct finding *f)
 {
-	static const char *const kinds[] = { "image", "layer", "document", "left", "kept" };
+	static const char *const kinds[] = { "image", "layer", "document", "left", "kept", "note" };
 
 	(void)to;
 	str_addf(&told, "%s %s: %s\n", kinds[f->kind], f->path ? f->path : "-", f->what);
@@ -110,7 +111,7 @@ static const struct {
 	{ "rm ../kept/0", "layer f: it is missing\n" },
 	{ "rm ../implicit",
 		"layer -: its list of directories that the tar does not name is another one\n" },
-	{ "rm ../recipe", "layer -: it has no recipe of its tar\n" },
+	{ "rm ../recipe", "note -: it has no recipe of its tar: its files are not looked at\n" },
 	{ "truncate -s 40 ../recipe", "layer -: its recipe has no sense\n" },
 	{ "rm ../objects", NULL },
 };
@@ -178,6 +179,72 @@ START_TEST(repair)
 }
 END_TEST
 
+/* As stores from before recipes have them. */
+START_TEST(a_layer_without_recipe_stays)
+{
+	load_usual();
+	change("rm ../recipe");
+	verify();
+	ck_assert_uint_eq(result.findings, 0);
+	ck_assert_int_eq(verify_repair(&scene_store, &everything, &result, &scene_err), 0);
+	ck_assert_int_eq(scene_count("store/layers"), 1);
+	change("printf L | dd of=$(echo ../../../objects/.wh.*/*) conv=notrunc 2>/dev/null");
+	verify();
+	ck_assert_uint_eq(result.findings, 1);
+}
+END_TEST
+
+/* What was found is not what is there by now. */
+START_TEST(what_came_again_meanwhile_stays)
+{
+	load_usual();
+	change("chmod 0755 d/file; cp ../../../blobs/sha256/* /dev/shm/$PPID.doc; echo >>$(echo ../../../blobs/sha256/*)");
+	verify();
+	ck_assert_uint_eq(result.damaged_layers.n, 1);
+	change("chmod 4755 d/file; mv /dev/shm/$PPID.doc $(echo ../../../blobs/sha256/*)");
+	told.len = 0;
+	ck_assert_int_eq(verify_repair(&scene_store, &everything, &result, &scene_err), 0);
+	ck_assert_uint_eq(told.len, 0);
+	check_told("");
+}
+END_TEST
+
+static void add_base(const char *number, const char *layer)
+{
+	autofree char *path = str_format("store/bases/%s", number);
+	char *const layers[] = { (char *)layer };
+	const struct claim claim = { .image = (char *)"t",
+		.image_id = (char *)layer,
+		.layers = (char **)layers,
+		.n_layers = 1,
+		.snapshotter = (char *)"copy" };
+
+	mkdir(scene_path("store/bases"), 0700);
+	ck_assert_int_eq(mkdir(scene_path(path), 0700), 0);
+	autofd int dir = open(scene_path(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(claim_write(dir, &claim, &scene_err), 0);
+}
+
+/* One could hold what was damaged in it. */
+START_TEST(bases_go_with_their_layers)
+{
+	load_usual();
+	verify();
+	automatic(image_list) struct image_list list = { 0 };
+	ck_assert_int_eq(image_list(&scene_store, &list, &scene_err), 0);
+	add_base("0000000000000001", list.records[0].layers[0]);
+	check_told("note -: a base of snapshots, which is not looked into\n");
+	ck_assert_uint_eq(result.findings, 0);
+	ck_assert_int_eq(verify_repair(&scene_store, &everything, &result, &scene_err), 0);
+	ck_assert_int_eq(scene_count("store/bases"), 1);
+	change("chmod 0755 d/file");
+	verify();
+	ck_assert_int_eq(verify_repair(&scene_store, &everything, &result, &scene_err), 0);
+	ck_assert_int_eq(scene_count("store/bases"), 0);
+	ck_assert_int_eq(scene_count("store/layers"), 0);
+}
+END_TEST
+
 START_TEST(documents_and_images)
 {
 	autofree char *name = NULL;
@@ -239,6 +306,9 @@ static void fill(TCase *cases)
 	tcase_add_test(cases, what_is_changed_is_told_unshared);
 	tcase_add_test(cases, a_content_that_is_shared);
 	tcase_add_test(cases, repair);
+	tcase_add_test(cases, a_layer_without_recipe_stays);
+	tcase_add_test(cases, what_came_again_meanwhile_stays);
+	tcase_add_test(cases, bases_go_with_their_layers);
 	tcase_add_test(cases, documents_and_images);
 	tcase_add_test(cases, layers_of_an_image);
 	tcase_add_test(cases, what_the_dead_have_left);

@@ -2,8 +2,10 @@
 #include <check.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "spec/base/err.h"
+#include "spec/base/log.h"
 #include "tests/unit/run.h"
 
 START_TEST(says_the_reason)
@@ -51,6 +53,31 @@ START_TEST(stays_one_line)
 	ck_assert_str_eq(e.text, "a?b?c?[31m?");
 	err_while(&e, "x\r");
 	ck_assert_str_eq(e.text, "x?: a?b?c?[31m?");
+	/* CSI as U+009B; letters stay, those that share its bytes too */
+	err_say(&e, EINVAL,
+		"\xc2\x9b"
+		"31m \xc3\x9b \xc2\xa0 \xc2");
+	ck_assert_str_eq(e.text, "?"
+				 "?31m \xc3\x9b \xc2\xa0 \xc2");
+}
+END_TEST
+
+/* What a warning says is an archive's as often as ours. */
+START_TEST(warnings_stay_one_line)
+{
+	char text[100];
+	int ends[2], kept = dup(STDERR_FILENO);
+
+	ck_assert_int_eq(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	log_warn("image '%s'", "\033[31m\n\xc2\x9b");
+	dup2(kept, STDERR_FILENO);
+	ssize_t n = read(ends[0], text, sizeof(text) - 1);
+	ck_assert_int_gt(n, 0);
+	text[n] = '\0';
+	ck_assert_str_eq(text, "cowrun: warning: image '?[31m?"
+			       "?"
+			       "?'\n");
 }
 END_TEST
 
@@ -85,6 +112,7 @@ int main(void)
 	tcase_add_test(cases, says_it_itself);
 	tcase_add_test(cases, gathers_context);
 	tcase_add_test(cases, stays_one_line);
+	tcase_add_test(cases, warnings_stay_one_line);
 	tcase_add_test(cases, keeps_its_bounds);
 	suite_add_tcase(suite, cases);
 	return unit_run(suite);
