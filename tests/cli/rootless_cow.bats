@@ -49,7 +49,7 @@ archive_make() {
 	run ucow run --rm -u 33:34 "$IMAGE" sh -c 'id -u; touch /www/x /y'
 	assert_status 1
 	assert_output_matches $'^33\n.*/y: Permission denied'
-	XDG_DATA_HOME=$HOME_DIR/data run -125 ucow run "$IMAGE" true
+	XDG_DATA_HOME=$HOME_DIR/data run -125 ucow run --pull never "$IMAGE" true
 	assert_output_matches "no store '$HOME_DIR/data/cowrun' yet"
 	# devices of an image open in no container, and cannot be made here
 	run ucow run --rm "$IMAGE" test -e /node
