@@ -258,6 +258,15 @@ static int name_peers(struct savings *s, const uint64_t *common)
 	return 0;
 }
 
+/* By another of its names, before: an image shares nothing with itself. */
+static bool is_there(const struct image_list *list, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (str_equal(list->records[j].config, list->records[i].config))
+			return true;
+	return false;
+}
+
 static int read_images(const struct store *store, const struct image_list *list, struct savings *s,
 	struct units *u, struct err *e)
 {
@@ -266,11 +275,13 @@ static int read_images(const struct store *store, const struct image_list *list,
 		return err_set(e, ENOMEM, "list what images share");
 	for (size_t i = 0; i < list->n; i++) {
 		const struct image_record *record = &list->records[i];
-		s->all[s->n++].name = strdup(record->ref);
-		if (!s->all[i].name)
+		if (is_there(list, i))
+			continue;
+		s->all[s->n].name = strdup(record->ref);
+		if (!s->all[s->n++].name)
 			return err_set(e, ENOMEM, "list what images share");
 		for (size_t j = 0; j < record->n_layers; j++) {
-			int r = add_layer(store, record->layers[j], (uint32_t)i, u, e);
+			int r = add_layer(store, record->layers[j], (uint32_t)s->n - 1, u, e);
 			if (r < 0)
 				return err_while(e, "image '%s'", record->ref);
 		}

@@ -31,7 +31,7 @@ struct savings {
 	uint64_t apart; /* what each alone would, added up */
 };
 
-/* Of all images of the store; names of one image are one each. */
+/* Of all images of the store, each by the first of its names. */
 int savings_read(const struct store *store, struct savings *ret, struct err *e);
 void savings_done(struct savings *savings);
 DEFINE_AUTO(savings, savings_done)

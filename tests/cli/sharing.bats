@@ -94,8 +94,8 @@ on_disk() { du -sk "$STORE" | cut -f1; }
 	assert_output_matches '2 images: [0-9.]+ MiB on disk, [0-9.]+ MiB without sharing, [0-9.]+ MiB saved \([0-9]+ %\)\.'
 	cow tag two three
 	cow images --sharing --json >"$SCRATCH/json"
-	jq -e '.disk_bytes + .saved_bytes == .apart_bytes and (.images | map(.name) == ["one:latest", "three:latest", "two:latest"])
-		and (.images[2].shared_with | map(.name) == ["three:latest", "one:latest"]) and .images[2].own_bytes == 0' "$SCRATCH/json"
+	jq -e '.disk_bytes + .saved_bytes == .apart_bytes and (.images | map(.name) == ["one:latest", "three:latest"])
+		and (.images[1].shared_with | map(.name) == ["one:latest"]) and .images[1].own_bytes > 0' "$SCRATCH/json"
 	run cow images --sharing -q
 	assert_status 1
 	assert_output_matches "^cow: images: --quiet and --sharing: one at a time"
