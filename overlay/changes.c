@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "overlay/form.h"
 #include "overlay/redirect.h"
 #include "spec/base/fd.h"
 
@@ -233,10 +232,10 @@ static int open_frame(struct walk *w, const struct frame *in, const struct place
 	f->own = own ? openat(own->dir, own->name, DIR_FLAGS) : -1;
 	if (own && f->own < 0)
 		return fail(w, -errno, e);
-	int r = own && !w->c->whole ? redirect_read(f->own, &redirect) : 0;
+	int r = own && !w->c->whole ? redirect_read(f->own, w->c->form, &redirect) : 0;
 	if (r < 0)
 		return fail(w, r, e);
-	bool opaque = own && image && !w->c->whole && form_is_opaque(f->own);
+	bool opaque = own && image && !w->c->whole && form_is_opaque(f->own, w->c->form);
 	f->moved = *redirect.path || in->moved;
 	f->hidden = !f->moved && (in->hidden || opaque);
 	f->directory.opaque = !in->hidden && !in->moved && image && (opaque || *redirect.path);
@@ -313,7 +312,21 @@ static int walk_own_directory(struct walk *w, struct frame *in, const struct pla
 	return walk_directory(w, in, own, merged ? image : NULL, kind_of(in, image), told, e);
 }
 
-/* Where a file's data is. 1: in the image's file of the same path, 0: elsewhere. */
+/* Where a file's data is: its own, the image's of the same path, or the image's of another. */
+enum content {
+	CONTENT_OWN,
+	CONTENT_THERE,
+	CONTENT_ELSEWHERE,
+};
+
+/* After a rename to and fro. Only asked where the path is the image's too. */
+static bool is_same_path(const struct walk *w, const struct place *own, const char *redirect)
+{
+	return *redirect == '/' ? strcmp(redirect + 1, w->path) == 0
+				: strcmp(redirect, own->name) == 0;
+}
+
+/* -errno. */
 static int find_content(struct walk *w, const struct frame *in, const struct place *own,
 	struct change *change, struct err *e)
 {
@@ -322,25 +335,26 @@ static int find_content(struct walk *w, const struct frame *in, const struct pla
 	change->content_dir = own->dir;
 	change->content = own->name;
 	if (w->c->whole || !S_ISREG(own->st.st_mode))
-		return 0;
-	autofd int fd = openat(own->dir, own->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	int r = fd < 0 ? -errno : redirect_read(fd, redirect);
+		return CONTENT_OWN;
+	autofd int fd = fd_open_regular(own->dir, own->name);
+	int r = fd < 0 ? fd : redirect_read(fd, w->c->form, redirect);
 	if (r < 0)
 		return fail(w, r, e);
 	if (!redirect->without_data)
-		return 0;
+		return CONTENT_OWN;
 	if (*redirect->path) {
 		change->content = redirect_from(w, in, redirect->path, &change->content_dir);
-		return 0;
+		return is_same_path(w, own, redirect->path) ? CONTENT_THERE : CONTENT_ELSEWHERE;
 	}
 	change->content_dir = in->image;
-	return 1;
+	return CONTENT_THERE;
 }
 
 /*
  * Content is compared where an upper layer has a file with nothing else to tell it from the
- * image's: programs that set times back are not rare. A name more of it is a change by itself, and
- * both names are told, so that they stay one file.
+ * image's: programs that set times back are not rare. One whose data is another file's of the image
+ * is another file. A name more of it is a change by itself, and both names are told, so that they
+ * stay one file.
  */
 static int walk_own(struct walk *w, struct frame *in, const struct place *own,
 	const struct place *image, struct err *e)
@@ -350,11 +364,12 @@ static int walk_own(struct walk *w, struct frame *in, const struct place *own,
 
 	if (S_ISDIR(own->st.st_mode))
 		return walk_own_directory(w, in, own, image, e);
-	int there = find_content(w, in, own, &change, e);
-	if (there < 0)
-		return there;
-	if (image && !in->hidden && !in->moved && (w->c->whole || own->st.st_nlink == 1))
-		same = likeness_of(own, image, !w->c->whole && !there, e);
+	int content = find_content(w, in, own, &change, e);
+	if (content < 0)
+		return content;
+	bool may_be_same = image && !in->hidden && !in->moved && content != CONTENT_ELSEWHERE;
+	if (may_be_same && (w->c->whole || own->st.st_nlink == 1))
+		same = likeness_of(own, image, !w->c->whole && content == CONTENT_OWN, e);
 	if (same < 0)
 		return same;
 	if (same)

@@ -14,14 +14,16 @@
 
 #include <stdbool.h>
 
+#include "overlay/form.h"
 #include "overlay/likeness.h"
 #include "overlay/stubs.h"
 #include "spec/spec.h"
 
 struct changes {
-	int own, image;	 /* directories; own -1: it has none (it was read-only) */
-	bool whole;	 /* own is a copy of all files, and no upper layer */
-	bool everything; /* what was not changed too: the container's whole tree */
+	int own, image;		/* directories; own -1: it has none (it was read-only) */
+	enum overlay_form form; /* of the store, and so of the upper layer's marks */
+	bool whole;		/* own is a copy of all files, and no upper layer */
+	bool everything;	/* what was not changed too: the container's whole tree */
 	struct stubs stubs;
 	/* Of its user namespace: an owner `outside` on the disk is `inside` to it. None: as it is. */
 	const struct id_map *uids, *gids;
@@ -39,7 +41,10 @@ struct change {
 	enum change_kind kind;
 	const char *path;   /* "etc/passwd"; "" is the root */
 	struct place place; /* deleted: only its stat, of what was there */
-	/* Of a file, where its data is: its own place, or the image's (overlay/redirect.h). */
+	/*
+	 * Of a file, where its data is: its own place, or the image's (overlay/redirect.h), a path
+	 * beneath. To be opened with fd_open_regular(): a symlink on the way leads elsewhere.
+	 */
 	int content_dir;
 	const char *content;
 	/*

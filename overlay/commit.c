@@ -9,6 +9,7 @@
 #include "overlay/ingest.h"
 #include "overlay/layer.h"
 #include "overlay/package.h"
+#include "overlay/parents.h"
 #include "overlay/work.h"
 #include "spec/image_change.h"
 
@@ -17,6 +18,12 @@
 static int no_memory(struct err *e)
 {
 	return err_set(e, ENOMEM, "write the image's config");
+}
+
+static int too_many(size_t n, struct err *e)
+{
+	return err_say(e, EFBIG, "it has %zu layers, and more than %d cannot be mounted", n,
+		IMAGE_LAYERS_MAX);
 }
 
 /* The config of the image that the container was made of; its name may be another's by now. */
@@ -168,29 +175,54 @@ static int put_config(const struct store *store, const struct image_config *conf
 	return r < 0 ? r : blob_put(store, ret->text, text.data, text.len, e);
 }
 
-/* The layers are those that the container had, in the order that it had, and ours upon them. */
+static bool has_layer(const struct claim *claim, const char *diff_id)
+{
+	for (size_t i = 0; i < claim->n_layers; i++)
+		if (strcmp(claim->layers[i], diff_id) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * As for any image of these layers (overlay/parents.h). Of those that the container was not given,
+ * since an opaque root hides them, the store may have none any more.
+ */
+static int stack_layers(const struct store *store, const struct claim *base,
+	const struct image_config *config, const struct ingested *layer, struct stacking *ret,
+	struct err *e)
+{
+	size_t n = 0;
+
+	autofree char **layers = calloc(config->n_diff_ids + 1, sizeof(*layers));
+	if (!layers)
+		return no_memory(e);
+	for (size_t i = 0; i < config->n_diff_ids; i++)
+		if (has_layer(base, config->diff_ids[i]) ||
+			(layer && strcmp(config->diff_ids[i], layer->diff_id.text) == 0))
+			layers[n++] = config->diff_ids[i];
+	int r = parents_stack(store, layers, n, ret, e);
+	return r == -ENOENT ? -EAGAIN : r;
+}
+
 static int publish(const struct store *store, const struct claim *base,
 	const struct image_config *config, const struct ingested *layer,
 	const struct commit_options *o, struct image_list *ret, struct err *e)
 {
+	automatic(stacking) struct stacking stack = { 0 };
 	struct time_text now = time_write(time(NULL));
 	struct digest_text digest;
-	size_t n = base->n_layers;
 
-	autofree char **layers = calloc(n + 2, sizeof(*layers));
-	if (!layers)
-		return no_memory(e);
-	for (size_t i = 0; i < n; i++)
-		layers[i] = base->layers[i];
-	if (layer)
-		layers[n++] = (char *)layer->diff_id.text;
-	int r = put_config(store, config, &digest, e);
+	int r = stack_layers(store, base, config, layer, &stack, e);
+	if (r == 0 && stack.n > IMAGE_LAYERS_MAX)
+		r = too_many(stack.n - 1, e);
+	if (r == 0)
+		r = put_config(store, config, &digest, e);
 	if (r < 0)
 		return r;
 	const struct image_record record = {
 		.config = digest.text,
-		.layers = layers,
-		.n_layers = n,
+		.layers = stack.layers,
+		.n_layers = stack.n,
 		.size = size_of(store, config),
 		.created = config->created,
 		.pulled_at = now.text,
@@ -208,17 +240,19 @@ static int commit_once(const struct store *store, const struct claim *base,
 
 	/* What is wrong with the words is told before the work. */
 	int r = read_base(store, base, &config, e);
+	if (r == 0 && config.n_diff_ids >= IMAGE_LAYERS_MAX)
+		return too_many(config.n_diff_ids, e);
 	if (r == 0)
 		r = change_config(&config, o, e);
 	if (r < 0)
 		return r;
-	int has_layer = make_layer(store, changes, o, &layer, e);
-	if (has_layer < 0)
-		return has_layer;
-	if (add_history(&config, o, now.text, !has_layer) < 0 ||
-		(has_layer && add_layer(&config, layer.diff_id.text) < 0))
+	int made = make_layer(store, changes, o, &layer, e);
+	if (made < 0)
+		return made;
+	if (add_history(&config, o, now.text, !made) < 0 ||
+		(made && add_layer(&config, layer.diff_id.text) < 0))
 		return no_memory(e);
-	return publish(store, base, &config, has_layer ? &layer : NULL, o, ret, e);
+	return publish(store, base, &config, made ? &layer : NULL, o, ret, e);
 }
 
 int commit(const struct store *store, const struct claim *base, const struct changes *changes,
@@ -228,9 +262,6 @@ int commit(const struct store *store, const struct claim *base, const struct cha
 	autofree char *name = NULL;
 
 	int r = image_name_for(options->ref, NULL, &name, e);
-	if (r == 0 && base->n_layers >= IMAGE_LAYERS_MAX)
-		r = err_say(e, EFBIG, "it has %zu layers, and more than %d cannot be mounted",
-			base->n_layers, IMAGE_LAYERS_MAX);
 	if (r == 0)
 		r = work_sweep(store, e);
 	for (int tries = 0; r == 0 && tries < TRIES_MAX; tries++) {

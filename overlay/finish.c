@@ -23,9 +23,9 @@ static bool is_whiteout(const struct stat *st)
 	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
 }
 
-static int purge_whiteouts(int fd);
+static int purge_whiteouts(int fd, enum overlay_form form);
 
-static int purge_entry(int dir, const char *name)
+static int purge_entry(int dir, const char *name, enum overlay_form form)
 {
 	struct stat st;
 
@@ -39,15 +39,15 @@ static int purge_entry(int dir, const char *name)
 	if (below < 0)
 		return below;
 	/* An opaque one has its own turn: so no directory is gone through twice. */
-	if (form_is_opaque(below)) {
+	if (form_is_opaque(below, form)) {
 		close(below);
 		return 0;
 	}
-	return purge_whiteouts(below);
+	return purge_whiteouts(below, form);
 }
 
 /* Takes fd, an opaque directory or one below it. -errno. */
-static int purge_whiteouts(int fd)
+static int purge_whiteouts(int fd, enum overlay_form form)
 {
 	DIR *dir = fdopendir(fd);
 	int r = 0;
@@ -59,7 +59,7 @@ static int purge_whiteouts(int fd)
 	}
 	for (struct dirent *d; r == 0 && (d = readdir(dir));)
 		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-			r = purge_entry(fd, d->d_name);
+			r = purge_entry(fd, d->d_name, form);
 	closedir(dir);
 	return r;
 }
@@ -97,14 +97,14 @@ static int make_whiteout(int holder, const char *name, enum overlay_form form)
 }
 
 /* `base` "": the holder itself; else a directory in it that a whiteout has made opaque. */
-static int purge(int holder, const char *base)
+static int purge(int holder, const char *base, enum overlay_form form)
 {
 	int fd =
 		openat(holder, *base ? base : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
 		return errno == ENOTDIR || errno == ENOENT || errno == ELOOP ? 0 : -errno;
-	return purge_whiteouts(fd);
+	return purge_whiteouts(fd, form);
 }
 
 enum pass { PASS_OPAQUE, PASS_WHITEOUT, PASS_PURGE };
@@ -133,7 +133,7 @@ static int finish_one(
 	else if (fd >= 0 && pass == PASS_WHITEOUT)
 		r = make_whiteout(fd, base, tree->form);
 	else if (fd >= 0)
-		r = purge(fd, base);
+		r = purge(fd, base, tree->form);
 	return r < 0 ? err_set(e, -r, "hide lower layers in '%s'", member_show(parent, &shown)) : 0;
 }
 

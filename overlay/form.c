@@ -35,12 +35,9 @@ int form_make_opaque(int dir, enum overlay_form form)
 	return fsetxattr(dir, opaque[form], "y", 1, 0) < 0 ? -errno : 0;
 }
 
-bool form_is_opaque(int dir)
+bool form_is_opaque(int dir, enum overlay_form form)
 {
 	char value[4];
 
-	for (int form = FORM_TRUSTED; form <= FORM_USER; form++)
-		if (fgetxattr(dir, opaque[form], value, sizeof(value)) == 1 && value[0] == 'y')
-			return true;
-	return false;
+	return fgetxattr(dir, opaque[form], value, sizeof(value)) == 1 && value[0] == 'y';
 }

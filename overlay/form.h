@@ -21,8 +21,12 @@ enum overlay_form form_here(void);
 /* Whether a file system can hold such marks, by a directory of it. -errno. */
 int form_probe(int dir, enum overlay_form form);
 
-/* Marks an open directory as opaque, -errno; and whether it is, in whichever form. */
+/*
+ * Marks an open directory as opaque, -errno; and whether it is. Only the store's own form counts:
+ * in root's store user.* attributes are a container's, which may call them as it likes; in a user's
+ * the kernel keeps those of a container under another name (since 6.7) or refuses them.
+ */
 int form_make_opaque(int dir, enum overlay_form form);
-bool form_is_opaque(int dir);
+bool form_is_opaque(int dir, enum overlay_form form);
 
 #endif

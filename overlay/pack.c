@@ -17,6 +17,7 @@
 
 #include "overlay/tar_writer.h"
 #include "overlay/xattrs.h"
+#include "spec/base/fd.h"
 #include "spec/base/log.h"
 
 #define PIECE (256u << 10)
@@ -310,10 +311,11 @@ static int put_regular(struct packing *p, const struct change *c, struct err *e)
 	if (fd < 0)
 		return fd;
 	m.size = (uint64_t)c->place.st.st_size;
-	autofd int data =
-		openat(c->content_dir, c->content, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	autofd int data = fd_open_regular(c->content_dir, c->content);
 	struct stat st;
-	if (data < 0 || fstat(data, &st) < 0)
+	if (data < 0)
+		return err_set(e, -data, "read '/%s'", c->path);
+	if (fstat(data, &st) < 0)
 		return err_set(e, errno, "read '/%s'", c->path);
 	return put_file(p, &m, &xattrs, data, &st, e);
 }

@@ -34,6 +34,7 @@ struct paths {
 
 struct level {
 	int fs;
+	enum overlay_form form;
 	char *text;	       /* holds the paths */
 	struct paths implicit; /* sorted */
 };
@@ -120,6 +121,7 @@ static int open_levels(
 		if (r < 0)
 			return r;
 		struct level *level = &l->all[l->n++];
+		level->form = store->form;
 		level->fs = openat(fs, ".", DIR_FLAGS);
 		r = level->fs < 0 ? -errno : read_implicit(level, store, diff_ids[i]);
 		if (r < 0)
@@ -139,7 +141,7 @@ static struct sight look(const struct level *level, const char *path)
 {
 	struct sight s = { .dir = openat(level->fs, ".", DIR_FLAGS) };
 
-	s.hides = s.dir >= 0 && form_is_opaque(s.dir);
+	s.hides = s.dir >= 0 && form_is_opaque(s.dir, level->form);
 	for (const char *part = path; s.dir >= 0 && *part && strcmp(path, ".") != 0;) {
 		char name[NAME_MAX + 1];
 		size_t len = strcspn(part, "/");
@@ -157,7 +159,7 @@ static struct sight look(const struct level *level, const char *path)
 			errno = code;
 			return s;
 		}
-		s.hides |= form_is_opaque(next);
+		s.hides |= form_is_opaque(next, level->form);
 		part += len + (part[len] == '/');
 	}
 	s.failed = s.dir < 0;
@@ -380,7 +382,7 @@ static int stack(const struct store *store, char *const *diff_ids, size_t n, str
 	int r = open_levels(store, diff_ids, n, &l, e);
 	if (r < 0)
 		return r;
-	while (first > 0 && (first == n || !form_is_opaque(l.all[first].fs)))
+	while (first > 0 && (first == n || !form_is_opaque(l.all[first].fs, store->form)))
 		first--;
 	for (size_t i = first; r == 0 && i < n; i++)
 		if (!comes_again(diff_ids, n, i))

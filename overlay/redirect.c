@@ -8,8 +8,8 @@
 static const struct {
 	const char *redirect, *metacopy;
 } marks[] = {
-	{ "trusted.overlay.redirect", "trusted.overlay.metacopy" },
-	{ "user.overlay.redirect", "user.overlay.metacopy" },
+	[FORM_TRUSTED] = { "trusted.overlay.redirect", "trusted.overlay.metacopy" },
+	[FORM_USER] = { "user.overlay.redirect", "user.overlay.metacopy" },
 };
 
 static int is_absent(void)
@@ -17,22 +17,16 @@ static int is_absent(void)
 	return errno == ENODATA || errno == EOPNOTSUPP || errno == EPERM ? 0 : -errno;
 }
 
-int redirect_read(int fd, struct redirect *ret)
+int redirect_read(int fd, enum overlay_form form, struct redirect *ret)
 {
 	ret->without_data = false;
 	ret->path[0] = '\0';
-	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-		ssize_t n = fgetxattr(fd, marks[i].redirect, ret->path, sizeof(ret->path) - 1);
-		if (n >= 0)
-			ret->path[n] = '\0';
-		if (n < 0 && is_absent() < 0)
-			return is_absent();
-		if (fgetxattr(fd, marks[i].metacopy, NULL, 0) >= 0)
-			ret->without_data = true;
-		else if (is_absent() < 0)
-			return is_absent();
-		if (n >= 0 || ret->without_data)
-			return 0;
-	}
+	ssize_t n = fgetxattr(fd, marks[form].redirect, ret->path, sizeof(ret->path) - 1);
+	if (n < 0 && is_absent() < 0)
+		return is_absent();
+	ret->path[n < 0 ? 0 : n] = '\0';
+	if (fgetxattr(fd, marks[form].metacopy, NULL, 0) < 0)
+		return is_absent();
+	ret->without_data = true;
 	return 0;
 }

@@ -11,12 +11,17 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#include "overlay/form.h"
+
 struct redirect {
 	bool without_data;   /* of a file */
 	char path[PATH_MAX]; /* of the image: "/absolute", or a name beside its own; "": the same */
 };
 
-/* Of an open file or directory of an upper layer, in whichever form. -errno. */
-int redirect_read(int fd, struct redirect *ret);
+/*
+ * Of an open file or directory of an upper layer, by the attributes of its store's form alone: the
+ * other form's are a container's own (overlay/form.h). -errno.
+ */
+int redirect_read(int fd, enum overlay_form form, struct redirect *ret);
 
 #endif

@@ -50,6 +50,7 @@ int written_open(const struct home *h, const char *id, struct written *ret, stru
 	if (r < 0)
 		return r;
 	w.changes.own = w.parts.upper;
+	w.changes.form = w.store.form;
 	w.changes.whole = w.parts.whole;
 	w.changes.image = w.parts.lowers;
 	w.changes.uids = w.spec.linux_.uid_maps;

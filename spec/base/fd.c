@@ -152,6 +152,23 @@ int fd_open_beneath(int dir, const char *path, int flags)
 		RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
 }
 
+int fd_open_regular(int dir, const char *path)
+{
+	autofd int there = fd_open_beneath(dir, path, O_PATH | O_NOFOLLOW);
+	char name[40];
+	struct stat st;
+
+	if (there < 0)
+		return there;
+	if (fstat(there, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return S_ISLNK(st.st_mode) ? -ELOOP : -EINVAL;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", there);
+	int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int remove_entries(int fd, dev_t device);
 
 /* 0, or -errno. Another mount is told by openat2 (EXDEV), also where it is of the same device. */

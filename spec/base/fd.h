@@ -41,6 +41,12 @@ int fd_open_in_root(int root, const char *path, int flags);
 int fd_open_beneath(int dir, const char *path, int flags);
 
 /*
+ * The same for reading a regular file: -ELOOP for a symlink, -EINVAL for what else
+ * is none; neither a FIFO nor a device is ever opened, whoever puts it there meanwhile.
+ */
+int fd_open_regular(int dir, const char *path);
+
+/*
  * Removes `name` below `dirfd` and all that it holds, by directory fds, never through a symlink and
  * never across a mount (-EXDEV, and the rest stays). A name that is not there is no error.
  */

@@ -202,6 +202,54 @@ change_all='echo new >/new; ln /new /dir/new; echo more >>/dir/a; rm /dir/sub/b;
 	cow rmi shared moved
 }
 
+@test "commit: a file renamed over zeros of its size and time" {
+	cow run --name "$NAME-a" files sh -c 'cd /dir; head -c 4096 /dev/zero >zero; head -c 4096 /dev/zero | tr \\0 5 >rand; touch -d @1000 zero rand'
+	cow commit -q "$NAME-a" two
+	cow run --name "$NAME" two mv -f /dir/rand /dir/zero
+	[ "$(cow diff "$NAME")" = $'C /dir\nD /dir/rand\nC /dir/zero' ]
+	cow commit -q "$NAME" renamed
+	[ "$(cow run --rm renamed cat /dir/zero | tr -d '\0' | wc -c)" = 4096 ]
+	cow rm "$NAME-a" >/dev/null
+	cow rmi two renamed
+}
+
+@test "commit: a container's attributes that look like overlay's lead nowhere" {
+	ln -s / "$SCRATCH/rootfs/escape"
+	tar -C "$SCRATCH/rootfs" -cf "$SCRATCH/escape.tar" .
+	rm "$SCRATCH/rootfs/escape"
+	cow import -q "$SCRATCH/escape.tar" escape
+	echo of the host >"$SCRATCH/secret"
+	cow run --name "$NAME" escape sh -c 'echo of me >/f; echo >>/dir/a'
+	local upper=$STORE/containers/$NAME/u
+	setfattr -n user.overlay.opaque -v y "$upper/dir" || skip "no user.* attributes in the store"
+	setfattr -n user.overlay.metacopy "$upper/f"
+	setfattr -n user.overlay.redirect -v "/escape$SCRATCH/secret" "$upper/f"
+	[ "$(cow diff "$NAME")" = $'C /dir\nC /dir/a\nA /f' ]
+	cow commit -q "$NAME" escaped
+	run cow run --rm escaped sh -c 'cat /f; ls /dir'
+	assert_output $'of me\na\nlink\nsub'
+	cow rmi escape escaped
+}
+
+@test "commit: a layer that comes again, below a root of its own mode" {
+	chmod 711 "$SCRATCH/rootfs"
+	tar -C "$SCRATCH/rootfs" -cf "$SCRATCH/root.tar" .
+	chmod 755 "$SCRATCH/rootfs"
+	cow import -q "$SCRATCH/root.tar" again:0
+	local n=0 text
+	for text in v2 v1 v2; do
+		cow run --rm --name "$NAME" again:$n stat -c %a / >"$SCRATCH/mode"
+		[ "$(cat "$SCRATCH/mode")" = 711 ]
+		cow run --name "$NAME" again:$n sh -c "echo $text >/dir/a; touch -d @1000 /dir/a /dir"
+		cow commit -q "$NAME" again:$((++n))
+		cow rm "$NAME" >/dev/null
+	done
+	run cow run --rm again:3 sh -c 'cat /dir/a; stat -c %a /'
+	assert_output $'v2\n711'
+	[ "$(cow inspect --type image again:3 | jq -c '.[0].RootFS.Layers | length, (unique | length)')" = $'4\n3' ]
+	cow rmi again:0 again:1 again:2 again:3
+}
+
 @test "commit: names that mean a deletion are refused, sockets left out" {
 	cow run --name "$NAME" files sh -c 'touch /dir/.wh.a'
 	fails "'/dir/.wh.a' has a name that means a deletion in a layer" cow commit "$NAME" no

@@ -329,6 +329,65 @@ START_TEST(what_is_the_images_at_another_place)
 }
 END_TEST
 
+/* In root's store user.* attributes are the container's own, whatever they are called. */
+START_TEST(marks_of_the_other_form_mean_nothing)
+{
+	struct changes c = { 0 };
+
+	begin();
+	make("image/d", NULL);
+	make("image/d/a", "A");
+	make("image/e", NULL);
+	make("image/secret", "S");
+	ck_assert_int_eq(symlink("/", scene_path("image/escape")), 0);
+	make("own/d", NULL);
+	make("own/d/b", "B");
+	make("own/e", NULL);
+	make("own/f", "F");
+	if (setxattr(scene_path("own/d"), "user.overlay.opaque", "y", 1, 0) < 0)
+		return; /* tmpfs before 6.6 */
+	mark("own/e", "user.overlay.redirect", "/d");
+	mark("own/f", "user.overlay.metacopy", "");
+	mark("own/f", "user.overlay.redirect", "/secret");
+	c.own = open(scene_path("own"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	c.image = open(scene_path("image"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(changes_walk(&c, note_content, NULL, &scene_err), 0);
+	ck_assert_str_eq(told.data, "C/d= A/d/b=B A/f=F ");
+	str_done(&told);
+	told = (struct str){ 0 };
+	c.form = FORM_USER;
+	ck_assert_int_eq(changes_walk(&c, note_content, NULL, &scene_err), 0);
+	ck_assert_str_eq(told.data, "Co/d= D/d/a= A/d/b=B Co/e= A/e/a=A A/f=S ");
+	close(c.own);
+	close(c.image);
+}
+END_TEST
+
+/*
+ * Size, time and mode are equal, and so is what the upper's file without data reads as (zeros, in
+ * truth); and one that was renamed to and fro is as it was. */
+START_TEST(another_file_renamed_over_one)
+{
+	struct changes c = { 0 };
+
+	begin();
+	make("image/one", "1");
+	make("image/two", "2");
+	make("image/three", "3");
+	make("own/one", "1");
+	whiteout("own/two");
+	mark("own/one", "trusted.overlay.metacopy", "");
+	mark("own/one", "trusted.overlay.redirect", "/two");
+	make("own/three", "-");
+	mark("own/three", "trusted.overlay.metacopy", "");
+	mark("own/three", "trusted.overlay.redirect", "/three");
+	tells(&c, "C/one D/two ");
+	mark("own/one", "trusted.overlay.redirect", "two");
+	mark("own/three", "trusted.overlay.redirect", "three");
+	tells(&c, "C/one D/two ");
+}
+END_TEST
+
 static void fill(TCase *cases)
 {
 	tcase_add_test(cases, names_are_sorted_and_parents_told_once);
@@ -342,6 +401,8 @@ static void fill(TCase *cases)
 	tcase_add_test(cases, owners_are_mapped_back);
 	tcase_add_test(cases, mount_points_are_no_changes);
 	tcase_add_test(cases, what_is_the_images_at_another_place);
+	tcase_add_test(cases, marks_of_the_other_form_mean_nothing);
+	tcase_add_test(cases, another_file_renamed_over_one);
 }
 
 int main(void)

@@ -284,6 +284,33 @@ START_TEST(numbers_beyond_ustar)
 }
 END_TEST
 
+/* A redirect that leads over a symlink, or to what is no file, is not the kernel's. */
+START_TEST(content_is_read_beneath_the_image)
+{
+	static const struct {
+		const char *to;
+		int code;
+	} rows[] = { { "/escape/etc/passwd", ELOOP }, { "/link", ELOOP }, { "/fifo", EINVAL },
+		{ "/../secret", EXDEV }, { "/d", EINVAL } };
+	struct changes c = { 0 };
+
+	begin();
+	make("secret", "S");
+	make("image/d", NULL);
+	ck_assert_int_eq(symlink("/", scene_path("image/escape")), 0);
+	ck_assert_int_eq(symlink("../secret", scene_path("image/link")), 0);
+	ck_assert_int_eq(mkfifo(scene_path("image/fifo"), 0600), 0);
+	make("own/f", "-");
+	ck_assert_int_eq(setxattr(scene_path("own/f"), "trusted.overlay.metacopy", "", 0, 0), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ck_assert_int_eq(setxattr(scene_path("own/f"), "trusted.overlay.redirect",
+					 rows[i].to, strlen(rows[i].to), 0),
+			0);
+		ck_assert_msg(pack_with(&c) == -rows[i].code, "%s: %s", rows[i].to, scene_err.text);
+	}
+}
+END_TEST
+
 static void fill(TCase *cases)
 {
 	tcase_add_test(cases, members_of_every_kind);
@@ -295,6 +322,7 @@ static void fill(TCase *cases)
 	tcase_add_test(cases, sockets_are_left_out);
 	tcase_add_test(cases, names_of_deletions_are_refused);
 	tcase_add_test(cases, numbers_beyond_ustar);
+	tcase_add_test(cases, content_is_read_beneath_the_image);
 }
 
 int main(void)
