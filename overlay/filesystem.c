@@ -3,7 +3,10 @@
 
 #include <linux/magic.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
+
+#define RESERVE_MAX (1ull << 30)
 
 /* Those that people would think of. */
 static const struct {
@@ -37,4 +40,14 @@ struct filesystem filesystem_of(int fd)
 		if (known[i].magic == ret.magic)
 			snprintf(ret.name, sizeof(ret.name), "%s", known[i].name);
 	return ret;
+}
+
+uint64_t filesystem_room(int fd)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(fd, &fs) < 0 || fs.f_blocks == 0)
+		return UINT64_MAX;
+	uint64_t free = (uint64_t)fs.f_bavail * fs.f_frsize, reserve = free / 32;
+	return free - (reserve < RESERVE_MAX ? reserve : RESERVE_MAX);
 }

@@ -5,9 +5,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "overlay/filesystem.h"
 #include "overlay/layer.h"
 #include "overlay/recorder.h"
 #include "overlay/stream.h"
@@ -18,7 +18,6 @@
 
 #define BYTES_MAX (64ull << 30)
 #define ENTRIES_MAX (4ull << 20)
-#define RESERVE_MAX (1ull << 30)
 
 struct time_text time_write(time_t t)
 {
@@ -29,17 +28,12 @@ struct time_text time_write(time_t t)
 	return out;
 }
 
-/* A thirty-second of the free space, at most 1 GiB, is not ours to fill. */
 static uint64_t most_bytes(const struct store *store, const struct import_options *options)
 {
 	uint64_t most = options->max_bytes ? options->max_bytes : BYTES_MAX;
-	struct statvfs fs;
+	uint64_t room = filesystem_room(store->dir);
 
-	if (fstatvfs(store->dir, &fs) < 0 || fs.f_blocks == 0)
-		return most;
-	uint64_t free = (uint64_t)fs.f_bavail * fs.f_frsize, reserve = free / 32;
-	free -= reserve < RESERVE_MAX ? reserve : RESERVE_MAX;
-	return free < most ? free : most;
+	return room < most ? room : most;
 }
 
 static ssize_t next_bytes(void *from, const void **ret)

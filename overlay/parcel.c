@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "overlay/filesystem.h"
 #include "overlay/inflate.h"
 #include "overlay/member.h"
 #include "overlay/tar.h"
@@ -103,7 +104,7 @@ static int add_member(
 	return 0;
 }
 
-static int spool_content(struct parcel *p, struct tar *tar, struct err *e)
+static int spool_content(struct parcel *p, struct tar *tar, uint64_t *room, struct err *e)
 {
 	char number[16];
 	uint64_t offset, at = 0;
@@ -118,6 +119,10 @@ static int spool_content(struct parcel *p, struct tar *tar, struct err *e)
 	while ((r = tar_read(tar, &data, &n, &offset, e)) > 0) {
 		if (offset != at)
 			return err_say(e, ERR_DAMAGED, "a member of the archive has holes");
+		if (n > *room)
+			return err_say(e, EFBIG,
+				"its members have more than the bytes that the free space allows");
+		*room -= n;
 		r = fd_write_all(fd, data, n);
 		if (r < 0)
 			return err_set(e, -r, "write a temporary file");
@@ -126,8 +131,8 @@ static int spool_content(struct parcel *p, struct tar *tar, struct err *e)
 	return r;
 }
 
-static int spool_member(
-	struct parcel *p, struct tar *tar, const struct tar_member *m, struct err *e)
+static int spool_member(struct parcel *p, struct tar *tar, const struct tar_member *m,
+	uint64_t *room, struct err *e)
 {
 	struct member name, target;
 	struct err ignored;
@@ -144,20 +149,21 @@ static int spool_member(
 		return add_member(p, &name, link, e);
 	if (m->kind != TAR_FILE)
 		return 0;
-	r = spool_content(p, tar, e);
+	r = spool_content(p, tar, room, e);
 	return r < 0 ? r : add_member(p, &name, NULL, e);
 }
 
 /* The rest counts too: gzip's checksum is at the end. */
 static int spool_all(struct parcel *p, struct spool_source *source, struct tar *tar, struct err *e)
 {
+	uint64_t room = filesystem_room(p->spool.dir);
 	struct tar_member member;
 	const void *ignored;
 	ssize_t n;
 	int r;
 
 	while ((r = tar_next(tar, &member, e)) > 0) {
-		r = spool_member(p, tar, &member, e);
+		r = spool_member(p, tar, &member, &room, e);
 		if (r < 0)
 			return r;
 	}

@@ -104,6 +104,7 @@ static int check_place(struct download *d, struct err *e)
 	}
 	if (t->range && content_range_parse(t->range, &start) && start == d->done)
 		return 0;
+	d->bad = true;
 	return err_say(
 		e, ERR_DAMAGED, "%s: the registry sends another part than was asked for", d->what);
 }

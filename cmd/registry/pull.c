@@ -15,6 +15,7 @@
 #include "cmd/registry/download.h"
 #include "cmd/registry/hand.h"
 #include "cmd/registry/manifest.h"
+#include "overlay/filesystem.h"
 #include "overlay/layer.h"
 
 #define TRIES_MAX 3 /* when layers that the store had are removed meanwhile */
@@ -35,10 +36,14 @@ struct fetching {
 	struct bars bars;
 };
 
-static void fetching_done(struct fetching *f, bool remove)
+enum stays { ALL_STAY, WHOLE_STAY, NONE_STAY };
+
+static void fetching_done(struct fetching *f, enum stays stays)
 {
-	for (size_t i = 0; i < f->n; i++)
-		download_close(&f->layers[i].download, remove);
+	for (size_t i = 0; i < f->n; i++) {
+		struct download *d = &f->layers[i].download;
+		download_close(d, stays == NONE_STAY || (stays == WHOLE_STAY && !d->whole));
+	}
 	free(f->layers);
 	f->layers = NULL;
 	f->n = 0;
@@ -168,15 +173,33 @@ static bool some_are_gone(const struct fetching *f, const struct pulled *p)
 	return false;
 }
 
-/*
- * What has come is for the next time, but not what is damaged, nor what import could not take in; and
- * where the disk is full it is what is in the way.
- */
-static bool is_unwanted(int code, bool whole)
+/* What layers claim may be anything; all of it is to fit before any comes. */
+static int check_room(const struct fetching *f, struct err *e)
 {
-	if (code == -ERR_DAMAGED || code == -ENOSPC || code == -EDQUOT)
-		return true;
-	return whole && code != -ECANCELED && code != -EAGAIN;
+	uint64_t room = filesystem_room(f->store->dir), all = 0;
+	char needed[16], there[16];
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct download *d = &f->layers[i].download;
+		uint64_t more = f->layers[i].told || d->whole ? 0 : d->size - d->done;
+		all = more > UINT64_MAX - all ? UINT64_MAX : all + more;
+	}
+	return all <= room ? 0
+			   : err_set(e, ENOSPC, "download %s of layers, where %s may be filled",
+				     str_human(all, needed), str_human(room, there));
+}
+
+/*
+ * What has come is for the next time, but not what import could not take in; and where the disk is
+ * full it is what is in the way. Of a registry that sends what is damaged, what is proven stays.
+ */
+static enum stays what_stays(int code, bool whole)
+{
+	if (code == -ENOSPC || code == -EDQUOT)
+		return NONE_STAY;
+	if (code == -ERR_DAMAGED)
+		return WHOLE_STAY;
+	return whole && code != -ECANCELED && code != -EAGAIN ? NONE_STAY : ALL_STAY;
 }
 
 /* -EAGAIN: from the start, as something was removed meanwhile. */
@@ -190,13 +213,16 @@ static int bring(const struct store *store, struct registry *r, const struct ref
 	if (code == 0)
 		code = open_layers(&f, r, ref, e);
 	if (code == 0)
+		code = check_room(&f, e);
+	bool begun = code == 0;
+	if (begun)
 		code = fetch_layers(&f, r, e);
 	bool whole = code == 0;
 	if (whole)
 		code = hand_over(&f, p, name, options, e);
 	if (whole && code < 0 && code != -ECANCELED && some_are_gone(&f, p))
 		code = -EAGAIN;
-	fetching_done(&f, is_unwanted(code, whole));
+	fetching_done(&f, begun ? what_stays(code, whole) : ALL_STAY);
 	return code;
 }
 

@@ -48,6 +48,20 @@ loads() {
 	fails "manifest.json: expected a list, found an object" cow load "$SCRATCH/skopeo.dir"
 }
 
+@test "a small archive of large members fills no disk" {
+	mkdir -p "$SCRATCH/zeros"
+	truncate -s 40M "$SCRATCH/zeros/member"
+	tar -C "$SCRATCH/zeros" -czf "$SCRATCH/zeros.tar.gz" member
+	export COW SCRATCH
+	run --separate-stderr unshare --mount --propagation private bash -c '
+		mkdir -p "$SCRATCH/small" && mount -t tmpfs -o size=16m none "$SCRATCH/small" || exit 99
+		"$COW" --store "$SCRATCH/small/store" load -q "$SCRATCH/zeros.tar.gz" && exit 98
+		find "$SCRATCH/small/store/tmp" "$SCRATCH/small/store/trash" -mindepth 1'
+	assert_status 0
+	assert_output ''
+	[[ $stderr =~ "its members have more than the bytes that the free space allows"$ ]] || { say "$stderr"; return 1; }
+}
+
 @test "archives in a pipe, packed in each way" {
 	local pack
 	tar -C "$SCRATCH/layout" -cf "$SCRATCH/piped.tar" .

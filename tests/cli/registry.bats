@@ -239,6 +239,26 @@ $digest - bytes=$((size / 2 + (size - size / 2) / 2))-"
 	refused "config '(.*)': redirect: 'http://user@.*' is no address of http or https" touser
 }
 
+@test "pull: what is damaged goes alone" {
+	local good
+	cow pull -q "$STUB/ok/x:1" >/dev/null
+	cow rmi "$STUB/ok/x:1" >/dev/null
+	for good in $(jq -r '.layers[0, 2].digest | sub("sha256:"; "")' "$SCRATCH/layout/blobs/sha256/${MANIFEST#sha256:}"); do
+		cp "$SCRATCH/layout/blobs/sha256/$good" "$STORE/downloads"
+	done
+	fails "layer '(.*)' is corrupt: " pull -q "$STUB/wrong/x:1"
+	[ "$(find "$STORE/downloads" -type f | wc -l)" = 2 ]
+	stub_forget
+	pull -q "$STUB/ok/x:1" >/dev/null
+	[ "$(stub_log | grep -c 'ok/x/blobs')" = 2 ]
+}
+
+@test "pull: layers that cannot fit" {
+	stub_forget
+	refused "download 1.* of layers, where .* may be filled: no space left on device" huge
+	[ "$(stub_log | grep -c 'huge/x/blobs')" = 1 ]
+}
+
 @test "pull: a full disk" {
 	export COW STATE SCRATCH STUB
 	run --separate-stderr unshare --mount --propagation private bash -c '

@@ -226,6 +226,11 @@ class Stub(http.server.BaseHTTPRequestHandler):
         doc["layers"] = doc["layers"][:1]
         self.answer(200, json.dumps(doc).encode(), Content_Type=TYPE)
 
+    def manifests_huge(self, _):
+        doc = json.loads(blob(wanted()["digest"]))
+        doc["layers"][1]["size"] = 1 << 50
+        self.answer(200, json.dumps(doc).encode(), Content_Type=TYPE)
+
     def manifests_urls(self, _):
         doc = json.loads(blob(wanted()["digest"]))
         layer = doc["layers"][0]
