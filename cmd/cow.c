@@ -95,6 +95,7 @@ static const struct command *const commands[] = {
 	&history_command,
 	&tag_command,
 	&rmi_command,
+	&gc_command,
 	&run_command,
 	&ps_command,
 	&exec_command,

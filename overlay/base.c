@@ -137,9 +137,10 @@ static bool is_needed(
 	return true;
 }
 
-int base_sweep(const struct store *store, bool (*is_used)(void *data, const char *diff_id),
-	void *data, struct err *e)
+int base_sweep(struct broom *broom, bool (*is_used)(void *data, const char *diff_id), void *data,
+	struct err *e)
 {
+	const struct store *store = broom->store;
 	int fd = openat(store->dir, BASES, O_RDONLY | DIR_FLAGS);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	int r = 0;
@@ -153,7 +154,7 @@ int base_sweep(const struct store *store, bool (*is_used)(void *data, const char
 	}
 	for (struct dirent *d; r == 0 && (d = readdir(dir));)
 		if (d->d_name[0] != '.' && !is_needed(fd, d->d_name, is_used, data))
-			r = trash_put(store, fd, d->d_name, e);
+			r = broom_take(broom, fd, d->d_name, e);
 	closedir(dir);
 	return r;
 }

@@ -12,6 +12,7 @@
 #ifndef OVERLAY_BASE_H
 #define OVERLAY_BASE_H
 
+#include "overlay/broom.h"
 #include "overlay/snapshot.h"
 
 /*
@@ -23,7 +24,7 @@ int base_get(const struct snapshot *s, int (*build)(const struct snapshot *base,
 
 /* Takes away each base of which a layer is not used any more; the caller holds the store's
  * exclusive lock, and empties the trash. */
-int base_sweep(const struct store *store, bool (*is_used)(void *data, const char *diff_id),
-	void *data, struct err *e);
+int base_sweep(struct broom *broom, bool (*is_used)(void *data, const char *diff_id), void *data,
+	struct err *e);
 
 #endif

@@ -37,7 +37,12 @@ int blob_put(
 {
 	struct blob_path p = path_of(digest);
 	automatic(str) struct str text = { 0 };
+	autofd int lock = -1;
 
+	/* So that what is half written is not taken for what a dead process left. */
+	int r = store_lock(store, STORE_SHARED, &lock, e);
+	if (r < 0)
+		return r;
 	if (faccessat(store->dir, p.text, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	str_add_bytes(&text, data, n);

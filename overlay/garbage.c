@@ -3,10 +3,13 @@
  *
  * Mark and sweep under the exclusive lock: images name a manifest, a config and layers; containers
  * name layers and a config; a config names all layers of its image, also those that no mount needs
- * because one above hides them. Where one of these cannot be read nothing is removed, since it could name anything.
+ * because one above hides them. Where one of these cannot be read nothing is removed, since it
+ * could name anything.
  * A layer that an import has published while its image is not yet there may go as well: the import
  * looks again when it publishes the image, under the lock, and unpacks it anew.
  */
+#include "overlay/garbage.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +21,7 @@
 #include "overlay/layer.h"
 #include "overlay/objects.h"
 #include "overlay/trash.h"
+#include "overlay/work.h"
 
 /* The digests in use, by their digits; sorted once all are there. */
 struct marks {
@@ -149,43 +153,6 @@ static int mark_container(
 	return r < 0 ? r : mark_config(store, data, claim.image_id, e);
 }
 
-struct sweep {
-	const struct marks *marks;
-	struct image_removal *removal;
-};
-
-static int sweep_layer(
-	const struct store *store, int dir, const char *hex, void *data, struct err *e)
-{
-	const struct sweep *sweep = data;
-	automatic(layer_meta) struct layer_meta meta = { 0 };
-	char digest[DIGEST_LENGTH + 1] = DIGEST_PREFIX;
-	struct err ignored;
-
-	if (is_marked(sweep->marks, hex))
-		return 0;
-	memcpy(digest + sizeof(DIGEST_PREFIX) - 1, hex, DIGEST_HEX + 1);
-	if (digest_check(digest) && layer_read(store, digest, &meta, &ignored) == 0)
-		sweep->removal->size += meta.size;
-	sweep->removal->n_layers++;
-	return trash_put(store, dir, hex, e);
-}
-
-static bool is_layer_marked(void *data, const char *diff_id)
-{
-	const struct sweep *sweep = data;
-
-	return is_marked(sweep->marks, digest_hex(diff_id));
-}
-
-static int sweep_blob(
-	const struct store *store, int dir, const char *hex, void *data, struct err *e)
-{
-	const struct sweep *sweep = data;
-
-	return is_marked(sweep->marks, hex) ? 0 : trash_put(store, dir, hex, e);
-}
-
 /* What is in use, but for what the image `except` alone uses (NULL: no exception). */
 static int mark_all(const struct store *store, const char *except, struct marks *m, struct err *e)
 {
@@ -198,17 +165,178 @@ static int mark_all(const struct store *store, const char *except, struct marks 
 	return r;
 }
 
-static int sweep_all(const struct store *store, const struct marks *marks,
+/* --- sweeping -----------------------------------------------------------------------------------
+ */
+
+struct sweep {
+	const struct marks *marks;
+	struct broom broom;
+	uint64_t unpacked; /* bytes of layers that went, as their descriptions have it */
+};
+
+static bool is_hex_marked(void *data, const char *hex)
+{
+	const struct sweep *sweep = data;
+
+	return is_marked(sweep->marks, hex);
+}
+
+static bool is_layer_marked(void *data, const char *diff_id)
+{
+	return is_hex_marked(data, digest_hex(diff_id));
+}
+
+static int sweep_layer(
+	const struct store *store, int dir, const char *hex, void *data, struct err *e)
+{
+	struct sweep *sweep = data;
+	automatic(layer_meta) struct layer_meta meta = { 0 };
+	char digest[DIGEST_LENGTH + 1] = DIGEST_PREFIX;
+	struct err ignored;
+
+	if (is_marked(sweep->marks, hex))
+		return 0;
+	memcpy(digest + sizeof(DIGEST_PREFIX) - 1, hex, DIGEST_HEX + 1);
+	if (digest_check(digest) && layer_read(store, digest, &meta, &ignored) == 0)
+		sweep->unpacked += meta.size;
+	return broom_take(&sweep->broom, dir, hex, e);
+}
+
+static int sweep_blob(
+	const struct store *store, int dir, const char *hex, void *data, struct err *e)
+{
+	struct sweep *sweep = data;
+
+	(void)store;
+	return is_marked(sweep->marks, hex) ? 0 : broom_take(&sweep->broom, dir, hex, e);
+}
+
+static int sweep_layers(struct sweep *s, struct err *e)
+{
+	return each_name(s->broom.store, "layers", sweep_layer, s, e);
+}
+
+static int sweep_objects(struct sweep *s, struct err *e)
+{
+	s->broom.measures = true; /* single files: that costs little */
+	return objects_sweep(&s->broom, is_hex_marked, s, e);
+}
+
+static int sweep_bases(struct sweep *s, struct err *e)
+{
+	return base_sweep(&s->broom, is_layer_marked, s, e);
+}
+
+static int sweep_blobs(struct sweep *s, struct err *e)
+{
+	return each_name(s->broom.store, "blobs/sha256", sweep_blob, s, e);
+}
+
+/* Small files are written under the shared lock: under ours, nobody writes those that are there. */
+static int sweep_half_written(struct sweep *s, const char *room, struct err *e)
+{
+	int fd = openat(s->broom.store->dir, room, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	int r = 0;
+
+	if (!dir) {
+		r = err_set(e, errno, "open '%s' in store '%s'", room, s->broom.store->path);
+		own_close(&fd);
+		return r;
+	}
+	for (struct dirent *d; r == 0 && (d = readdir(dir));)
+		if (d->d_name[0] == '.' && d->d_name[1] && strcmp(d->d_name, "..") != 0)
+			r = broom_take(&s->broom, fd, d->d_name, e);
+	closedir(dir);
+	return r;
+}
+
+static int sweep_work(struct sweep *s, struct err *e)
+{
+	int r = sweep_half_written(s, "images", e);
+
+	if (r == 0)
+		r = sweep_half_written(s, "blobs/sha256", e);
+	return r < 0 ? r : work_sweep_dead(&s->broom, e);
+}
+
+/* In this order: what a kind needs to be known of another is still there. */
+static const struct {
+	const char *name;
+	int (*sweep)(struct sweep *s, struct err *e);
+	bool asked; /* not at each removal of an image, but where all garbage is to go */
+} kinds[] = {
+	[GARBAGE_LAYERS] = { "layers", sweep_layers, false },
+	[GARBAGE_OBJECTS] = { "objects", sweep_objects, false },
+	[GARBAGE_BASES] = { "bases", sweep_bases, false },
+	[GARBAGE_BLOBS] = { "blobs", sweep_blobs, false },
+	[GARBAGE_WORK] = { "work", sweep_work, true },
+};
+
+const char *garbage_name(enum garbage_kind kind)
+{
+	return kinds[kind].name;
+}
+
+enum how { AT_REMOVAL, ALL, DRY };
+
+static int sweep_all(const struct store *store, const struct marks *marks, enum how how,
+	struct garbage *ret, uint64_t *ret_unpacked, struct err *e)
+{
+	struct garbage garbage = { 0 };
+	int r = 0;
+
+	*ret_unpacked = 0;
+	for (size_t i = 0; r == 0 && i < GARBAGE_KINDS; i++) {
+		struct sweep s = { .marks = marks,
+			.broom = { .store = store,
+				.measures = how != AT_REMOVAL,
+				.dry = how == DRY } };
+		if (kinds[i].asked && how == AT_REMOVAL)
+			continue;
+		r = kinds[i].sweep(&s, e);
+		garbage.of[i].n = s.broom.n;
+		garbage.of[i].bytes = s.broom.bytes;
+		*ret_unpacked += s.unpacked;
+	}
+	*ret = garbage;
+	return r;
+}
+
+int garbage_collect(const struct store *store, bool dry, struct garbage *ret, struct err *e)
+{
+	automatic(marks) struct marks marks = { 0 };
+	struct garbage garbage;
+	uint64_t unpacked;
+	autofd int lock = -1;
+
+	int r = store_lock(store, STORE_EXCLUSIVE, &lock, e);
+	if (r == 0)
+		r = mark_all(store, NULL, &marks, e);
+	if (r == 0)
+		r = sweep_all(store, &marks, dry ? DRY : ALL, &garbage, &unpacked, e);
+	if (r < 0)
+		return r;
+	own_close(&lock);
+	lock = -1;
+	r = dry ? 0 : trash_empty(store, e);
+	if (r == 0)
+		*ret = garbage;
+	return r;
+}
+
+/* --- images -------------------------------------------------------------------------------------
+ */
+
+static int sweep_for_image(const struct store *store, const struct marks *marks,
 	struct image_removal *removal, struct err *e)
 {
-	struct sweep sweep = { .marks = marks, .removal = removal };
+	struct garbage garbage;
+	int r = sweep_all(store, marks, AT_REMOVAL, &garbage, &removal->size, e);
 
-	int r = each_name(store, "layers", sweep_layer, &sweep, e);
-	if (r == 0)
-		r = objects_sweep(store, &removal->objects_size, e);
-	if (r == 0)
-		r = base_sweep(store, is_layer_marked, &sweep, e);
-	return r < 0 ? r : each_name(store, "blobs/sha256", sweep_blob, &sweep, e);
+	removal->n_layers = garbage.of[GARBAGE_LAYERS].n;
+	removal->objects_size = garbage.of[GARBAGE_OBJECTS].bytes;
+	return r;
 }
 
 /*
@@ -225,7 +353,7 @@ static int forget_and_sweep(const struct store *store, const char *name, bool da
 		r = mark_all(store, name, &marks, e);
 	if (r == 0 && !damaged)
 		r = image_forget(store, name, e);
-	return r < 0 ? r : sweep_all(store, &marks, removal, e);
+	return r < 0 ? r : sweep_for_image(store, &marks, removal, e);
 }
 
 /* A record that cannot be read is removed by its whole name. */
@@ -279,7 +407,7 @@ int image_prune(const struct store *store, struct image_removal *ret, struct err
 	if (r == 0)
 		r = mark_all(store, NULL, &marks, e);
 	if (r == 0)
-		r = sweep_all(store, &marks, &removal, e);
+		r = sweep_for_image(store, &marks, &removal, e);
 	if (r < 0)
 		return r;
 	own_close(&lock);

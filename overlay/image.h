@@ -54,7 +54,7 @@ void image_list_done(struct image_list *list);
 DEFINE_AUTO(image_list, image_list_done)
 
 /*
- * Makes the image visible, under the shared lock and only if its layers are all there
+ * Makes the image visible, under the shared lock and only if its layers and documents are all there
  * (-EAGAIN: one was removed meanwhile, import it again). Replaces an image of the same name.
  */
 int image_publish(const struct store *store, const struct image_record *record, struct err *e);

@@ -133,36 +133,38 @@ static int each_entry(int fd, int (*visit)(int dir, const char *name, void *data
 	return r;
 }
 
+struct object_sweep {
+	struct broom *broom;
+	bool (*is_used)(void *data, const char *hex);
+	void *data;
+	struct object_list used;
+	char first; /* of the names in the directory that it is at */
+};
+
 static int mark_layer(int dir, const char *name, void *data, struct err *e)
 {
+	struct object_sweep *s = data;
+
 	if (strlen(name) != DIGEST_HEX) /* no layer, whatever it is */
+		return 0;
+	if (s->is_used && !s->is_used(s->data, name))
 		return 0;
 	autofd int layer = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (layer < 0)
 		return err_set(e, errno, "open layer '%s'", name);
-	int r = objects_read(layer, data, e);
+	int r = objects_read(layer, &s->used, e);
 	return r < 0 ? err_while(e, "layer '%s'", name) : 0;
 }
-
-struct object_sweep {
-	const struct store *store;
-	struct object_list used;
-	char first; /* of the names in the directory that it is at */
-	uint64_t *freed;
-};
 
 static int sweep_one(int dir, const char *name, void *data, struct err *e)
 {
 	const struct object_sweep *s = data;
 	struct object_name full = { .text = { s->first } };
-	struct stat st;
 
 	strncpy(full.text + 1, name, OBJECT_NAME - 1);
 	if (strlen(name) == OBJECT_NAME - 1 && object_list_has(&s->used, full.text))
 		return 0;
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		*s->freed += (uint64_t)st.st_blocks * 512;
-	return trash_put(s->store, dir, name, e);
+	return broom_take(s->broom, dir, name, e);
 }
 
 static int sweep_directory(int dir, const char *name, void *data, struct err *e)
@@ -172,17 +174,19 @@ static int sweep_directory(int dir, const char *name, void *data, struct err *e)
 	struct object_sweep *s = data;
 
 	if (strlen(name) != last + 1)
-		return trash_put(s->store, dir, name, e);
+		return broom_take(s->broom, dir, name, e);
 	s->first = name[last];
 	int r = each_entry(openat(dir, name, DIR_FLAGS), sweep_one, s, e);
-	if (r == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY)
-		r = err_set(e, errno, "remove '%s' from store '%s'", name, s->store->path);
-	return r;
+	if (r < 0 || s->broom->dry || unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOTEMPTY)
+		return r;
+	return err_set(e, errno, "remove '%s' from store '%s'", name, s->broom->store->path);
 }
 
-int objects_sweep(const struct store *store, uint64_t *freed, struct err *e)
+int objects_sweep(struct broom *broom, bool (*is_used)(void *data, const char *hex), void *data,
+	struct err *e)
 {
-	struct object_sweep sweep = { .store = store, .freed = freed };
+	struct object_sweep sweep = { .broom = broom, .is_used = is_used, .data = data };
+	const struct store *store = broom->store;
 	autofd int lock = openat(store->dir, "objects", DIR_FLAGS);
 
 	if (lock < 0 && errno == ENOENT)
@@ -191,7 +195,7 @@ int objects_sweep(const struct store *store, uint64_t *freed, struct err *e)
 		return err_set(e, errno, "open the objects of store '%s'", store->path);
 	if (flock(lock, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? 0 : err_set(e, errno, "lock the objects");
-	int r = each_entry(openat(store->dir, "layers", DIR_FLAGS), mark_layer, &sweep.used, e);
+	int r = each_entry(openat(store->dir, "layers", DIR_FLAGS), mark_layer, &sweep, e);
 	object_list_sort(&sweep.used);
 	if (r == 0)
 		r = each_entry(openat(lock, ".", DIR_FLAGS), sweep_directory, &sweep, e);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "overlay/broom.h"
 #include "overlay/object.h"
 
 struct object_list {
@@ -33,9 +34,10 @@ int objects_write(int dir, const struct object_list *sorted, struct err *e);
 int objects_lock(const struct store *store, int *ret_fd, struct err *e);
 
 /*
- * Under the store's exclusive lock: puts into the trash what no layer's list has. Where a list
- * cannot be read nothing goes. Adds the bytes to `freed`.
+ * Under the store's exclusive lock: takes what no layer's list has, of the layers (by their digits)
+ * that are used (NULL: all of them). Where a list cannot be read nothing goes.
  */
-int objects_sweep(const struct store *store, uint64_t *freed, struct err *e);
+int objects_sweep(struct broom *broom, bool (*is_used)(void *data, const char *hex), void *data,
+	struct err *e);
 
 #endif

@@ -473,7 +473,8 @@ static int repair(struct verify *v, const struct verify_result *found, struct er
 	}
 	for (size_t i = 0; r == 0 && i < found->damaged_documents.n; i++)
 		r = repair_document(v, found->damaged_documents.v[i], e);
-	return r < 0 ? r : base_sweep(v->store, is_there, v, e);
+	struct broom broom = { .store = v->store };
+	return r < 0 ? r : base_sweep(&broom, is_there, v, e);
 }
 
 int verify_repair(const struct store *store, const struct verify_options *options,
@@ -483,7 +484,7 @@ int verify_repair(const struct store *store, const struct verify_options *option
 	automatic(
 		verify) struct verify v = { .store = store, .options = options, .result = &again };
 	autofd int lock = -1;
-	uint64_t freed = 0;
+	struct broom broom = { .store = store };
 
 	int r = store_lock(store, STORE_EXCLUSIVE, &lock, e);
 	for (size_t i = 0; r == 0 && i < result->made_here.n; i++)
@@ -492,7 +493,7 @@ int verify_repair(const struct store *store, const struct verify_options *option
 	if (r == 0)
 		r = repair(&v, result, e);
 	if (r == 0)
-		r = objects_sweep(store, &freed, e);
+		r = objects_sweep(&broom, NULL, NULL, e);
 	own_close(&lock);
 	lock = -1;
 	return r < 0 ? r : trash_empty(store, e);

@@ -117,8 +117,9 @@ void work_end(struct work *work)
 	work->dir = -1;
 }
 
-int work_sweep(const struct store *store, struct err *e)
+int work_sweep_dead(struct broom *broom, struct err *e)
 {
+	const struct store *store = broom->store;
 	int tmp = open_tmp(store, O_RDONLY);
 	DIR *list = tmp >= 0 ? fdopendir(tmp) : NULL;
 	int r = 0;
@@ -133,10 +134,18 @@ int work_sweep(const struct store *store, struct err *e)
 			continue;
 		autofd int dir = openat(tmp, d->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		if (dir >= 0 && flock(dir, LOCK_EX | LOCK_NB) == 0 && is_named(dir, tmp, d->d_name))
-			r = trash_put(store, tmp, d->d_name, e);
+			r = broom_take(broom, tmp, d->d_name, e);
 	}
 	closedir(list);
+	return r;
+}
+
+int work_sweep(const struct store *store, struct err *e)
+{
+	struct broom broom = { .store = store };
 	struct err why;
+
+	int r = work_sweep_dead(&broom, e);
 	if (r == 0 && trash_empty(store, &why) < 0)
 		log_warn("what is thrown away stays in the store: %s", why.text);
 	return r;

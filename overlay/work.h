@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "overlay/broom.h"
 #include "overlay/store.h"
 
 struct work {
@@ -37,5 +38,7 @@ DEFINE_AUTO(work, work_end)
 
 /* Removes what dead workers left, and empties the trash; what cannot be deleted is a warning. */
 int work_sweep(const struct store *store, struct err *e);
+/* The first half of it. */
+int work_sweep_dead(struct broom *broom, struct err *e);
 
 #endif

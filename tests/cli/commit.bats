@@ -187,17 +187,17 @@ change_all='echo new >/new; ln /new /dir/new; echo more >>/dir/a; rm /dir/sub/b;
 }
 
 @test "commit: files that overlay did not copy, since images share them" {
-	cow run --name "$NAME-a" files sh -c 'echo second >/dir/second; mkdir /dir/sub/two; echo two >/dir/sub/two/f'
+	cow run --name "$NAME-a" files sh -c 'cp /bin/busybox /dir/second; mkdir /dir/sub/two; echo two >/dir/sub/two/f'
 	cow commit -q "$NAME-a" shared
 	cow run --name "$NAME" shared sh -c 'mv /dir /moved; chmod 600 /moved/second; mv /moved/sub/b /moved/b; rm -r /moved/sub/deep
 		ln /bin/busybox /busybox; chmod 700 /moved/sub/two/f; mkdir /dir; mv /moved/sub/two /dir/two'
 	[ "$(cow diff "$NAME" | grep -cxE 'A /busybox|C /dir|D /dir/a|D /dir/sub|A /dir/two/f|A /moved/second')" = 6 ]
 	cow commit -q "$NAME" moved
 	# shellcheck disable=SC2016
-	run cow run --rm moved sh -c 'cd /; find dir moved | sort; cat moved/second dir/two/f moved/b; stat -c "%a %s" moved/second dir/two/f
-		cmp /busybox /bin/busybox && ls /bin/busybox /gone/d'
-	assert_output "$(printf '%s\n' dir dir/two dir/two/f moved moved/a moved/b moved/link moved/second moved/sub second two b \
-		'600 7' '700 4' /bin/busybox /gone/d)"
+	run cow run --rm moved sh -c 'cd /; find dir moved | sort; cat dir/two/f moved/b; stat -c %a moved/second dir/two/f
+		cmp /busybox /bin/busybox && cmp /moved/second /bin/busybox && ls /bin/busybox /gone/d'
+	assert_output "$(printf '%s\n' dir dir/two dir/two/f moved moved/a moved/b moved/link moved/second moved/sub two b \
+		600 700 /bin/busybox /gone/d)"
 	cow rm "$NAME-a" >/dev/null
 	cow rmi shared moved
 }

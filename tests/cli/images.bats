@@ -1,5 +1,5 @@
-# cow history, tag, inspect of an image: what is known of images, and their names.
-# shellcheck disable=SC2154 # stderr is set by run of bats
+# cow images, history, tag, inspect of an image, gc: what is known of images, and their names.
+# shellcheck disable=SC2153,SC2154 # stderr is set by run of bats, NAME by cow.bash
 load helpers
 load cow
 
@@ -78,4 +78,69 @@ history_make() {
 	fails "container '$NAME' does not exist" cow inspect --type container "$NAME"
 	cow rmi "$NAME"
 	fails "no container and no image '$NAME'" cow inspect "$NAME"
+}
+
+@test "images: what is its own, and what others have too" {
+	history_make # of the layer that $IMAGE has
+	echo other >"$SCRATCH/other" && tar -C "$SCRATCH" -cf "$SCRATCH/other.tar" other
+	cow import "$SCRATCH/other.tar" example.org/team/other:3 >/dev/null
+	cow tag told:1 told:2
+	run jq -r '.[] | "\(.name) \(.own_bytes == .size_bytes) \(.shared_bytes == .size_bytes)"' <(cow images --json)
+	assert_output "$IMAGE false true"$'\nexample.org/team/other:3 true false\ntold:1 false true\ntold:2 false true'
+	cow rmi "$IMAGE" # two names of one image are one
+	run jq -r '.[] | "\(.own_bytes == .size_bytes)"' <(cow images --json told)
+	assert_output $'true\ntrue'
+	cow import -q "$TAR" "$IMAGE" >/dev/null
+	local name
+	for name in other example.org/team/other other:3 '*oth*' 'o*'; do
+		run cow images -q "$name"
+		assert_output example.org/team/other:3
+	done
+	run cow images -q nothing
+	assert_output ''
+	cow images --digests told:1 | grep -q "$(cow images --json told:1 | jq -r '.[0].digest')"
+	cow rmi told:1 told:2 other:3
+}
+
+@test "gc: what nothing uses, and nothing else" {
+	cow gc >/dev/null
+	run cow gc
+	assert_output 'freed 0 B'
+	cow run -d --name "$NAME" "$IMAGE" sleep 1000 >"$SCRATCH/out" 2>&1
+	head -c 100000 /dev/urandom >"$SCRATCH/once" && tar -C "$SCRATCH" -cf "$SCRATCH/once.tar" once
+	cow import "$SCRATCH/once.tar" once >/dev/null
+	local layer
+	layer=$(cow images --json once | jq -r '.[0].layers[0]')
+	rm "$STORE/images/once:latest.json" # as a crash between two steps, of no image yet
+	mkdir "$STORE/tmp/work-dead" && echo >"$STORE/tmp/work-dead/file"
+	echo '{' >"$STORE/images/.x.json.12345" && echo >"$STORE/blobs/sha256/.y.1"
+	run cow gc --dry-run
+	[[ $output =~ ^'layers: 1 '.*'blobs: 1 '.*'work: 3 '.*'would free '[1-9][0-9]*' KiB'$ ]] || { say "$output"; return 1; }
+	[ -e "$STORE/layers/${layer#*:}" ]
+	run jq -r '.removed[] | select(.kind != "objects") | "\(.kind) \(.count)"' <(cow gc --json)
+	assert_output $'layers 1\nbases 0\nblobs 1\nwork 3'
+	[ ! -e "$STORE/layers/${layer#*:}" ] && [ ! -e "$STORE/tmp/work-dead" ]
+	[ -z "$(find "$STORE/images" "$STORE/blobs" -name '.*' -type f)" ]
+	# What runs, runs on; what is being made is not touched.
+	cow rmi "$IMAGE" && cow gc >/dev/null
+	cow exec "$NAME" true
+	mkfifo "$SCRATCH/slow"
+	"$COW" --store "$STORE" import "$SCRATCH/slow" slow >/dev/null 3>&- &
+	local pid=$!
+	exec 4>"$SCRATCH/slow"
+	head -c 100000 "$TAR" >&4
+	until [ -n "$(ls -A "$STORE/tmp" 2>/dev/null)" ]; do :; done
+	cow gc >/dev/null
+	tail -c +100001 "$TAR" >&4
+	exec 4>&-
+	wait $pid
+	cow run --rm slow true
+	cow tag slow "$IMAGE" && cow rmi slow
+}
+
+@test "rmi: several names, and an image of two" {
+	cow tag "$IMAGE" one && cow tag "$IMAGE" two
+	run cow rmi one two
+	[[ $output == 'one:latest: removed, with 0 layers '*two:latest* ]] || { say "$output"; return 1; }
+	cow run --rm "$IMAGE" true
 }
