@@ -4,6 +4,7 @@
  *
  *	cow-export [--store DIR] save [options] IMAGE...
  *	cow-export [--store DIR] [--root DIR] commit [options] CONTAINER NAME[:TAG]
+ *	cow-export [--store DIR] [--root DIR] export [options] CONTAINER|IMAGE
  *	cow-export [--store DIR] verify [options] [IMAGE...]
  *
  * Exit status 0, or 1; interrupted, it clears away what it has begun first.
@@ -14,7 +15,7 @@
 #include "overlay/store.h"
 
 static const struct command *const commands[] = { &save_command, &verify_command, &commit_command,
-	NULL };
+	&export_command, NULL };
 
 static const struct option_row options[] = {
 	{ "root", 0, OPTION_TEXT, offsetof(struct context, root), "DIR",

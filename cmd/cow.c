@@ -76,6 +76,15 @@ static const struct command verify_command = {
 	.program = "cow-export",
 };
 
+static const struct command export_command = {
+	.name = "export",
+	.arguments = "[options] CONTAINER|IMAGE",
+	.summary = "Writes the files of a container, or of an image, as one tar.",
+	.owns = true,
+	.program = "cow-export",
+	.program_root = true,
+};
+
 static const struct command doctor_command = {
 	.name = "doctor",
 	.arguments = "[options]",
@@ -107,6 +116,7 @@ static const struct command *const commands[] = {
 	&inspect_command,
 	&diff_command,
 	&commit_command,
+	&export_command,
 	&mem_command,
 	&doctor_command,
 	&ended_command,

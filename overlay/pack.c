@@ -15,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "overlay/tar_writer.h"
 #include "overlay/xattrs.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
@@ -382,13 +381,13 @@ static int put_change(void *data, const struct change *c, struct err *e)
 	return S_ISLNK(mode) ? put_symlink(p, c, e) : put_special(p, c, e);
 }
 
-int pack_changes(const struct changes *changes, int fd, struct err *e)
+int pack_changes(const struct changes *changes, tar_sink *sink, void *to, struct err *e)
 {
 	automatic(packing) struct packing p = { .changes = changes, .piece = malloc(PIECE) };
 
 	if (!p.piece)
 		return err_set(e, ENOMEM, "pack the changes");
-	int r = tar_writer_open(fd, &p.tar, e);
+	int r = tar_writer_open(sink, to, &p.tar, e);
 	if (r < 0)
 		return r;
 	r = changes_walk(changes, put_change, &p, e);

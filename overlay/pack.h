@@ -11,9 +11,10 @@
 #define OVERLAY_PACK_H
 
 #include "overlay/changes.h"
+#include "overlay/tar_writer.h"
 
-/* Writes to `fd`. On failure what was written is no tar. */
-int pack_changes(const struct changes *changes, int fd, struct err *e);
+/* On failure what was written is no tar. */
+int pack_changes(const struct changes *changes, tar_sink *sink, void *to, struct err *e);
 
 /* 1 when there is something to pack, 0 when nothing was changed; -errno. */
 int pack_is_needed(const struct changes *changes, struct err *e);

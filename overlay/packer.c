@@ -33,12 +33,19 @@ static void send_report(int to, int needed, int r, const struct err *e)
 	fd_write_all(to, &report, sizeof(report));
 }
 
+static int write_pipe(void *to, const void *data, size_t n, struct err *e)
+{
+	int r = fd_write_all(*(int *)to, data, n);
+
+	return r < 0 ? err_set(e, -r, "pack the changes") : 0;
+}
+
 static int work(const struct changes *changes, int out, int reports, struct err *e)
 {
 	int needed = pack_is_needed(changes, e);
 
 	send_report(reports, needed > 0, needed < 0 ? needed : 0, e);
-	return needed > 0 ? pack_changes(changes, out, e) : needed;
+	return needed > 0 ? pack_changes(changes, write_pipe, &out, e) : needed;
 }
 
 /* A container that could not be held is let go all the same: it may have been on the way. */

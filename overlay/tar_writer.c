@@ -9,12 +9,12 @@
 #include <sys/sysmacros.h>
 
 #include "overlay/xattrs.h"
-#include "spec/base/fd.h"
 
 #define BUFFER (256u << 10)
 
 struct tar_writer {
-	int fd;
+	tar_sink *sink;
+	void *to;
 	uint64_t due;	/* bytes of the last member's data that are still to come */
 	size_t padding; /* behind them */
 	size_t n;
@@ -44,13 +44,14 @@ static const char types[] = {
 	[TAR_FIFO] = '6',
 };
 
-int tar_writer_open(int fd, struct tar_writer **ret, struct err *e)
+int tar_writer_open(tar_sink *sink, void *to, struct tar_writer **ret, struct err *e)
 {
 	struct tar_writer *t = malloc(sizeof(*t));
 
 	if (!t)
 		return err_set(e, ENOMEM, "write a tar");
-	t->fd = fd;
+	t->sink = sink;
+	t->to = to;
 	t->due = t->padding = t->n = 0;
 	*ret = t;
 	return 0;
@@ -58,10 +59,10 @@ int tar_writer_open(int fd, struct tar_writer **ret, struct err *e)
 
 static int flush(struct tar_writer *t, struct err *e)
 {
-	int r = fd_write_all(t->fd, t->buffer, t->n);
+	int r = t->sink(t->to, t->buffer, t->n, e);
 
 	t->n = 0;
-	return r < 0 ? err_set(e, -r, "write a tar") : 0;
+	return r;
 }
 
 static int put(struct tar_writer *t, const void *data, size_t n, struct err *e)

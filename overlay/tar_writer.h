@@ -14,12 +14,14 @@
 
 struct tar_writer;
 
+/* Takes n bytes, or fails. */
+typedef int tar_sink(void *to, const void *data, size_t n, struct err *e);
+
 struct tar_extent {
 	uint64_t offset, length;
 };
 
-/* `fd` is borrowed. */
-int tar_writer_open(int fd, struct tar_writer **ret, struct err *e);
+int tar_writer_open(tar_sink *sink, void *to, struct tar_writer **ret, struct err *e);
 
 /*
  * A member's header. `xattrs`: of xattrs_read(), or NULL. `extents`: where a file has data, sorted,
@@ -30,7 +32,7 @@ int tar_writer_add(struct tar_writer *t, const struct tar_member *m, const struc
 	const struct tar_extent *extents, size_t n_extents, struct err *e);
 int tar_writer_data(struct tar_writer *t, const void *data, size_t n, struct err *e);
 
-/* The archive's end: what was written reaches the fd at the latest now. */
+/* The archive's end: what was written reaches the sink at the latest now. */
 int tar_writer_end(struct tar_writer *t, struct err *e);
 
 /* In the place of the end: what comes makes the whole unreadable. */

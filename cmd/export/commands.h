@@ -4,6 +4,6 @@
 
 #include "cmd/commands.h"
 
-extern const struct command save_command, commit_command, verify_command;
+extern const struct command save_command, commit_command, export_command, verify_command;
 
 #endif

@@ -1,9 +1,9 @@
 /* cow commit: a container's changes as an image. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "cmd/export/commands.h"
+#include "cmd/export/interrupt.h"
 #include "cmd/json_list.h"
 #include "overlay/commit.h"
 #include "overlay/confine.h"
@@ -40,24 +40,6 @@ static const struct field image_fields[] = {
 	FIELD(struct image_record, "size_bytes", FIELD_U64, size, .always = true),
 	{ 0 },
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void note_interrupt(int signal)
-{
-	(void)signal;
-	interrupted = 1;
-}
-
-/* What is begun is taken back, and the container goes on, before we end. */
-static void watch_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = note_interrupt };
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaction(signals[i], &action, NULL);
-}
 
 struct holding {
 	const struct home *home;
@@ -123,7 +105,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		r = written_open(&c->home, argv[0], &written, e);
 	if (r < 0)
 		return r;
-	watch_signals();
+	interrupt_watch();
 	o.created_by = written.record.command;
 	if (is_held(&c->home, &written.record, &w->pause))
 		o.hold = (struct packer_hold){ hold, &holding };
