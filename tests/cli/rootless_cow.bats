@@ -191,3 +191,17 @@ none_left() { [ -z "$(find "$RUN_DIR"/cowrun/* "$HOME_DIR"/.local/share/cowrun/{
 	stub_log | grep -q "^${STUB#*:} POST .* Basic"
 	ucow rmi "$STUB/basic/x:1"
 }
+
+@test "a user's diff, commit, export and gc" {
+	ucow run --name "$NAME" "$IMAGE" sh -c 'touch /made; chown 7:8 /made; rm /etc/group; rm -r /www; mkdir /www; echo x >/www/x'
+	run ucow diff "$NAME"
+	assert_output $'C /etc\nD /etc/group\nA /made\nC /www\nA /www/x'
+	ucow commit -q "$NAME" made >/dev/null
+	run ucow run --rm made sh -c 'stat -c %u:%g /made /www/x; ls /www'
+	assert_output $'7:8\n0:0\nx'
+	ucow export made >"$HOME_DIR/made.tar"
+	tar --numeric-owner -tvf "$HOME_DIR/made.tar" | grep -q ' 7/8 .* made$'
+	ucow rmi made
+	run ucow gc
+	assert_output 'freed 0 B'
+}
