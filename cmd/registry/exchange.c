@@ -224,6 +224,7 @@ static int start(struct registry *r, struct http *http, struct exchange *x, stru
 	if (x->t.offset >= before + WORTH_BYTES)
 		x->failures = 0;
 	x->t.url = x->moved ? x->moved : x->url;
+	x->t.trusted = !x->moved || url_same_origin(x->moved, x->outside ? x->url : r->base);
 	if (!x->outside) {
 		x->t.authorization = is_home(r, x) ? r->authorization : NULL;
 		x->generation = r->generation;

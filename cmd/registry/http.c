@@ -8,6 +8,8 @@
 #include "cmd/registry/http.h"
 
 #include <curl/curl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -35,6 +37,20 @@ struct transfer_wire {
 static int no_memory(struct err *e)
 {
 	return err_set(e, ENOMEM, "talk to a registry");
+}
+
+const char *http_authorities(void)
+{
+	static char path[PATH_MAX];
+#if LIBCURL_VERSION_NUM >= 0x075400
+	CURL *easy = curl_easy_init();
+	const char *known = NULL;
+
+	if (easy && curl_easy_getinfo(easy, CURLINFO_CAINFO, &known) == CURLE_OK && known)
+		snprintf(path, sizeof(path), "%s", known);
+	curl_easy_cleanup(easy);
+#endif
+	return path[0] ? path : NULL;
 }
 
 int http_begin(const struct http_options *options, struct http **ret, struct err *e)
@@ -260,9 +276,9 @@ static bool set_peer(const struct transfer *t)
 	/* What is on this machine is reached by no other. */
 	if (url_is_loopback(t->url))
 		ok = ok && curl_easy_setopt(easy, CURLOPT_PROXY, "") == 0;
-	if (o->authorities) {
-		struct curl_blob blob = { o->authorities, strlen(o->authorities),
-			CURL_BLOB_NOCOPY };
+	char *signers = t->trusted && o->authorities ? o->authorities : o->authority;
+	if (signers) {
+		struct curl_blob blob = { signers, strlen(signers), CURL_BLOB_NOCOPY };
 		ok = ok && curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob) == 0;
 	}
 	if (o->certificate && o->key && o->origin && url_same_origin(t->url, o->origin))

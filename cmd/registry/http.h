@@ -16,12 +16,16 @@
 
 struct http_options {
 	bool insecure;		 /* certificates are not looked at */
-	char *authorities;	 /* PEM: who may sign them beside the host's own; NULL: nobody */
+	char *authority;	 /* PEM: all who may sign them; NULL: those of this machine */
+	char *authorities;	 /* and those of `trusted` transfers; NULL: as above */
 	char *certificate, *key; /* files: who we are to `origin`; NULL: nobody */
 	const char *origin;	 /* the registry: what is ours is shown to nobody else */
 };
 
 struct http; /* connections, kept open from one transfer to the next */
+
+/* The file of those whom this machine trusts; NULL where there is none, or it is not known. */
+const char *http_authorities(void);
 
 /* The options are borrowed. -ENOMEM. */
 int http_begin(const struct http_options *options, struct http **ret, struct err *e);
@@ -41,6 +45,7 @@ struct transfer {
 	/* What is asked; borrowed. */
 	const char *method, *url;
 	const char *authorization; /* the header's value; NULL: none */
+	bool trusted;		   /* the registry's own, or the token server's that it names */
 	const char *accept, *content_type;
 	uint64_t offset;  /* of the answer, the first byte that is wanted */
 	int body_fd;	  /* sent from its beginning; -1: nothing, but for ... */

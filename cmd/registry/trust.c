@@ -70,29 +70,49 @@ static int add_dir(
 	return r;
 }
 
+/* libcurl takes a text instead of the machine's file, so that is in it. */
+static int join(const struct str *first, const struct str *second, char **ret, struct err *e)
+{
+	automatic(str) struct str all = { 0 };
+	const char *usual_file = http_authorities();
+	struct err ignored;
+
+	if (first->len + second->len == 0)
+		return 0;
+	if (usual_file)
+		(void)add_file(usual_file, &all, &ignored);
+	str_add_bytes(&all, first->data, first->len);
+	str_add_bytes(&all, second->data, second->len);
+	if (all.failed || first->failed || second->failed)
+		return err_set(e, ENOMEM, "read certificates");
+	*ret = take(all.data);
+	return 0;
+}
+
 int trust_load(const char *host, const char *file, const char *dir, struct http_options *ret,
 	struct err *e)
 {
-	automatic(str) struct str all = { 0 };
+	automatic(str) struct str asked = { 0 }, own = { 0 };
+	const struct str none = { 0 };
 	char path[PATH_MAX];
-	int r = file ? add_file(file, &all, e) : 0;
+	int r = file ? add_file(file, &asked, e) : 0;
 
 	if (r == 0 && dir)
-		r = add_dir(dir, true, &all, ret, e);
+		r = add_dir(dir, true, &own, ret, e);
 	for (size_t i = 0; r == 0 && !dir && i < sizeof(usual) / sizeof(usual[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", usual[i], host);
-		r = add_dir(path, false, &all, ret, e);
+		r = add_dir(path, false, &own, ret, e);
 	}
-	if (r < 0)
-		return r;
-	if (all.failed)
-		return err_set(e, ENOMEM, "read certificates");
-	ret->authorities = take(all.data);
-	return 0;
+	if (r == 0)
+		r = join(&asked, &none, &ret->authority, e);
+	if (r == 0 && own.len)
+		r = join(&asked, &own, &ret->authorities, e);
+	return r;
 }
 
 void trust_done(struct http_options *options)
 {
+	free(options->authority);
 	free(options->authorities);
 	free(options->certificate);
 	free(options->key);

@@ -130,6 +130,54 @@ comes_back() {
 	assert_output "$PLAIN_AT/team/changed:2 $pushed"
 }
 
+# It ends with this shell; what is asked of its first port is at its second one, which has nothing.
+redirector_start() {
+	setpriv --pdeathsig KILL python3 -c '
+import http.server, ssl, sys, threading
+class Redirector(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        first = self.server is servers[0]
+        self.send_response(404 if not first else 200 if self.path == "/v2/" else 302)
+        self.send_header("Content-Length", "0")
+        self.send_header("Location", f"https://127.0.0.1:{servers[1].server_port}/")
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1] + "/server.crt", sys.argv[1] + "/server.key")
+servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Redirector) for _ in range(2)]
+for server in servers:
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever).start()
+print(servers[0].server_port, flush=True)' "$CERTS" >"$SCRATCH/redirector" 2>/dev/null 3>&- &
+	REDIRECTOR=$!
+	until [ -s "$SCRATCH/redirector" ]; do
+		kill -0 $REDIRECTOR
+		sleep 0.02
+	done
+}
+
+@test "pull: a host's authorities vouch for no other host" {
+	local name
+	mkdir -p "$SCRATCH/of-host"
+	cp "$CERTS/ca.crt" "$SCRATCH/of-host/"
+	redirector_start
+	name=127.0.0.1:$(<"$SCRATCH/redirector")/team/small:1
+	fails "manifest '1': TLS: .*certificate" cow pull -q --retry 0 --cert-dir "$SCRATCH/of-host" "$name"
+	fails "manifest '1': not found" cow pull -q --retry 0 --ca "$CERTS/ca.crt" "$name"
+	kill $REDIRECTOR
+}
+
+@test "pull: an authority more is beside those of the machine" {
+	[ -e /etc/ssl/certs/ca-certificates.crt ] || skip "this machine keeps them elsewhere"
+	certificates_make "$SCRATCH/others"
+	export CERTS SCRATCH COW SAFE_AT STORE
+	# shellcheck disable=SC2016
+	fails "GET /v2/: unauthorized" unshare --mount --propagation private bash -c '
+		mount -t tmpfs none /etc/ssl/certs && cp "$CERTS/ca.crt" /etc/ssl/certs/ca-certificates.crt || exit 99
+		exec "$COW" --store "$STORE" pull -q --retry 0 --ca "$SCRATCH/others/ca.crt" "$SAFE_AT/team/small:1"'
+}
+
 @test "push and pull: TLS by an authority of one's own, and a password" {
 	local name=$SAFE_AT/team/small:1
 	fails "^cow: push: '$name': registry '$SAFE_AT': GET /v2/: TLS: .*certificate" cow push -q --retry 0 small:1 "$name"
