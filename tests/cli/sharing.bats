@@ -98,7 +98,7 @@ on_disk() { du -sk "$STORE" | cut -f1; }
 		and (.images[1].shared_with | map(.name) == ["one:latest"]) and .images[1].own_bytes > 0' "$SCRATCH/json"
 	run cow images --sharing -q
 	assert_status 1
-	assert_output_matches "^cow: images: --quiet and --sharing: one at a time"
+	assert_output_matches "^cow: images: --sharing and --quiet: one at a time"
 }
 
 @test "cow images --sharing: a layer deeper than files can be open" {
