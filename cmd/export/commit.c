@@ -1,6 +1,7 @@
 /* cow commit: a container's changes as an image. */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/file.h>
 
 #include "cmd/export/commands.h"
 #include "cmd/export/interrupt.h"
@@ -55,6 +56,20 @@ static int hold(void *data, bool held, struct err *e)
 	return r == -ERR_NOT_RUNNING ? 0 : r;
 }
 
+/*
+ * One commit at a time has it paused: the first that ends would let it go under the others. The
+ * process that packs has the lock too, so it lasts as long as there is somebody to let it go.
+ */
+static int lock_files(const struct written *written, const struct opt_bool *asked, struct err *e)
+{
+	if ((asked->set && !asked->value) || written->parts.upper < 0)
+		return 0;
+	if (flock(written->parts.upper, LOCK_EX) == 0)
+		return 0;
+	return errno == EINTR ? err_say(e, ECANCELED, "interrupted")
+			      : err_set(e, errno, "lock its files");
+}
+
 /* Whether it has to be paused, and can be. */
 static bool is_held(
 	const struct home *home, const struct record *record, const struct opt_bool *asked)
@@ -106,6 +121,9 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	if (r < 0)
 		return r;
 	interrupt_watch();
+	r = lock_files(&written, &w->pause, e);
+	if (r < 0)
+		return r;
 	o.created_by = written.record.command;
 	if (is_held(&c->home, &written.record, &w->pause))
 		o.hold = (struct packer_hold){ hold, &holding };

@@ -187,6 +187,24 @@ change_all='echo new >/new; ln /new /dir/new; echo more >>/dir/a; rm /dir/sub/b;
 	[ -z "$(ls "$STORE/tmp")$(ls "$STORE/trash")" ]
 }
 
+@test "commit: waits for another one of the container, which has it paused" {
+	cow run -d --name "$NAME" files sh -c 'echo >/done; exec sleep 1000' >"$SCRATCH/out" 2>&1
+	eventually cow exec "$NAME" test -e /done
+	local lock pid
+	exec {lock}<"$STORE/containers/$NAME/u"
+	flock "$lock"
+	cowrun pause "$NAME"
+	"$COW" --root "$STATE" --store "$STORE" commit "$NAME" second >/dev/null 2>&1 3>&- {lock}<&- &
+	pid=$!
+	eventually grep -q -- "-> FLOCK .* $pid " /proc/locks
+	cow commit -q --pause=false "$NAME" first
+	cowrun resume "$NAME"
+	exec {lock}<&-
+	wait "$pid"
+	is_status "$NAME" running
+	cow rmi first second
+}
+
 @test "commit: files that overlay did not copy, since images share them" {
 	cow run --name "$NAME-a" files sh -c 'cp /bin/busybox /dir/second; mkdir /dir/sub/two; echo two >/dir/sub/two/f'
 	cow commit -q "$NAME-a" shared
