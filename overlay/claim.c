@@ -18,6 +18,7 @@ static const struct field claim_fields[] = {
 	FIELD_LIST(struct claim, "layers", FIELD_STRING, layers, n_layers, .must = true,
 		.always = true),
 	FIELD(struct claim, "readOnly", FIELD_BOOL, read_only),
+	FIELD(struct claim, "deep", FIELD_BOOL, deep),
 	FIELD(struct claim, "snapshotter", FIELD_STRING, snapshotter),
 	{ 0 },
 };
@@ -33,6 +34,15 @@ int claim_write(int dir, const struct claim *claim, struct err *e)
 	json_write(claim_fields, claim, JSON_COMPACT, &text);
 	int r = str_ok(&text) ? fd_write_all(fd, text.data, text.len) : -ENOMEM;
 	return r < 0 ? err_set(e, -r, "write '%s'", claim_file) : 0;
+}
+
+int claim_replace(int dir, const struct claim *claim, struct err *e)
+{
+	automatic(str) struct str text = { 0 };
+
+	json_write(claim_fields, claim, JSON_COMPACT, &text);
+	return str_ok(&text) ? fd_replace_file(dir, claim_file, text.data, text.len, 0600, e)
+			     : err_set(e, ENOMEM, "write '%s'", claim_file);
 }
 
 int claim_read(int dir, struct claim *ret, struct err *e)

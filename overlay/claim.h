@@ -17,12 +17,14 @@ struct claim {
 	char **layers;	/* diffIDs, lowest first */
 	size_t n_layers;
 	bool read_only;	   /* there is no upper layer */
+	bool deep;	   /* its upper layer is of a mount with metacopy=on (overlay/mount.h) */
 	char *snapshotter; /* its way (overlay/snapshot.h); NULL: overlay */
 };
 
 /* Below containers/ID's directory fd. */
 int claim_write(int dir, const struct claim *claim, struct err *e);
 /* -ENOENT: there is none, or its writing was cut off by a crash of the host. */
+int claim_replace(int dir, const struct claim *claim, struct err *e); /* one that is there */
 int claim_read(int dir, struct claim *ret, struct err *e);
 void claim_done(struct claim *claim);
 DEFINE_AUTO(claim, claim_done)

@@ -194,12 +194,13 @@ static int mount_once(const struct overlay_dirs *dirs, int *ret_fd, struct err *
 }
 
 /* A data-only lower without metacopy=on is refused before 6.16. */
-int overlay_mount(const struct overlay_dirs *dirs, int *ret_fd, struct err *e)
+int overlay_mount(struct overlay_dirs *dirs, int *ret_fd, struct err *e)
 {
-	struct overlay_dirs deeper = *dirs;
 	bool stubs = dirs->objects && !dirs->deep && dirs->form == FORM_TRUSTED;
 
 	int r = mount_once(dirs, ret_fd, e);
-	deeper.deep = true;
-	return r == -EINVAL && stubs ? mount_once(&deeper, ret_fd, e) : r;
+	if (r != -EINVAL || !stubs)
+		return r;
+	dirs->deep = true;
+	return mount_once(dirs, ret_fd, e);
 }

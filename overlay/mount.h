@@ -28,8 +28,8 @@ struct overlay_dirs {
 	bool deep;
 };
 
-/* The mount's fd. The text of an error has the kernel's own words where it gives any. */
-int overlay_mount(const struct overlay_dirs *dirs, int *ret_fd, struct err *e);
+/* The mount's fd; `deep` is set where the kernel asks for that. The text of an error has the kernel's own words where it gives any. */
+int overlay_mount(struct overlay_dirs *dirs, int *ret_fd, struct err *e);
 
 /* The way for kernels before 6.13, for tests on later ones. */
 int overlay_mount_by_name(const struct overlay_dirs *dirs, int *ret_fd, struct err *e);

@@ -23,7 +23,7 @@
 
 int snapshot_merged(const struct snapshot *s, int *ret_fd, struct err *e)
 {
-	const struct overlay_dirs dirs = lowers_dirs(s->lowers, s->store->form);
+	struct overlay_dirs dirs = lowers_dirs(s->lowers, s->store->form);
 
 	return overlay_mount(&dirs, ret_fd, e);
 }
@@ -105,6 +105,16 @@ static void forgive_volatile(int dir)
 		fd_remove_tree(incompat, "volatile", &ignored);
 }
 
+/* What is copied up so can be read in no other way, whichever kernel comes next. */
+static int note_deep(const struct snapshot *s, struct err *e)
+{
+	struct claim deep = *s->claim; /* borrows */
+	bool known = s->lowers->deep || s->claim->deep || s->claim->read_only;
+
+	deep.deep = true;
+	return known ? 0 : claim_replace(s->dir, &deep, e);
+}
+
 static int mount_overlay(const struct snapshot *s, bool again, int *ret_fd, struct err *e)
 {
 	struct overlay_dirs dirs = lowers_dirs(s->lowers, s->store->form);
@@ -120,7 +130,13 @@ static int mount_overlay(const struct snapshot *s, bool again, int *ret_fd, stru
 	}
 	dirs.upper = upper;
 	dirs.work = work;
+	dirs.deep |= s->claim->deep;
 	int r = overlay_mount(&dirs, ret_fd, e);
+	if (r == 0 && dirs.deep) {
+		r = note_deep(s, e);
+		if (r < 0)
+			close(*ret_fd);
+	}
 	if (r == -EINVAL && filesystem_of(s->store->dir).magic == OVERLAYFS_SUPER_MAGIC)
 		return err_say(e, EINVAL,
 			"cannot use '%s' for container layers: it is on overlayfs, which cannot hold "

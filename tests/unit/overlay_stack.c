@@ -311,6 +311,37 @@ START_TEST(mounts_again_what_was_left)
 }
 END_TEST
 
+/* A chmod copies up no data then, and what it left is read by a mount of the same kind alone. */
+START_TEST(mounts_again_as_deep_as_before)
+{
+	automatic(claim) struct claim claim = { 0 };
+	struct stack again = STACK_NONE;
+	int upper;
+
+	load_one();
+	{
+		automatic(stack) struct stack a = make_stack("a", false);
+	}
+	int dir = open(scene_path("store/containers/a"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(claim_read(dir, &claim, &scene_err), 0);
+	ck_assert(!claim.deep);
+	claim.deep = true;
+	ck_assert_int_eq(claim_replace(dir, &claim, &scene_err), 0);
+	close(dir);
+	for (int times = 0; times < 2; times++) {
+		int r = stack_mount(&scene_store, "a", &again, &scene_err);
+		ck_assert_msg(r == 0, "%s", scene_err.text);
+		ck_assert_int_eq(fchmodat(again.rootfs, "d/1", 0640, 0), 0);
+		stack_done(&again);
+	}
+	ck_assert_int_eq(stack_upper(&scene_store, "a", &upper, &scene_err), 0);
+	int fd = openat(upper, "d/1", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fgetxattr(fd, "trusted.overlay.metacopy", NULL, 0), 0);
+	close(fd);
+	close(upper);
+}
+END_TEST
+
 /* What a container uses stays when its image goes, and goes with the next removal after it. */
 START_TEST(a_container_keeps_its_layers)
 {
@@ -436,6 +467,7 @@ static void fill(TCase *cases)
 	tcase_add_test(cases, no_layers_are_an_empty_root);
 	tcase_add_test(cases, an_id_is_used_once);
 	tcase_add_test(cases, mounts_again_what_was_left);
+	tcase_add_test(cases, mounts_again_as_deep_as_before);
 	tcase_add_test(cases, a_container_keeps_its_layers);
 	tcase_add_test(cases, a_missing_layer_is_told);
 	tcase_add_test(cases, removes_trees_of_any_depth);
