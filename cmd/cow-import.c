@@ -51,7 +51,8 @@ struct import_words {
 static const struct option_row load_options[] = {
 	TEXT("name", 0, name, "NAME[:TAG]",
 		"what the image is called here, if the archive has one"),
-	TEXT("digest", 0, digest, "DIGEST", "what NAME may have behind '@': it was fetched by that"),
+	TEXT("digest", 0, digest, "DIGEST",
+		"what NAME may have behind '@': it was fetched by that"),
 	TEXT("input", 'i', input, "PATH", "the same as PATH"),
 	FLAG("no-sharing", 0, no_sharing, "no file is one with the same file of another image"),
 	FLAG("quiet", 'q', quiet, "no progress"),
@@ -174,7 +175,9 @@ static int take_in(struct context *c, const struct import_words *w, const char *
 static int load_run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	const struct import_words *w = data;
-	struct import_options options = { .name = w->name, .digest = w->digest, .no_sharing = w->no_sharing };
+	struct import_options options = {
+		.name = w->name, .digest = w->digest, .no_sharing = w->no_sharing
+	};
 	const char *path = argc ? argv[0] : w->input;
 
 	if (argc && w->input)
@@ -230,6 +233,7 @@ static const struct command load_command = {
 	.options = load_options,
 	.options_size = sizeof(struct import_words),
 	.max_words = 1,
+	.mixed = true,
 	.run = load_run,
 };
 
@@ -242,6 +246,7 @@ static const struct command import_command = {
 	.options_size = sizeof(struct import_words),
 	.min_words = 2,
 	.max_words = 2,
+	.mixed = true,
 	.run = import_run,
 };
 

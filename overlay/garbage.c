@@ -257,6 +257,8 @@ static int sweep_work(struct sweep *s, struct err *e)
 
 	if (r == 0)
 		r = sweep_half_written(s, "blobs/sha256", e);
+	if (r == 0)
+		r = work_sweep_downloads(&s->broom, e);
 	return r < 0 ? r : work_sweep_dead(&s->broom, e);
 }
 

@@ -117,27 +117,40 @@ void work_end(struct work *work)
 	work->dir = -1;
 }
 
-int work_sweep_dead(struct broom *broom, struct err *e)
+/* What nobody holds the lock of. */
+static int sweep_room(struct broom *broom, const char *room, struct err *e)
 {
 	const struct store *store = broom->store;
-	int tmp = open_tmp(store, O_RDONLY);
-	DIR *list = tmp >= 0 ? fdopendir(tmp) : NULL;
+	int fd = openat(store->dir, room, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
 	int r = 0;
 
 	if (!list) {
-		r = err_set(e, errno, "open '%s/tmp'", store->path);
-		own_close(&tmp);
+		r = err_set(e, errno, "open '%s/%s'", store->path, room);
+		own_close(&fd);
 		return r;
 	}
 	for (struct dirent *d; r == 0 && (d = readdir(list));) {
 		if (d->d_name[0] == '.')
 			continue;
-		autofd int dir = openat(tmp, d->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-		if (dir >= 0 && flock(dir, LOCK_EX | LOCK_NB) == 0 && is_named(dir, tmp, d->d_name))
-			r = broom_take(broom, tmp, d->d_name, e);
+		autofd int one = openat(fd, d->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (one >= 0 && flock(one, LOCK_EX | LOCK_NB) == 0 && is_named(one, fd, d->d_name))
+			r = broom_take(broom, fd, d->d_name, e);
 	}
 	closedir(list);
 	return r;
+}
+
+int work_sweep_dead(struct broom *broom, struct err *e)
+{
+	return sweep_room(broom, "tmp", e);
+}
+
+int work_sweep_downloads(struct broom *broom, struct err *e)
+{
+	int r = sweep_room(broom, "downloads", e);
+
+	return r == -ENOENT ? 0 : r; /* an older store, into which nothing was pulled */
 }
 
 int work_sweep(const struct store *store, struct err *e)

@@ -40,5 +40,7 @@ DEFINE_AUTO(work, work_end)
 int work_sweep(const struct store *store, struct err *e);
 /* The first half of it. */
 int work_sweep_dead(struct broom *broom, struct err *e);
+/* What pulls that failed have kept for the next time. */
+int work_sweep_downloads(struct broom *broom, struct err *e);
 
 #endif

@@ -144,5 +144,6 @@ const struct command attach_command = {
 	.options_size = sizeof(struct attach_words),
 	.min_words = 1,
 	.max_words = 1,
+	.mixed = true,
 	.run = run,
 };

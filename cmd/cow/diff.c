@@ -102,5 +102,6 @@ const struct command diff_command = {
 	.min_words = 1,
 	.max_words = 1,
 	.owns = true,
+	.mixed = true,
 	.run = run,
 };

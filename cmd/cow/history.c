@@ -130,5 +130,6 @@ const struct command history_command = {
 	.options_size = sizeof(struct history_words),
 	.min_words = 1,
 	.max_words = 1,
+	.mixed = true,
 	.run = run,
 };

@@ -169,5 +169,6 @@ const struct command inspect_command = {
 	.options_size = sizeof(struct inspect_words),
 	.min_words = 1,
 	.max_words = -1,
+	.mixed = true,
 	.run = run,
 };

@@ -119,5 +119,6 @@ const struct command logs_command = {
 	.options_size = sizeof(struct logs_words),
 	.min_words = 1,
 	.max_words = 1,
+	.mixed = true,
 	.run = run,
 };

@@ -178,5 +178,6 @@ const struct command mem_command = {
 	.options = options,
 	.options_size = sizeof(struct mem_words),
 	.max_words = -1,
+	.mixed = true,
 	.run = run,
 };

@@ -114,6 +114,7 @@ const struct command stop_command = {
 	.options_size = sizeof(struct stop_words),
 	.min_words = 1,
 	.max_words = -1,
+	.mixed = true,
 	.run = stop_run,
 };
 
@@ -125,5 +126,6 @@ const struct command rm_command = {
 	.options_size = sizeof(struct rm_words),
 	.min_words = 1,
 	.max_words = -1,
+	.mixed = true,
 	.run = rm_run,
 };

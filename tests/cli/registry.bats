@@ -114,6 +114,21 @@ $digest - bytes=$((size / 2 + (size - size / 2) / 2))-"
 	assert_store_clean
 }
 
+@test "gc: takes what failed pulls have kept, and leaves a pull that runs alone" {
+	pull -q "$STUB/always-cut/x:1" 2>/dev/null || true
+	[ -n "$(ls "$STORE/downloads")" ]
+	cow gc >"$SCRATCH/out"
+	assert_store_empty
+	stub_forget
+	"$COW" --store "$STORE" pull -q "$STUB/slow/x:1" 2>"$SCRATCH/said" 3>&- &
+	local pid=$!
+	eventually has_come "$STORE/downloads"
+	cow gc >"$SCRATCH/out"
+	[ -n "$(find "$STORE/downloads" -size +0)" ]
+	kill -INT $pid
+	ends_with 1 $pid
+}
+
 @test "pull: what came and was spoilt is fetched anew" {
 	local file
 	pull -q "$STUB/always-cut/x:1" 2>/dev/null || true
