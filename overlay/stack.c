@@ -194,15 +194,20 @@ static int open_own(const struct store *store, int dir, struct stack_parts *part
 {
 	const struct snapshotter *way = snapshotters;
 	const struct snapshot s = { .store = store, .claim = &parts->claim, .dir = dir };
+	autofd int mount = -1;
 
 	int r = snapshotter_find(parts->claim.snapshotter, &way, e);
 	parts->whole = r == 0 && !way->has_upper;
 	if (parts->whole)
-		return way->mount(&s, true, &parts->upper, e);
-	parts->upper = openat(dir, "u", O_RDONLY | DIR_FLAGS);
-	if (r == 0 && parts->upper < 0 && !parts->claim.read_only)
-		return err_set(e, errno, "open its upper layer");
-	return r;
+		r = way->mount(&s, true, &mount, e);
+	if (r < 0)
+		return r;
+	/* Opened to be read: whoever wants them for himself locks them. */
+	parts->upper = parts->whole ? openat(mount, ".", O_RDONLY | DIR_FLAGS)
+				    : openat(dir, "u", O_RDONLY | DIR_FLAGS);
+	if (parts->upper < 0 && (parts->whole || !parts->claim.read_only))
+		return err_set(e, errno, "open its own files");
+	return 0;
 }
 
 int stack_open(const struct store *store, const char *id, struct stack_parts *ret, struct err *e)
