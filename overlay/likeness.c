@@ -37,10 +37,10 @@ static int same_links(const struct place *a, const struct place *b)
 static int same_content(int a, int b)
 {
 	autofree char *left = malloc(2ul * PIECE);
-	char *right = left + PIECE;
 
 	if (!left)
 		return -ENOMEM;
+	char *right = left + PIECE;
 	for (;;) {
 		ssize_t n = fd_read_full(a, left, PIECE), m = fd_read_full(b, right, PIECE);
 		if (n < 0 || m < 0)

@@ -20,7 +20,7 @@ struct package_layer {
 struct package {
 	const char *const *refs; /* the names it gets */
 	size_t n_refs;
-	const char *digest; /* that a name may have; NULL: none may */
+	const char *digest;	       /* that a name may have; NULL: none may */
 	const char *manifest, *config; /* JSON; manifest NULL: there is none */
 	size_t manifest_len, config_len;
 	struct package_layer *layers; /* base first */

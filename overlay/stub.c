@@ -106,7 +106,7 @@ enum stub_reach stub_reach(const struct store *store, struct err *why)
 	automatic(work) struct work work = WORK_NONE;
 	int fds[TRIALS] = { -1, -1, -1 };
 	enum stub_reach reach = STUBS_NOWHERE;
-	struct err ignored, *e = why ? why : &ignored;
+	struct err ignored = { 0 }, *e = why ? why : &ignored;
 
 	if (work_begin(store, NULL, &work, e) < 0)
 		return reach;

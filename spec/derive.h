@@ -46,7 +46,7 @@ struct derive_options {
 	bool allow_new_privileges;
 	enum derive_network network;
 	const char *network_path;
-	const char *resolver;		  /* a file, bound to /etc/resolv.conf; NULL: the image's */
+	const char *resolver; /* a file, bound to /etc/resolv.conf; NULL: the image's */
 	/* A user namespace with the ids of these rows' `inside`, which are called the same outside;
 	 * none: none. With one group, no supplementary one can be set: an image's are left out. */
 	const struct id_map *uids, *gids;

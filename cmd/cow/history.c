@@ -64,8 +64,8 @@ static size_t fill(
 		rows[n++] = (struct history_row){ h->created, h->created_by, h->author, h->comment,
 			has_layer ? config->diff_ids[layer++] : NULL, { 0 } };
 	}
-	while (layer < config->n_diff_ids)
-		rows[n++] = (struct history_row){ .layer = config->diff_ids[layer++] };
+	for (; layer < config->n_diff_ids; layer++)
+		rows[n++] = (struct history_row){ .layer = config->diff_ids[layer] };
 	for (size_t i = 0; i < n; i++)
 		rows[i].size = size_of(store, rows[i].layer);
 	for (size_t i = 0; i < n / 2; i++) {

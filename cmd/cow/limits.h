@@ -46,7 +46,7 @@ struct limit_words {
 		LIMIT_ROW(type, words, "blkio-weight", 0, OPTION_UNSIGNED, limits.block_io.weight, \
 			"N", "block devices' time beside others (10 to 1000)"),                    \
 		LIMIT_ROW(type, words, "pids-limit", 0, OPTION_SIGNED, limits.pids.limit, "N",     \
-			"how many processes and threads; 0: any"),                                \
+			"how many processes and threads; 0: any"),                                 \
 		LIMIT_ROW(type, words, "oom-score-adj", 0, OPTION_TEXT, oom_score, "N",            \
 			"who is killed first for want of memory (-1000 to 1000)"),                 \
 		LIMIT_ROW(type, words, "ulimit", 0, OPTION_LIST, ulimits, "NAME=SOFT[:HARD]",      \

@@ -35,7 +35,8 @@ says() {
 # is ID STATUS: without the price of jq
 is() {
 	local said
-	said=$(cowrun state "$1") && [[ $said == *"\"status\": \"$2\""* ]] || { say "expected $2, saw: $said"; return 1; }
+	said=$(cowrun state "$1")
+	[[ $said == *"\"status\": \"$2\""* ]] || { say "expected $2, saw: $said"; return 1; }
 }
 
 # shellcheck disable=SC2016 # for the container's shell

@@ -391,8 +391,8 @@ END_TEST
 START_TEST(a_damaged_recipe)
 {
 	struct digest_text layer;
-	char name[200], *data;
-	size_t n;
+	char name[200], *data = NULL;
+	size_t n = 0;
 
 	CHECK_ROWS({ "d/a", .data = "the first" }, { "d", .data = "over it" },
 		{ "b", .data = "the second" });
