@@ -225,3 +225,13 @@ void download_close(struct download *d, bool remove)
 	digest_free(d->sum);
 	close(take_fd(&d->fd));
 }
+
+void download_forget(const struct store *store, const char *digest)
+{
+	const char *name = digest_hex(digest);
+	autofd int room = open_room(store);
+	autofd int fd = room < 0 ? -1 : openat(room, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && is_named(fd, room, name))
+		unlinkat(room, name, 0);
+}

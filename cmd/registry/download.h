@@ -42,4 +42,7 @@ int download_link(const struct download *d, int dir, struct err *e);
 /* `remove`: what has come is not wanted any more. What is bad goes in any case. */
 void download_close(struct download *d, bool remove);
 
+/* What a pull that was killed has kept of a layer that is there by now. */
+void download_forget(const struct store *store, const char *digest);
+
 #endif

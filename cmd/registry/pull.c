@@ -71,11 +71,13 @@ static int list_layers(struct fetching *f, const struct pulled *p, struct err *e
 			.number = i + 1 };
 		l->download.fd = -1;
 		snprintf(l->what, sizeof(l->what), "layer '%.80s'", l->descriptor->digest);
-		if (layer_exists(f->store, l->diff_id))
-			bars_say(&f->bars, "layer %zu of %zu: %.12s is there already", i + 1,
-				f->n_all, digest_hex(l->descriptor->digest));
-		else
+		if (!layer_exists(f->store, l->diff_id)) {
 			n++;
+			continue;
+		}
+		download_forget(f->store, l->descriptor->digest);
+		bars_say(&f->bars, "layer %zu of %zu: %.12s is there already", i + 1, f->n_all,
+			digest_hex(l->descriptor->digest));
 	}
 	qsort(f->layers, n, sizeof(*f->layers), by_digest);
 	for (size_t i = 0; i < n; i++)
