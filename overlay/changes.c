@@ -10,7 +10,6 @@
  */
 #include "overlay/changes.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +17,7 @@
 #include <string.h>
 
 #include "overlay/redirect.h"
+#include "overlay/text_list.h"
 #include "spec/base/fd.h"
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -41,87 +41,20 @@ struct walk {
 	struct redirect redirect; /* of the file that is told */
 };
 
-struct names {
-	char **v;
-	size_t n, room;
-};
-
-static void names_done(struct names *names)
-{
-	for (size_t i = 0; i < names->n; i++)
-		free(names->v[i]);
-	free(names->v);
-}
-DEFINE_AUTO(names, names_done)
-
-static int add_name(struct names *names, const char *name)
-{
-	if (names->n == names->room) {
-		size_t room = names->room ? 2 * names->room : 32;
-		char **more = reallocarray(names->v, room, sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		names->v = more;
-		names->room = room;
-	}
-	if (!(names->v[names->n] = strdup(name)))
-		return -ENOMEM;
-	names->n++;
-	return 0;
-}
-
-static int add_names(int dirfd, struct names *names)
-{
-	int fd = openat(dirfd, ".", DIR_FLAGS);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	int r = 0;
-
-	if (!dir) {
-		r = -errno;
-		own_close(&fd);
-		return r;
-	}
-	for (struct dirent *d; r == 0 && (d = readdir(dir));)
-		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-			r = add_name(names, d->d_name);
-	closedir(dir);
-	return r;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Sorted, each once. */
-static void tidy_names(struct names *names)
-{
-	size_t kept = 0;
-
-	if (names->n)
-		qsort(names->v, names->n, sizeof(*names->v), compare_names);
-	for (size_t i = 0; i < names->n; i++)
-		if (kept && strcmp(names->v[kept - 1], names->v[i]) == 0)
-			free(names->v[i]);
-		else
-			names->v[kept++] = names->v[i];
-	names->n = kept;
-}
-
 static int fail(const struct walk *w, int r, struct err *e)
 {
 	return err_set(e, -r, "look at '/%s'", w->path);
 }
 
-static int read_names(const struct walk *w, const struct frame *in, struct names *names)
+static int read_names(const struct walk *w, const struct frame *in, struct text_list *names)
 {
 	bool images_too = in->hidden || in->moved || w->c->whole || w->c->everything || in->own < 0;
-	int r = in->own < 0 ? 0 : add_names(in->own, names);
+	int r = in->own < 0 ? 0 : text_list_add_names(names, in->own);
 
 	if (r == 0 && in->image >= 0 && images_too)
-		r = add_names(in->image, names);
+		r = text_list_add_names(names, in->image);
 	if (r == 0)
-		tidy_names(names);
+		text_list_sort(names);
 	return r;
 }
 
@@ -204,7 +137,7 @@ static int differs(
 		return r;
 	if (r == 0)
 		return 1;
-	if (at_root || stubs_has_below(&w->c->stubs, w->path))
+	if (at_root || mount_points_has_below(&w->c->mount_points, w->path))
 		return 0;
 	return a->tv_sec != b->tv_sec || a->tv_nsec != b->tv_nsec;
 }
@@ -302,7 +235,7 @@ static int walk_own_directory(struct walk *w, struct frame *in, const struct pla
 	const struct place *image, struct err *e)
 {
 	bool merged = image && S_ISDIR(image->st.st_mode);
-	bool for_mounts = !image && stubs_has_below(&w->c->stubs, w->path);
+	bool for_mounts = !image && mount_points_has_below(&w->c->mount_points, w->path);
 	int told = w->c->everything || (!for_mounts && (!merged || in->hidden));
 
 	if (!told && merged && !in->moved)
@@ -393,7 +326,7 @@ static int walk_name(struct walk *w, struct frame *in, const char *name, struct 
 
 static int walk_frame(struct walk *w, struct frame *f, struct err *e)
 {
-	automatic(names) struct names names = { 0 };
+	automatic(text_list) struct text_list names = { 0 };
 	size_t len = w->len;
 	int r = read_names(w, f, &names);
 
@@ -407,7 +340,7 @@ static int walk_frame(struct walk *w, struct frame *f, struct err *e)
 			w->path[len] = '/';
 		w->len = len + (len != 0) + n;
 		memcpy(w->path + w->len - n, names.v[i], n + 1);
-		if (!stubs_has(&w->c->stubs, w->path))
+		if (!mount_points_has(&w->c->mount_points, w->path))
 			r = walk_name(w, f, names.v[i], e);
 		w->len = len;
 		w->path[len] = '\0';

@@ -7,7 +7,7 @@
  * what it holds: the same files give the same order.
  *
  * Not visited: what was copied up and is as it was; places where something is mounted
- * (overlay/stubs.h), and directories that are there for these alone.
+ * (overlay/mount_points.h), and directories that are there for these alone.
  */
 #ifndef OVERLAY_CHANGES_H
 #define OVERLAY_CHANGES_H
@@ -16,7 +16,7 @@
 
 #include "overlay/form.h"
 #include "overlay/likeness.h"
-#include "overlay/stubs.h"
+#include "overlay/mount_points.h"
 #include "spec/spec.h"
 
 struct changes {
@@ -24,7 +24,7 @@ struct changes {
 	enum overlay_form form; /* of the store, and so of the upper layer's marks */
 	bool whole;		/* own is a copy of all files, and no upper layer */
 	bool everything;	/* what was not changed too: the container's whole tree */
-	struct stubs stubs;
+	struct mount_points mount_points;
 	/* Of its user namespace: an owner `outside` on the disk is `inside` to it. None: as it is. */
 	const struct id_map *uids, *gids;
 	size_t n_uids, n_gids;

@@ -7,7 +7,6 @@
  */
 #include "overlay/compare.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,6 +18,7 @@
 #include <sys/xattr.h>
 
 #include "overlay/stub.h"
+#include "overlay/text_list.h"
 #include "spec/base/fd.h"
 
 #define XATTRS_MAX (128u << 10) /* names or values of one file */
@@ -41,57 +41,9 @@ struct walk {
 	int failed; /* -errno: out of memory or fds */
 };
 
-struct names {
-	char **v;
-	size_t n, room;
-};
-
-static void names_done(struct names *names)
-{
-	for (size_t i = 0; i < names->n; i++)
-		free(names->v[i]);
-	free(names->v);
-}
-DEFINE_AUTO(names, names_done)
-
-static int compare_names(const void *a, const void *b)
+static int compare_paths(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int add_name(struct names *names, const char *name)
-{
-	if (names->n == names->room) {
-		size_t room = names->room ? 2 * names->room : 32;
-		char **more = reallocarray(names->v, room, sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		names->v = more;
-		names->room = room;
-	}
-	names->v[names->n] = strdup(name);
-	return names->v[names->n++] ? 0 : -ENOMEM;
-}
-
-/* -errno. */
-static int read_names(int fd, struct names *ret)
-{
-	int copy = openat(fd, ".", DIR_FLAGS), r = 0;
-	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
-
-	if (!dir) {
-		r = -errno;
-		own_close(&copy);
-		return r;
-	}
-	errno = 0;
-	for (struct dirent *d; r == 0 && (d = readdir(dir));)
-		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-			r = add_name(ret, d->d_name);
-	closedir(dir);
-	if (ret->n)
-		qsort(ret->v, ret->n, sizeof(*ret->v), compare_names);
-	return r;
 }
 
 static void tell(const struct walk *w, const char *what)
@@ -124,7 +76,7 @@ static bool is_implicit(const struct walk *w)
 	const char *path = w->path.len ? w->path.data : ".";
 
 	return w->n_implicit &&
-	       bsearch(&path, w->implicit, w->n_implicit, sizeof(path), compare_names);
+	       bsearch(&path, w->implicit, w->n_implicit, sizeof(path), compare_paths);
 }
 
 static void compare_stat(const struct walk *w, const struct stat *is, const struct stat *should)
@@ -309,8 +261,8 @@ static void compare_entry(struct walk *w, int layer, int model, const char *name
 }
 
 /* Calls for each name of the two lists: in the layer, in the model, or in both. */
-static void walk_names(
-	struct walk *w, int layer, int model, const struct names *is, const struct names *should)
+static void walk_names(struct walk *w, int layer, int model, const struct text_list *is,
+	const struct text_list *should)
 {
 	size_t before = w->path.len, i = 0, j = 0;
 
@@ -337,12 +289,14 @@ static void walk_names(
 
 static void walk_dir(struct walk *w, int layer, int model)
 {
-	automatic(names) struct names is = { 0 };
-	automatic(names) struct names should = { 0 };
+	automatic(text_list) struct text_list is = { 0 };
+	automatic(text_list) struct text_list should = { 0 };
 
-	int r = read_names(layer, &is);
+	int r = text_list_add_names(&is, layer);
 	if (r == 0)
-		r = read_names(model, &should);
+		r = text_list_add_names(&should, model);
+	text_list_sort(&is);
+	text_list_sort(&should);
 	if (r < 0)
 		w->failed = r;
 	else
@@ -362,7 +316,7 @@ static int sort_implicit(struct walk *w)
 		return -ENOMEM;
 	for (size_t at = 0; at < c->implicit_len; at += strlen(c->implicit + at) + 1)
 		w->implicit[w->n_implicit++] = (char *)c->implicit + at;
-	qsort(w->implicit, n, sizeof(*w->implicit), compare_names);
+	qsort(w->implicit, n, sizeof(*w->implicit), compare_paths);
 	return 0;
 }
 

@@ -1,7 +1,9 @@
 /* Texts in a row. */
 #include "overlay/text_list.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +27,23 @@ int text_list_add(struct text_list *list, const char *text)
 	}
 	list->v[list->n] = strdup(text);
 	return list->v[list->n] ? (list->n++, 0) : -ENOMEM;
+}
+
+int text_list_add_names(struct text_list *list, int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (!dir) {
+		r = -errno;
+		own_close(&fd);
+		return r;
+	}
+	for (struct dirent *d; r == 0 && (d = readdir(dir));)
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+			r = text_list_add(list, d->d_name);
+	closedir(dir);
+	return r;
 }
 
 static int compare_texts(const void *a, const void *b)

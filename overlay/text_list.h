@@ -14,6 +14,8 @@ struct text_list {
 
 /* A copy of it; 0 or -ENOMEM. */
 int text_list_add(struct text_list *list, const char *text);
+/* The names in a directory but "." and "..", behind what is there. -errno. */
+int text_list_add_names(struct text_list *list, int dirfd);
 bool text_list_has(const struct text_list *list, const char *text);
 
 /* Each once, in order. */

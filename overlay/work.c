@@ -20,20 +20,12 @@
 #include <sys/stat.h>
 
 #include "overlay/trash.h"
+#include "spec/base/fd.h"
 #include "spec/base/log.h"
 
 static int open_tmp(const struct store *store, int flags)
 {
 	return openat(store->dir, "tmp", flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-/* Whether `fd` is still what that name means: its last holder may have published or removed it. */
-static bool is_named(int fd, int dirfd, const char *name)
-{
-	struct stat own, there;
-
-	return fstat(fd, &own) == 0 && fstatat(dirfd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       own.st_ino == there.st_ino && own.st_dev == there.st_dev;
 }
 
 /* 1 with an empty locked directory, 0 to try again, or -errno. */
@@ -53,7 +45,7 @@ static int try_begin(const struct store *store, int tmp, struct work *work)
 			unlinkat(tmp, work->name, AT_REMOVEDIR);
 		return r;
 	}
-	if (!is_named(dir, tmp, work->name))
+	if (!fd_is_named(dir, tmp, work->name))
 		return 0;
 	/* Not ours, and nobody holds it: a dead worker's. */
 	if (!fresh)
@@ -134,7 +126,8 @@ static int sweep_room(struct broom *broom, const char *room, struct err *e)
 		if (d->d_name[0] == '.')
 			continue;
 		autofd int one = openat(fd, d->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-		if (one >= 0 && flock(one, LOCK_EX | LOCK_NB) == 0 && is_named(one, fd, d->d_name))
+		if (one >= 0 && flock(one, LOCK_EX | LOCK_NB) == 0 &&
+			fd_is_named(one, fd, d->d_name))
 			r = broom_take(broom, fd, d->d_name, e);
 	}
 	closedir(list);

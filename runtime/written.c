@@ -22,7 +22,8 @@ static int find_stubs(struct written *w, struct err *e)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < w->spec.n_mounts; i++)
-		r = stubs_add(&w->changes.stubs, w->parts.lowers, w->spec.mounts[i].destination, e);
+		r = mount_points_add(&w->changes.mount_points, w->parts.lowers,
+			w->spec.mounts[i].destination, e);
 	return r;
 }
 
@@ -64,7 +65,7 @@ int written_open(const struct home *h, const char *id, struct written *ret, stru
 
 void written_done(struct written *w)
 {
-	stubs_done(&w->changes.stubs);
+	mount_points_done(&w->changes.mount_points);
 	stack_parts_done(&w->parts);
 	store_done(&w->store);
 	spec_done(&w->spec);

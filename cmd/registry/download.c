@@ -19,15 +19,6 @@ static int open_room(const struct store *store)
 	return openat(store->dir, "downloads", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Whether the name still means what is open: who held the lock may have removed it. */
-static bool is_named(int fd, int room, const char *name)
-{
-	struct stat ours, theirs;
-
-	return fstat(fd, &ours) == 0 && fstatat(room, name, &theirs, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       ours.st_ino == theirs.st_ino;
-}
-
 /* The locked file, or -errno. */
 static int open_locked(int room, const char *name)
 {
@@ -40,7 +31,7 @@ static int open_locked(int room, const char *name)
 			if (flock(fd, LOCK_EX) < 0)
 				return -errno;
 		}
-		if (is_named(fd, room, name))
+		if (fd_is_named(fd, room, name))
 			return take_fd(&fd);
 	}
 }
@@ -232,6 +223,6 @@ void download_forget(const struct store *store, const char *digest)
 	autofd int room = open_room(store);
 	autofd int fd = room < 0 ? -1 : openat(room, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && is_named(fd, room, name))
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fd_is_named(fd, room, name))
 		unlinkat(room, name, 0);
 }

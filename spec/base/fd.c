@@ -221,3 +221,11 @@ int fd_remove_tree(int dirfd, const char *name, struct err *e)
 	int r = remove_entry(dirfd, name, st.st_dev);
 	return r < 0 ? err_set(e, -r, "remove '%s'", name) : 0;
 }
+
+bool fd_is_named(int fd, int dir, const char *name)
+{
+	struct stat own, there;
+
+	return fstat(fd, &own) == 0 && fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       own.st_ino == there.st_ino && own.st_dev == there.st_dev;
+}

@@ -7,6 +7,7 @@
 #ifndef SPEC_BASE_FD_H
 #define SPEC_BASE_FD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -51,5 +52,11 @@ int fd_open_regular(int dir, const char *path);
  * never across a mount (-EXDEV, and the rest stays). A name that is not there is no error.
  */
 int fd_remove_tree(int dirfd, const char *name, struct err *e);
+
+/*
+ * Whether `fd` is still what `name` means in that directory: who waited for the lock of a file finds
+ * that its last holder may have moved or removed it.
+ */
+bool fd_is_named(int fd, int dir, const char *name);
 
 #endif

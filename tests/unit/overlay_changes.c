@@ -243,13 +243,13 @@ START_TEST(mount_points_are_no_changes)
 	ck_assert_int_eq(symlink("../run", scene_path("image/var/run")), 0);
 	ck_assert_int_eq(symlink("/var/run/loop/../x", scene_path("image/link")), 0);
 	int image = open(scene_path("image"), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_eq(stubs_add(&c.stubs, image, "/var/run/v", &scene_err), 0);
-	ck_assert_int_eq(stubs_add(&c.stubs, image, "/link/y", &scene_err), 0);
-	ck_assert_int_eq(stubs_add(&c.stubs, image, "/", &scene_err), 0);
-	ck_assert_int_eq(stubs_add(&c.stubs, image, "/new/./deep//v", &scene_err), 0);
-	ck_assert_str_eq(c.stubs.paths[0], "run/v");
-	ck_assert_str_eq(c.stubs.paths[1], "run/x/y");
-	ck_assert_str_eq(c.stubs.paths[2], "new/deep/v");
+	ck_assert_int_eq(mount_points_add(&c.mount_points, image, "/var/run/v", &scene_err), 0);
+	ck_assert_int_eq(mount_points_add(&c.mount_points, image, "/link/y", &scene_err), 0);
+	ck_assert_int_eq(mount_points_add(&c.mount_points, image, "/", &scene_err), 0);
+	ck_assert_int_eq(mount_points_add(&c.mount_points, image, "/new/./deep//v", &scene_err), 0);
+	ck_assert_str_eq(c.mount_points.paths[0], "run/v");
+	ck_assert_str_eq(c.mount_points.paths[1], "run/x/y");
+	ck_assert_str_eq(c.mount_points.paths[2], "new/deep/v");
 	close(image);
 	ck_assert_int_eq(mkdir(scene_path("own/run"), 0755), 0);
 	make("own/run/v", NULL);
@@ -259,7 +259,7 @@ START_TEST(mount_points_are_no_changes)
 	tells(&c, "");
 	make("own/new/beside", "x");
 	tells(&c, "A/new A/new/beside ");
-	stubs_done(&c.stubs);
+	mount_points_done(&c.mount_points);
 }
 END_TEST
 

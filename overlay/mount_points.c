@@ -1,5 +1,5 @@
 /* Where something is mounted in a container. */
-#include "overlay/stubs.h"
+#include "overlay/mount_points.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,7 +97,7 @@ static int resolve(int root, struct way *w)
 	return r;
 }
 
-int stubs_add(struct stubs *stubs, int root, const char *destination, struct err *e)
+int mount_points_add(struct mount_points *points, int root, const char *destination, struct err *e)
 {
 	struct way way = { 0 };
 
@@ -109,27 +109,27 @@ int stubs_add(struct stubs *stubs, int root, const char *destination, struct err
 		return err_set(e, -r, "mount point '%s'", destination);
 	if (!*way.done)
 		return 0; /* the root itself: no place in it */
-	char **more = reallocarray(stubs->paths, stubs->n + 1, sizeof(*more));
+	char **more = reallocarray(points->paths, points->n + 1, sizeof(*more));
 	if (more)
-		stubs->paths = more;
-	if (!more || !(more[stubs->n] = strdup(way.done)))
+		points->paths = more;
+	if (!more || !(more[points->n] = strdup(way.done)))
 		return err_set(e, ENOMEM, "mount point '%s'", destination);
-	stubs->n++;
+	points->n++;
 	return 0;
 }
 
-void stubs_done(struct stubs *stubs)
+void mount_points_done(struct mount_points *points)
 {
-	for (size_t i = 0; i < stubs->n; i++)
-		free(stubs->paths[i]);
-	free(stubs->paths);
-	*stubs = (struct stubs){ 0 };
+	for (size_t i = 0; i < points->n; i++)
+		free(points->paths[i]);
+	free(points->paths);
+	*points = (struct mount_points){ 0 };
 }
 
-bool stubs_has(const struct stubs *stubs, const char *path)
+bool mount_points_has(const struct mount_points *points, const char *path)
 {
-	for (size_t i = 0; i < stubs->n; i++)
-		if (strcmp(stubs->paths[i], path) == 0)
+	for (size_t i = 0; i < points->n; i++)
+		if (strcmp(points->paths[i], path) == 0)
 			return true;
 	return false;
 }
@@ -144,10 +144,10 @@ static const char *below(const char *stub, const char *dir)
 	return strncmp(stub, dir, n) == 0 && stub[n] == '/' ? stub + n + 1 : NULL;
 }
 
-bool stubs_has_below(const struct stubs *stubs, const char *path)
+bool mount_points_has_below(const struct mount_points *points, const char *path)
 {
-	for (size_t i = 0; i < stubs->n; i++)
-		if (below(stubs->paths[i], path))
+	for (size_t i = 0; i < points->n; i++)
+		if (below(points->paths[i], path))
 			return true;
 	return false;
 }
