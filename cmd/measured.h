@@ -1,0 +1,63 @@
+/*
+ * What is measured: containers by name, or all of them, and what the options of those who measure
+ * add: one table of rows for every command that takes a census.
+ *
+ *	automatic(measured) struct measured m = { 0 };
+ *	measured_open(&m, context, &words, names, n_names, e);
+ *	measured_take(&m, 0, &census, e);
+ *
+ * A measured set is of the moment that it was opened; only the processes in it are listed afresh by
+ * each measured_take(). Who looks again and again, at containers that come and go, opens it again.
+ */
+#ifndef CMD_MEASURED_H
+#define CMD_MEASURED_H
+
+#include "cgroup/census.h"
+#include "cgroup/cgroup.h"
+#include "cmd/commands.h"
+#include "cmd/listing.h"
+
+struct measured_words {
+	struct option_list cgroups, pids;
+	bool all, fast, no_freeze, host;
+};
+
+#define MEASURED_ROW(type, words, name, kind, member, value, help)                                 \
+	{                                                                                          \
+		name, 0, kind, offsetof(type, words.member), value, help                           \
+	}
+
+/* `words`: the member of `type` that is a struct measured_words. */
+#define MEASURED_ROWS(type, words)                                                                 \
+	MEASURED_ROW(type, words, "cgroup", OPTION_LIST, cgroups, "DIR",                           \
+		"measure this cgroup v2 directory too, whoever made it")
+
+/* Where a thing is from, beside it: sources[i] of things[i]. */
+struct measured_source {
+	const struct record *record; /* of our container; NULL: not ours */
+	struct cgroup group;	     /* its v2 group; fd -1: it has none that we could open */
+	char *name, *id;	     /* what things[i] borrows */
+};
+
+struct measured {
+	struct listing listing; /* whose records the sources borrow */
+	struct census_thing *things;
+	struct measured_source *sources;
+	size_t n;
+	const struct measured_words *words; /* borrowed */
+};
+
+/*
+ * `names`: these containers; none: all that live, unless the words name something else to measure.
+ * Opens c->home if it must. On failure `ret` is as it was.
+ */
+int measured_open(struct measured *ret, struct context *c, const struct measured_words *words,
+	char *const *names, size_t n_names, struct err *e);
+
+/* A census of them; `details`: that of census_options. */
+int measured_take(struct measured *m, unsigned details, struct census *ret, struct err *e);
+
+void measured_done(struct measured *m);
+DEFINE_AUTO(measured, measured_done)
+
+#endif
