@@ -10,6 +10,9 @@
 #include "overlay/store.h"
 #include "spec/base/json.h"
 
+/* As many processes as a kernel can have (PID_MAX_LIMIT), one each. */
+#define DENSITY_MAX (1U << 22)
+
 /* In the order in which they are told: what all else hangs on comes first. */
 static void (*const checks[])(const struct places *, struct findings *) = {
 	doctor_user,
@@ -84,7 +87,26 @@ static size_t count(const struct findings *f, enum finding_state state)
 	return n;
 }
 
-static int print_table(const struct findings *f, struct err *e)
+/* What the findings come to, in a line. */
+static void print_verdict(const struct findings *f, uint64_t density)
+{
+	size_t broken = count(f, FINDING_BROKEN), lacks = count(f, FINDING_LACKS);
+	const char *s = lacks == 1 ? "" : "s";
+
+	if (density && lacks)
+		printf("%zu thing%s %s in the way of %zu containers.\n", lacks, s,
+			lacks == 1 ? "stands" : "stand", (size_t)density);
+	else if (density)
+		printf("Nothing stands in the way of %zu containers.\n", (size_t)density);
+	else if (broken)
+		printf("Containers cannot run here: %zu broken.\n", broken);
+	else if (lacks)
+		printf("Containers can run here; %zu thing%s they must do without.\n", lacks, s);
+	else
+		printf("Containers can run here, and nothing is missing.\n");
+}
+
+static int print_table(const struct findings *f, uint64_t density, struct err *e)
 {
 	static const struct table_column columns[] = { { "CHECK", TABLE_LEFT, 0 },
 		{ "STATE", TABLE_LEFT, 0 }, { "DETAIL", TABLE_LEFT, 0 }, { 0 } };
@@ -100,20 +122,12 @@ static int print_table(const struct findings *f, struct err *e)
 			table_add(&t, row->text);
 	}
 	int r = table_print(&t, stdout, false, e);
-	size_t broken = count(f, FINDING_BROKEN), lacks = count(f, FINDING_LACKS);
-	if (r < 0)
-		return r;
-	if (broken)
-		printf("Containers cannot run here: %zu broken.\n", broken);
-	else if (lacks)
-		printf("Containers can run here; %zu thing%s they must do without.\n", lacks,
-			lacks == 1 ? "" : "s");
-	else
-		printf("Containers can run here, and nothing is missing.\n");
-	return 0;
+	if (r == 0)
+		print_verdict(f, density);
+	return r;
 }
 
-static int print_json(const struct findings *f, struct err *e)
+static int print_json(const struct findings *f, bool good, struct err *e)
 {
 	static const struct field fields[] = {
 		FIELD(struct finding, "name", FIELD_STRING, name),
@@ -129,39 +143,55 @@ static int print_json(const struct findings *f, struct err *e)
 	json_write_list(&list, f, JSON_INDENTED, &text);
 	if (!str_ok(&text))
 		return err_set(e, ENOMEM, "write JSON");
-	printf("{\"runs\": %s, \"checks\": %s}\n", count(f, FINDING_BROKEN) ? "false" : "true",
-		text.data);
+	printf("{\"runs\": %s, \"checks\": %s}\n", good ? "true" : "false", text.data);
 	return 0;
 }
 
 struct doctor_words {
 	bool json;
 	const char *system;
+	struct opt_u64 density;
 };
 
 static const struct option_row doctor_options[] = {
 	{ "json", 0, OPTION_FLAG, offsetof(struct doctor_words, json), NULL, "for programs" },
+	{ "density", 0, OPTION_UNSIGNED, offsetof(struct doctor_words, density), "N",
+		"what stands in the way of N containers at once" },
 	{ "system", 0, OPTION_TEXT, offsetof(struct doctor_words, system), "DIR",
-		"look for engines below DIR" },
+		"look for engines, /proc and /sys below DIR" },
 	{ 0 },
 };
+
+static void look(const struct places *places, struct context *c, struct findings *found)
+{
+	struct err e;
+
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		checks[i](places, found);
+	/* Last, as there is no way back. */
+	if (rootless_is_needed() && rootless_enter(ROOTLESS_MOST, &c->own, &e) == 0)
+		doctor_overlay(places, found);
+}
 
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	automatic(findings) struct findings found = { 0 };
 	const struct doctor_words *w = data;
 	const struct places places = { c->root, c->store, w->system };
+	uint64_t density = w->density.value;
 
 	(void)argc, (void)argv;
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
-		checks[i](&places, &found);
-	/* Last, as there is no way back. */
-	if (rootless_is_needed() && rootless_enter(ROOTLESS_MOST, &c->own, e) == 0)
-		doctor_overlay(&places, &found);
+	if (w->density.set && (!density || density > DENSITY_MAX))
+		return err_say(e, ERR_USAGE, "--density: from 1 to %u containers", DENSITY_MAX);
+	if (density)
+		doctor_density(&places, density, &found);
+	else
+		look(&places, c, &found);
 	if (found.failed)
 		return err_set(e, ENOMEM, "look at this host");
-	int r = w->json ? print_json(&found, e) : print_table(&found, e);
-	return r < 0 ? r : count(&found, FINDING_BROKEN) ? 1 : 0;
+	bool good = !count(&found, FINDING_BROKEN) && !(density && count(&found, FINDING_LACKS));
+	int r = w->json ? print_json(&found, good, e) : print_table(&found, density, e);
+	return r < 0 ? r : good ? 0 : 1;
 }
 
 static const struct command doctor_command = {

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "spec/base/err.h"
 #include "spec/base/own.h"
@@ -38,7 +39,9 @@ DEFINE_AUTO(findings, findings_done)
 void findings_add(struct findings *f, const char *name, enum finding_state state,
 	const char *remedy, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Where `cow` keeps things, and below what the files of engines are (NULL: the root). */
+/* Where `cow` keeps things, and below what the files of engines, /proc and /sys are (NULL: /). */
+struct str;
+struct statvfs;
 struct places {
 	const char *root, *store, *system;
 };
@@ -67,7 +70,14 @@ void doctor_overlay(const struct places *p, struct findings *f);
 void doctor_snapshotters(const struct places *p, struct findings *f);
 void doctor_store(const struct places *p, struct findings *f);
 void doctor_root(const struct places *p, struct findings *f);
+/*
+ * "ext4, 12 GiB free" of the file system that this directory is on, or will be made on. *ret is
+ * zero where that cannot be told.
+ */
+void doctor_describe(const char *path, struct str *out, struct statvfs *ret);
 /* Who else is here: a finding for each engine (doctor_engines.c). */
 void doctor_engines(const struct places *p, struct findings *f);
+/* Whether so many containers fit, and what stands in their way (doctor_density.c). */
+void doctor_density(const struct places *p, uint64_t containers, struct findings *f);
 
 #endif

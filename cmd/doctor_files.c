@@ -31,35 +31,35 @@ static char *nearest(const char *path)
 	return at ? at : realpath(".", NULL);
 }
 
-/* "ext4, 12 GiB free" of the file system there. */
-static void describe(const char *path, struct str *out, uint64_t *ret_free)
+void doctor_describe(const char *path, struct str *out, struct statvfs *ret)
 {
 	automatic(mountinfo) struct mountinfo mounts = { 0 };
+	autofree char *at = nearest(path);
 	struct statvfs fs;
 	char size[16];
 	struct err e;
 
-	const struct mountinfo_row *row =
-		mountinfo_read(&mounts, &e) == 0 ? mountinfo_of(&mounts, path) : NULL;
-	str_add(out, row ? row->type : "unknown file system");
-	*ret_free = UINT64_MAX;
-	if (statvfs(path, &fs) < 0)
+	*ret = (struct statvfs){ 0 };
+	if (!at)
 		return;
-	*ret_free = (uint64_t)fs.f_bavail * fs.f_frsize;
-	str_addf(out, ", %s free", str_human(*ret_free, size));
+	const struct mountinfo_row *row =
+		mountinfo_read(&mounts, &e) == 0 ? mountinfo_of(&mounts, at) : NULL;
+	str_add(out, row ? row->type : "unknown file system");
+	if (statvfs(at, &fs) < 0)
+		return;
+	*ret = fs;
+	str_addf(out, ", %s free", str_human((uint64_t)fs.f_bavail * fs.f_frsize, size));
 }
 
 static void add_place(struct findings *f, const char *name, const char *path, bool exists)
 {
 	automatic(str) struct str text = { 0 };
-	autofree char *at = nearest(path);
-	uint64_t space = 0;
+	struct statvfs fs;
 
-	if (at)
-		describe(at, &text, &space);
-	findings_add(f, name, space < LITTLE_SPACE ? FINDING_LACKS : FINDING_OK,
-		space < LITTLE_SPACE ? "make room" : NULL, "%s: %s%s", path,
-		exists ? "" : "not made yet; ", text.data ? text.data : "");
+	doctor_describe(path, &text, &fs);
+	bool little = fs.f_frsize && (uint64_t)fs.f_bavail * fs.f_frsize < LITTLE_SPACE;
+	findings_add(f, name, little ? FINDING_LACKS : FINDING_OK, little ? "make room" : NULL,
+		"%s: %s%s", path, exists ? "" : "not made yet; ", text.data ? text.data : "");
 }
 
 void doctor_store(const struct places *p, struct findings *f)

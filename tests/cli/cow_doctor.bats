@@ -164,3 +164,60 @@ file() { install -D /dev/stdin "$SCRATCH/system/$1"; }
 	head -c 3M /dev/zero | file etc/crio/crio.conf
 	detail_is CRI-O "ok: not installed; knows cowrun ($top/etc/crio/crio.conf.d/50-cowrun.conf:3), and uses it unasked"
 }
+
+# host NAME=VALUE...: a tree of /proc and /sys with these files
+host() {
+	local word
+	for word; do
+		mkdir -p "$SCRATCH/host/$(dirname "${word%%=*}")"
+		printf '%s\n' "${word#*=}" >"$SCRATCH/host/${word%%=*}"
+	done
+}
+lacking() { jq -r '[.checks[] | select(.state == "lacks").name] | sort | join(" ")' <<<"$output"; }
+
+@test "--density: settings that are high enough for so many stand in nobody's way" {
+	host proc/sys/kernel/pid_max=32768 proc/sys/kernel/threads-max=200000 proc/loadavg='0.1 0.2 0.3 1/300 999' \
+		proc/sys/user/max_mnt_namespaces=5000 proc/sys/fs/inotify/max_user_instances=8192 \
+		proc/sys/net/ipv4/ip_local_port_range='32768 60999' proc/sys/vm/overcommit_memory=0 \
+		proc/meminfo='MemAvailable:   8388608 kB' \
+		sys/kernel/mm/transparent_hugepage/enabled='always [madvise] never'
+	run cow doctor --system "$SCRATCH/host" --density 1000 --json
+	[ -z "$(lacking)" ]
+	assert_status 0
+	assert_runs true
+	[[ $(of processes detail) == 'kernel.pid_max is 32768 (2300 needed)' ]]
+	run cow doctor --system "$SCRATCH/host" --density 1000
+	[ "${lines[-1]}" = 'Nothing stands in the way of 1000 containers.' ]
+}
+
+@test "--density: what stands in the way is named, with the command that changes it, and nothing is changed" {
+	host proc/sys/kernel/pid_max=2000 proc/sys/kernel/threads-max=2299 proc/loadavg='0.1 0.2 0.3 1/300 999' \
+		proc/sys/user/max_mnt_namespaces=999 proc/sys/fs/inotify/max_user_instances=128 proc/sys/fs/mount-max=100 \
+		proc/sys/kernel/keys/root_maxkeys=1002 proc/key-users='    0:     9 8/8 3/1000000 40/25000000' \
+		proc/sys/net/ipv4/ip_local_port_range='60000 60999' proc/sys/vm/overcommit_memory=2 proc/sys/kernel/pty/max=10 \
+		proc/meminfo='MemAvailable:   100000 kB' proc/swaps='Filename Type Size Used Priority' proc/sys/vm/swappiness=60 \
+		sys/kernel/mm/transparent_hugepage/enabled='[always] madvise never' \
+		sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled='[always] inherit madvise never' sys/kernel/mm/ksm/run=0
+	find "$SCRATCH/host" -type f -exec sha256sum {} + | sort >"$SCRATCH/before"
+	run cow doctor --system "$SCRATCH/host" --density 1000 --json
+	assert_status 1
+	assert_runs false
+	[ "$(lacking)" = 'huge pages inotify keys larger pages memory mount namespaces mounts overcommit processes terminals threads' ]
+	[ "$(of processes remedy)" = 'sysctl -w kernel.pid_max=2875' ]
+	[ "$(of threads remedy)" = 'sysctl -w kernel.threads-max=2875' ]
+	[ "$(of overcommit remedy)" = 'sysctl -w vm.overcommit_memory=0' ]
+	[[ $(of 'larger pages' detail) == 'always for 64 KiB:'* ]]
+	find "$SCRATCH/host" -type f -exec sha256sum {} + | sort | diff - "$SCRATCH/before"
+	run cow doctor --system "$SCRATCH/host" --density 1001
+	[ "${lines[-1]}" = '12 things stand in the way of 1001 containers.' ]
+}
+
+@test "--density: of how many" {
+	local n
+	for n in 0 -1 4194305 many 1e3; do
+		run cow doctor --density "$n"
+		assert_status 1
+		assert_output_matches "density"
+		[ "${#lines[@]}" = 1 ]
+	done
+}
