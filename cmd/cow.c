@@ -85,6 +85,14 @@ static const struct command export_command = {
 	.program_root = true,
 };
 
+static const struct command mem_command = {
+	.name = "mem",
+	.arguments = "[options] [NAME ...]",
+	.summary = "Tells what containers cost in memory, and who shares with whom.",
+	.program = "cow-mem",
+	.program_root = true,
+};
+
 static const struct command doctor_command = {
 	.name = "doctor",
 	.arguments = "[options]",

@@ -24,7 +24,8 @@ int libexec_run(const struct context *c, const struct command *command, int argc
 		words[n++] = (char *)"--store";
 		words[n++] = (char *)c->store;
 	}
-	if (command->program_root) {
+	/* The usual one it finds as we did, and is then as wary of what it finds there. */
+	if (command->program_root && (command->owns || !c->usual_root)) {
 		words[n++] = (char *)"--root";
 		words[n++] = (char *)c->root;
 	}

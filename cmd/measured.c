@@ -93,8 +93,8 @@ static int add_container(struct measured *m, const struct listed *c, struct err 
 	if (!lives(c) || (c->record.cgroup && container_cgroup(&c->record, &group) < 0))
 		return 0;
 	return add_thing(m,
-		(struct measured_source){ &c->record, group, strdup(c->record.id),
-			strdup(c->record.id) },
+		(struct measured_source){
+			&c->record, group, strdup(c->record.id), strdup(c->record.id) },
 		e);
 }
 

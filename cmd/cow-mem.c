@@ -1,7 +1,11 @@
-/* cow mem: what containers cost, and what they share. */
+/*
+ * cow mem: what containers cost, and what they share.
+ *
+ * A program of its own because of libcgroup, which finds the v1 hierarchies and is not for static
+ * programs.
+ */
 #include <unistd.h>
 
-#include "cmd/cow/commands.h"
 #include "cmd/measured.h"
 #include "cmd/mem.h"
 
@@ -52,7 +56,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	return r < 0 ? r : print(&census, w, e);
 }
 
-const struct command mem_command = {
+static const struct command mem_command = {
 	.name = "mem",
 	.arguments = "[options] [NAME ...]",
 	.summary = "Tells what containers cost in memory, and who shares with whom.",
@@ -62,3 +66,20 @@ const struct command mem_command = {
 	.mixed = true,
 	.run = run,
 };
+
+static const struct command *const commands[] = { &mem_command, NULL };
+
+static const struct option_row program_options[] = {
+	{ "root", 0, OPTION_TEXT, offsetof(struct context, root), "DIR", "the state root" },
+	{ "store", 0, OPTION_TEXT, offsetof(struct context, store), "DIR", "the store" },
+	{ 0 },
+};
+
+int main(int argc, char **argv)
+{
+	static const struct program program = { "cow", "Tells what containers cost.",
+		program_options, commands, NULL, .has_store = true, .unknown_status = 1 };
+	struct context context = { 0 };
+
+	return program_main(&program, &context, argc, argv);
+}
