@@ -36,7 +36,16 @@ void census_done(struct census *c)
 		free(c->usages[i].kinds);
 		free(c->usages[i].with);
 	}
+	for (size_t i = 0; i < c->n_processes; i++)
+		free(c->processes[i].command);
+	for (size_t i = 0; i < c->n_files; i++) {
+		free(c->files[i].path);
+		free(c->files[i].parts);
+		free(c->files[i].layer);
+	}
 	free(c->usages);
+	free(c->processes);
+	free(c->files);
 	free(c->shares);
 	free(c->why);
 	*c = (struct census){ 0 };
@@ -78,6 +87,7 @@ static int use_frames(struct memory_usage *u, const struct frame_counts *n)
 		return -ENOMEM;
 	*u->kinds = (struct memory_kinds){
 		.anon = kind_of(n, FRAME_ANON),
+		.forked = kind_of(n, FRAME_FORKED),
 		.file = kind_of(n, FRAME_FILE),
 		.shmem = kind_of(n, FRAME_SHMEM),
 		.ksm = kind_of(n, FRAME_KSM),

@@ -22,7 +22,7 @@
  * processes only, the union is the sum of PSS. What is not known is unset, never 0.
  *
  * LIMIT: memory that no process maps is seen in no frame (page cache, tmpfs): the caller may know
- * it (private_cache). LIMIT: swap is reported and not divided among those who share it.
+ * it (private_cache).
  */
 #ifndef CGROUP_CENSUS_H
 #define CGROUP_CENSUS_H
@@ -44,6 +44,7 @@ struct census_thing {
 	bool is_template;	       /* measured, shared with, and no container: not in `saved` */
 	bool is_frozen;		       /* its processes do not run: no need to look again */
 	pid_t monitor;		       /* 0: none */
+	int group;		       /* fd of its cgroup v2 directory; -1: cannot be frozen */
 	struct opt_u64 kernel_other;   /* bytes: slab and the like, not page tables and stacks */
 	struct opt_u64 private_cache;  /* page cache of its own files that it does not map */
 	struct opt_u64 charged, limit; /* of the memory controller; handed through */
@@ -53,6 +54,16 @@ struct census_thing {
 typedef int census_list(
 	void *context, size_t thing, pid_t **ret_pids, size_t *ret_n, struct err *e);
 
+/* Who stands still while being read. */
+enum census_freeze {
+	CENSUS_FREEZE_ALL,
+	CENSUS_FREEZE_CHANGED, /* those only whose frames were others when they were read again */
+	CENSUS_FREEZE_NEVER,
+};
+
+#define CENSUS_PROCESSES 1U
+#define CENSUS_FILES 2U
+
 struct census_options {
 	/*
 	 * Asked for the members of each thing before each reading and after it: what was born
@@ -60,6 +71,10 @@ struct census_options {
 	 */
 	census_list *list;
 	void *context;
+	enum census_freeze freeze;
+	bool fast; /* sums of the kernel's own, and charges: an estimate, and told as one */
+	bool host; /* all other processes are a usage of their own, behind those of the things */
+	unsigned details; /* CENSUS_PROCESSES, CENSUS_FILES: made only when asked for */
 	/* For tests, and to tell what a host that lacks them would see: */
 	bool without_frames; /* as without the privilege */
 	bool without_scan;   /* as before 6.7 */
@@ -70,8 +85,12 @@ struct memory_kind {
 	uint64_t private_bytes, shared_bytes;
 };
 
+/*
+ * anon: anonymous, mapped once in the whole system: one process's own. forked: anonymous, mapped
+ * more than once: inherited by fork, or left to forks.
+ */
 struct memory_kinds {
-	struct memory_kind anon, file, shmem, ksm, hugetlb;
+	struct memory_kind anon, forked, file, shmem, ksm, hugetlb;
 };
 
 struct memory_share {
@@ -82,7 +101,7 @@ struct memory_share {
 /* One thing's figures, bytes. */
 struct memory_usage {
 	char *name, *id;
-	bool is_template;
+	bool is_template, is_host;
 	uint64_t processes, threads;
 	struct opt_u64 unique, private, shared, outside;
 	struct memory_kinds *kinds; /* NULL: not known */
@@ -91,9 +110,49 @@ struct memory_usage {
 	size_t n_with;
 	struct opt_u64 page_tables, kernel_stacks, kernel;
 	struct opt_u64 private_cache, monitor, cost;
-	struct opt_u64 swap;
+	struct opt_u64 swap, swap_private, swap_shared; /* by slots, as unique, private, shared */
 	struct opt_u64 pss; /* the sum over its processes: where frames are not told */
 	struct opt_u64 charged, limit;
+};
+
+/* One address space; of processes that share one, the first. Bytes; unset: not told. */
+struct census_process {
+	size_t thing; /* index of its usage */
+	pid_t pid;
+	char *command;		/* safe to print */
+	struct opt_u64 unique;	/* frames that it maps, each once */
+	struct opt_u64 private; /* of these, mapped by no other process */
+	struct opt_u64 shared;	/* of these, all others */
+	struct opt_u64 inside;	/* of the shared ones: mapped by processes of its thing only */
+	struct opt_u64 swap, page_tables;
+	uint64_t threads;
+};
+
+/* What one thing maps of a file, bytes. */
+struct census_part {
+	size_t thing;
+	uint64_t bytes;
+};
+
+/*
+ * A file whose pages are mapped: one for each page cache inode, so the file of a layer that two
+ * overlays mount is one. Bytes over all things, each frame once.
+ */
+struct census_file {
+	char *path; /* as /proc shows it, newlines as \012; NULL: not known */
+	dev_t dev;
+	uint64_t ino;
+	size_t thing; /* one of those who map it, as dev, ino and path are seen there: */
+	pid_t pid;
+	uint64_t start, end; /* an address range in that process, which begins at `offset` */
+	uint64_t offset;
+	bool is_shmem;
+	uint64_t unique;
+	uint64_t private;	   /* of these, mapped by one thing and nobody else */
+	uint64_t outside;	   /* of these, mapped by somebody who is no thing too */
+	struct census_part *parts; /* most first */
+	size_t n_parts;
+	char *layer; /* NULL: not known; not filled in here */
 };
 
 struct census {
@@ -106,7 +165,13 @@ struct census {
 	uint64_t n_gone;   /* processes that ended before they were read */
 	uint64_t n_read;   /* pagemap entries read: the work */
 	unsigned n_passes; /* above 1: read again, since something had moved */
-	uint64_t *shares;  /* bytes by pair: census_shared() reads them; NULL: not known */
+	uint64_t n_frozen,
+		frozen_ns; /* containers that stood still; the longest of them how long */
+	struct census_process *processes; /* by thing and pid; NULL: not asked, or not known */
+	size_t n_processes;
+	struct census_file *files; /* largest first; NULL: not asked, or not known */
+	size_t n_files;
+	uint64_t *shares; /* bytes by pair: census_shared() reads them; NULL: not known */
 };
 
 /* Pairs are known up to this many things: the triangle is 64 MiB then. */

@@ -225,7 +225,10 @@ static void tally(struct frames *f, const struct frame_entry *entry, const struc
 	/* Shared page tables of hugetlb are one mapping to the kernel, and several to us. */
 	if (known && fact->mappings < entry->mappings && fact->kind != FRAME_HUGETLB)
 		f->n_moved++;
-	f->sums[entry->set].own[fact->kind][outside]++;
+	uint8_t kind = fact->kind;
+	if (kind == FRAME_ANON && (outside || entry->mappings > 1))
+		kind = FRAME_FORKED;
+	f->sums[entry->set].own[kind][outside]++;
 	f->sums[entry->set].large += fact->large;
 }
 

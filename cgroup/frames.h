@@ -23,10 +23,11 @@
 #define FRAMES_UNKNOWN UINT32_MAX  /* of frame_fact.mappings: the system does not tell */
 
 enum frame_kind {
-	FRAME_ANON,
-	FRAME_FILE,  /* page cache of a file on disk */
-	FRAME_SHMEM, /* tmpfs, memfd, shared anonymous memory */
-	FRAME_KSM,   /* merged by the kernel */
+	FRAME_ANON,   /* a look says this of all anonymous ones, */
+	FRAME_FORKED, /* and those that are mapped more than once are counted as this */
+	FRAME_FILE,   /* page cache of a file on disk */
+	FRAME_SHMEM,  /* tmpfs, memfd, shared anonymous memory */
+	FRAME_KSM,    /* merged by the kernel */
 	FRAME_HUGETLB,
 	FRAME_KINDS,
 	FRAME_SPECIAL = FRAME_KINDS, /* zero page, vdso, device memory: nobody's, not counted */

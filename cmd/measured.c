@@ -74,6 +74,7 @@ static int add_thing(struct measured *m, struct measured_source s, struct err *e
 		.id = s.id,
 		.monitor = monitor && mark_is_alive(monitor) ? monitor->pid : 0,
 		.is_frozen = s.group.fd >= 0 && cgroup_is_frozen(s.group.fd) > 0,
+		.group = s.group.fd,
 	};
 	add_charges(&things[m->n++], s.group.fd);
 	return 0;

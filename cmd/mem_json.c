@@ -25,6 +25,7 @@ static const struct field kind_fields[] = {
 
 static const struct field kinds_fields[] = {
 	KIND("anon", anon),
+	KIND("forked", forked),
 	KIND("file", file),
 	KIND("shmem", shmem),
 	KIND("ksm", ksm),
@@ -36,6 +37,7 @@ static const struct field usage_fields[] = {
 	FIELD(struct memory_usage, "name", FIELD_STRING, name),
 	FIELD(struct memory_usage, "id", FIELD_STRING, id),
 	FIELD(struct memory_usage, "template", FIELD_BOOL, is_template),
+	FIELD(struct memory_usage, "host", FIELD_BOOL, is_host),
 	FIELD(struct memory_usage, "processes", FIELD_U64, processes, .always = true),
 	BYTES(struct memory_usage, "unique_bytes", unique),
 	BYTES(struct memory_usage, "private_bytes", private),
@@ -50,6 +52,8 @@ static const struct field usage_fields[] = {
 	BYTES(struct memory_usage, "monitor_bytes", monitor),
 	BYTES(struct memory_usage, "cost_bytes", cost),
 	BYTES(struct memory_usage, "swap_bytes", swap),
+	BYTES(struct memory_usage, "swap_private_bytes", swap_private),
+	BYTES(struct memory_usage, "swap_shared_bytes", swap_shared),
 	BYTES(struct memory_usage, "large_page_bytes", large),
 	FIELD(struct memory_usage, "pss_bytes", FIELD_OPT_U64, pss),
 	BYTES(struct memory_usage, "charged_bytes", charged),

@@ -73,7 +73,7 @@ static void start(struct fleet *f)
 			live(memory, f->mib, ready[1]);
 		snprintf(f->names[i], sizeof(f->names[i]), "p%zu", i);
 		f->things[i] = (struct census_thing){
-			.name = f->names[i], .pids = &f->pids[i], .n_pids = 1
+			.name = f->names[i], .pids = &f->pids[i], .n_pids = 1, .group = -1
 		};
 		char byte;
 		if (read(ready[0], &byte, 1) != 1)

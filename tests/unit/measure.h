@@ -25,7 +25,7 @@ static inline char *memory_of(size_t bytes)
 
 static inline struct census_thing thing(const char *name, const pid_t *pids, size_t n)
 {
-	return (struct census_thing){ .name = name, .pids = pids, .n_pids = n };
+	return (struct census_thing){ .name = name, .pids = pids, .n_pids = n, .group = -1 };
 }
 
 static inline struct census take_with(
@@ -95,7 +95,8 @@ static inline void touch(volatile char *memory, size_t bytes)
 
 static inline uint64_t anon_of(const struct memory_usage *u)
 {
-	return u->kinds->anon.private_bytes + u->kinds->anon.shared_bytes;
+	return u->kinds->anon.private_bytes + u->kinds->anon.shared_bytes +
+	       u->kinds->forked.private_bytes + u->kinds->forked.shared_bytes;
 }
 
 #endif
