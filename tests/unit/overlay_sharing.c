@@ -232,7 +232,7 @@ static void add_record(struct str *out, const char *prefix, const char *key, con
 START_TEST(a_layer_cannot_name_an_object)
 {
 	const struct tar_row secret[] = { { "f", TEXT("a secret") } };
-	struct tarball t = { 0 };
+	automatic(tarball) struct tarball t = { 0 };
 	char path[600];
 
 	import("a", secret);
@@ -271,12 +271,11 @@ START_TEST(a_layer_cannot_have_names_of_objects)
 	} cases[] = { { direct, 1 }, { by_link, 2 } };
 
 	for (int i = 0; i < 2; i++) {
-		struct tarball t = { 0 };
+		automatic(tarball) struct tarball t = { 0 };
 		for (int j = 0; j < cases[i].n; j++)
 			tarball_add(&t, &cases[i].rows[j]);
 		tarball_end(&t);
 		ck_assert_int_lt(scene_import(&t, &(struct import_options){ 0 }), 0);
-		str_done(&t.bytes);
 	}
 	scene_check_clean();
 }
@@ -332,7 +331,7 @@ END_TEST
 /* Nothing to share, or attributes that would not fit into the inode: these have their own content. */
 START_TEST(some_files_keep_their_content)
 {
-	struct tarball t = { 0 };
+	automatic(tarball) struct tarball t = { 0 };
 	struct object_name name;
 
 	tarball_pax(&t, "SCHILY.xattr.user.note", "x", 1);
@@ -351,7 +350,7 @@ END_TEST
 
 START_TEST(who_does_not_want_it_has_whole_files)
 {
-	struct tarball t = { 0 };
+	automatic(tarball) struct tarball t = { 0 };
 
 	tarball_add(&t, &(struct tar_row){ "f", TEXT("whole") });
 	tarball_end(&t);

@@ -48,7 +48,8 @@ static int run_stand_in(const char *script, int silence_ms, struct err *e)
 	fprintf(file, "#!/bin/sh\ncd %s\n%s\n", dir, script);
 	fclose(file);
 	chmod(path, 0755);
-	setenv("PATH", str_format("%s:%s", dir, getenv("PATH")), 1);
+	autofree char *found_in = str_format("%s:%s", dir, getenv("PATH"));
+	setenv("PATH", found_in, 1);
 	criu_begin(&w, CRIU_DUMP, &o);
 	int r = criu_run(&w, &o, &p, e);
 	snprintf(words, sizeof(words), "rm -r %s", dir);

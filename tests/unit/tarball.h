@@ -126,5 +126,6 @@ static inline void tarball_done(struct tarball *t)
 {
 	str_done(&t->bytes);
 }
+DEFINE_AUTO(tarball, tarball_done)
 
 #endif
