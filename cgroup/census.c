@@ -96,10 +96,25 @@ static int use_frames(struct memory_usage *u, const struct frame_counts *n)
 	return 0;
 }
 
+/* A slot counts once for a thing, however many of its processes would read it back. */
+static void use_slots(struct memory_usage *u, const struct frame_counts *n)
+{
+	uint64_t private = 0, shared = 0;
+
+	for (size_t kind = 0; kind < FRAME_KINDS; kind++) {
+		private += n->private[kind];
+		shared += n->shared[kind];
+	}
+	u->swap_private = known(private * page_size());
+	u->swap_shared = known(shared * page_size());
+	u->swap = known((private + shared) * page_size());
+}
+
 /* Sums over processes: a page that two of them share has no place in them, so mostly unset. */
 static void use_sums(struct memory_usage *u, const struct group *g)
 {
 	u->pss = known(g->pss);
+	u->swap = known(g->swap);
 	u->private = known(g->uss);
 	if (g->processes <= 1) {
 		u->unique = known(g->rss);
@@ -116,13 +131,12 @@ static void add_costs(struct memory_usage *u, const struct group *g, const struc
 	u->page_tables = known(g->page_tables);
 	u->kernel_stacks = known(g->threads * KERNEL_STACK);
 	u->kernel = known(g->page_tables + g->threads * KERNEL_STACK + t->kernel_other.value);
-	u->swap = known(g->swap);
 	u->cost = known(
 		u->private.value + u->kernel.value + u->private_cache.value + u->monitor.value);
 }
 
-static int fill_usage(const struct reading *r, size_t i, const struct frame_counts *counts,
-	struct memory_usage *u)
+static int fill_usage(const struct reading *r, size_t i, const struct frame_counts *frames,
+	const struct frame_counts *slots, struct memory_usage *u)
 {
 	const struct census_thing *t = &r->things[i];
 	const struct group *g = &r->groups[i];
@@ -142,25 +156,29 @@ static int fill_usage(const struct reading *r, size_t i, const struct frame_coun
 	if (g->n_unread)
 		return 0;
 	int failed = 0;
-	if (r->has_frames)
-		failed = use_frames(u, &counts[i]);
-	else
+	if (r->has_frames) {
+		failed = use_frames(u, frames);
+		use_slots(u, slots);
+	} else {
 		use_sums(u, g);
+	}
 	add_costs(u, g, t);
 	return failed;
 }
 
 static int fill_usages(const struct reading *r, struct census *c)
 {
-	autofree struct frame_counts *counts = calloc(r->n_things + 1, sizeof(*counts));
+	autofree struct frame_counts *frames = calloc(r->n_things + 1, sizeof(*frames));
+	autofree struct frame_counts *slots = calloc(r->n_things + 1, sizeof(*slots));
 
 	c->usages = calloc(r->n_things + 1, sizeof(*c->usages));
-	if (!counts || !c->usages)
+	if (!frames || !slots || !c->usages)
 		return -ENOMEM;
 	c->n_usages = r->n_things;
-	frames_count(&r->frames, counts, r->n_things);
+	frames_count(&r->frames, frames, r->n_things);
+	frames_count(&r->slots, slots, r->n_things);
 	for (size_t i = 0; i < r->n_things; i++) {
-		int failed = fill_usage(r, i, counts, &c->usages[i]);
+		int failed = fill_usage(r, i, &frames[i], &slots[i], &c->usages[i]);
 		if (failed < 0)
 			return failed;
 	}

@@ -5,15 +5,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* A frame number is region (1 GiB), block (2 MiB), entry (4 KiB): 52 physical bits at most. */
-#define BLOCK_SHIFT 9
-#define BLOCK_FRAMES (1U << BLOCK_SHIFT)
-#define REGION_SHIFT 18
-#define REGION_BLOCKS (1U << (REGION_SHIFT - BLOCK_SHIFT))
-#define FRAME_LIMIT (1ULL << 40)
-
-#define TABLE 4096 /* bytes of a region, and of a block */
-
 #define NO_OWNER UINT32_MAX
 #define EMPTY_SET 0
 
@@ -23,13 +14,6 @@
 struct frame_entry {
 	uint32_t set, mappings;
 };
-
-struct frame_region {
-	struct frame_entry *blocks[REGION_BLOCKS];
-};
-
-_Static_assert(sizeof(struct frame_region) == TABLE, "a region is a table");
-_Static_assert(sizeof(struct frame_entry) * BLOCK_FRAMES == TABLE, "a block is a table");
 
 /*
  * One owner more than its parent's set. Owners come in rising order, so a set needs to remember
@@ -50,55 +34,24 @@ struct set_sum {
 	uint32_t run_first, run_before;
 };
 
-/* Tables come from chunks of 2 MiB, which one fault can fill where large pages are to be had. */
-#define CHUNK ((size_t)2 << 20)
-
-struct frame_chunk {
-	struct frame_chunk *next;
-	size_t used;
-	void *mapping; /* what the kernel gave: twice as much address space, for the alignment */
-};
+/* Of a settled cell: n is one of these by kind, or 0 where nothing counts. */
+#define STATE_COUNTS 1U
+#define STATE_OUTSIDE 2U
+#define STATE_LARGE 4U
+#define STATE_KIND_SHIFT 8
 
 void frames_init(struct frames *f)
 {
-	*f = (struct frames){ .last_block = UINT64_MAX };
+	*f = (struct frames){ .folded = NO_OWNER };
+	frame_table_init(&f->table);
 }
 
 void frames_done(struct frames *f)
 {
-	for (struct frame_chunk *chunk = f->chunks, *next; chunk; chunk = next) {
-		next = chunk->next;
-		munmap(chunk->mapping, 2 * CHUNK);
-	}
-	free(f->regions);
+	frame_table_done(&f->table);
 	free(f->sets);
 	free(f->sums);
 	frames_init(f);
-}
-
-static int chunks_grow(struct frames *f)
-{
-	char *mapping = mmap(NULL, 2 * CHUNK, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (mapping == MAP_FAILED)
-		return -ENOMEM;
-	struct frame_chunk *chunk =
-		(struct frame_chunk *)(((uintptr_t)mapping + CHUNK - 1) & ~(CHUNK - 1));
-	madvise(chunk, CHUNK, MADV_HUGEPAGE); /* only a wish */
-	*chunk = (struct frame_chunk){ f->chunks, TABLE, mapping };
-	f->chunks = chunk;
-	return 0;
-}
-
-/* TABLE bytes of zeros, freed with the set; NULL when out of memory. */
-static void *table_make(struct frames *f)
-{
-	if ((!f->chunks || f->chunks->used == CHUNK) && chunks_grow(f) < 0)
-		return NULL;
-	void *table = (char *)f->chunks + f->chunks->used;
-	f->chunks->used += TABLE;
-	return table;
 }
 
 static int sets_grow(struct frames *f)
@@ -143,59 +96,17 @@ static int set_with(struct frames *f, uint32_t from, uint32_t owner, uint32_t *r
 	return 0;
 }
 
-static int regions_grow(struct frames *f, size_t need)
-{
-	/* By calloc and copy: of a large new array only what is used becomes resident. */
-	size_t n = f->n_regions * 2 > need ? f->n_regions * 2 : need;
-	struct frame_region **regions = calloc(n, sizeof(void *));
-
-	if (!regions)
-		return -ENOMEM;
-	if (f->n_regions)
-		memcpy(regions, f->regions, f->n_regions * sizeof(void *));
-	free(f->regions);
-	f->regions = regions;
-	f->n_regions = n;
-	return 0;
-}
-
-/* Makes the block of this frame the last one used. */
-static int block_find(struct frames *f, uint64_t number)
-{
-	size_t r = number >> REGION_SHIFT, b = (number >> BLOCK_SHIFT) % REGION_BLOCKS;
-
-	if (number >= FRAME_LIMIT)
-		return -ERANGE;
-	if (r >= f->n_regions && regions_grow(f, r + 1) < 0)
-		return -ENOMEM;
-	if (!f->regions[r])
-		f->regions[r] = table_make(f);
-	if (!f->regions[r])
-		return -ENOMEM;
-	struct frame_entry **block = &f->regions[r]->blocks[b];
-	if (!*block)
-		*block = table_make(f);
-	if (!*block)
-		return -ENOMEM;
-	f->last_block = number >> BLOCK_SHIFT;
-	f->last_entries = *block;
-	return 0;
-}
-
 /* The hot loop of a census: once for each page of each process. */
 static int add(struct frames *f, uint32_t owner, bool again, const uint64_t *numbers, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		int r = 0;
-		if (numbers[i] >> BLOCK_SHIFT != f->last_block)
-			r = block_find(f, numbers[i]);
+		struct frame_cell *cell;
+		int r = frame_table_at(&f->table, numbers[i], &cell);
+		if (r == 0)
+			r = set_with(f, cell->mark, owner, &cell->mark);
 		if (r < 0)
 			return r;
-		struct frame_entry *entry = &f->last_entries[numbers[i] % BLOCK_FRAMES];
-		r = set_with(f, entry->set, owner, &entry->set);
-		if (r < 0)
-			return r;
-		entry->mappings += !again;
+		cell->n += !again;
 	}
 	return 0;
 }
@@ -216,64 +127,79 @@ int frames_add(struct frames *f, uint32_t owner, bool again, const uint64_t *num
 	return r < 0 ? err_set(e, -r, "add %zu page frames to the table", n) : 0;
 }
 
-static void tally(struct frames *f, const struct frame_entry *entry, const struct frame_fact *fact)
+/* Counts a frame with its set, and leaves in the cell what it is. */
+static void tally(struct frames *f, struct frame_cell *cell, const struct frame_fact *fact)
 {
-	if (!entry->mappings || fact->kind >= FRAME_KINDS)
+	uint32_t mappings = cell->n;
+
+	cell->n = 0;
+	if (!mappings || fact->kind >= FRAME_KINDS)
 		return;
 	bool known = fact->mappings != FRAMES_UNKNOWN;
-	bool outside = known && fact->mappings > entry->mappings;
+	bool outside = known && fact->mappings > mappings;
 	/* Shared page tables of hugetlb are one mapping to the kernel, and several to us. */
-	if (known && fact->mappings < entry->mappings && fact->kind != FRAME_HUGETLB)
+	if (known && fact->mappings < mappings && fact->kind != FRAME_HUGETLB)
 		f->n_moved++;
-	uint8_t kind = fact->kind;
-	if (kind == FRAME_ANON && (outside || entry->mappings > 1))
+	uint32_t kind = fact->kind;
+	if (kind == FRAME_ANON && (outside || mappings > 1))
 		kind = FRAME_FORKED;
-	f->sums[entry->set].own[kind][outside]++;
-	f->sums[entry->set].large += fact->large;
+	f->sums[cell->mark].own[kind][outside]++;
+	f->sums[cell->mark].large += fact->large;
+	cell->n = STATE_COUNTS | (outside ? STATE_OUTSIDE : 0) | (fact->large ? STATE_LARGE : 0) |
+		  kind << STATE_KIND_SHIFT;
 }
 
 /* From `at` on: the first frame that is in use, and the end of the run that begins there. */
-static bool run_find(
-	const struct frame_entry *entries, size_t at, size_t *ret_first, size_t *ret_end)
+static bool run_find(const struct frame_cell *cells, size_t at, size_t *ret_first, size_t *ret_end)
 {
-	while (at < BLOCK_FRAMES && !entries[at].mappings)
+	while (at < FRAME_BLOCK_CELLS && !cells[at].n)
 		at++;
-	if (at == BLOCK_FRAMES)
+	if (at == FRAME_BLOCK_CELLS)
 		return false;
 	size_t end = at + 1;
-	for (size_t i = end; i < BLOCK_FRAMES && i <= end + RUN_GAP; i++)
-		if (entries[i].mappings)
+	for (size_t i = end; i < FRAME_BLOCK_CELLS && i <= end + RUN_GAP; i++)
+		if (cells[i].n)
 			end = i + 1;
 	*ret_first = at;
 	*ret_end = end;
 	return true;
 }
 
-static int settle_block(struct frames *f, uint64_t base, const struct frame_entry *entries,
+static int settle_block(struct frames *f, uint64_t base, struct frame_cell *cells,
 	frames_look *look, void *context, struct err *e)
 {
 	struct frame_fact facts[FRAMES_LOOK_MAX];
 	size_t first, end = 0;
 
-	while (run_find(entries, end, &first, &end)) {
+	while (run_find(cells, end, &first, &end)) {
 		int r = look(context, base + first, end - first, facts, e);
 		if (r < 0)
 			return r;
 		for (size_t i = first; i < end; i++)
-			tally(f, &entries[i], &facts[i - first]);
+			tally(f, &cells[i], &facts[i - first]);
 	}
 	return 0;
 }
 
-/* What the host maps is outside; sets with it are leaves, since it is the last owner. */
-static void fold_host(struct frames *f, uint32_t host)
+/*
+ * What the host maps is outside for all others; sets with it are leaves, since it is the last
+ * owner. Where it does not count, they become those of the others.
+ */
+static void fold_host(struct frames *f, struct frames_host host)
 {
 	for (size_t s = 1; s < f->n_sets; s++) {
-		struct set_sum *from = &f->sums[s], *to = &f->sums[f->sets[s].parent];
-		if (f->sets[s].owner != host)
+		bool alone = f->sets[s].parent == EMPTY_SET;
+		if (f->sets[s].owner != host.owner || (alone && host.counts))
 			continue;
-		for (size_t kind = 0; kind < FRAME_KINDS; kind++)
-			to->own[kind][1] += from->own[kind][0] + from->own[kind][1];
+		struct set_sum *from = &f->sums[s];
+		struct set_sum *to = host.counts ? from : &f->sums[f->sets[s].parent];
+		for (size_t kind = 0; kind < FRAME_KINDS; kind++) {
+			uint64_t n = from->own[kind][0] + from->own[kind][1];
+			from->own[kind][0] = from->own[kind][1] = 0;
+			to->own[kind][1] += n;
+		}
+		if (host.counts)
+			continue;
 		to->large += from->large;
 		*from = (struct set_sum){ 0 };
 	}
@@ -304,25 +230,23 @@ static void find_runs(struct frames *f)
 	}
 }
 
-int frames_settle(struct frames *f, uint32_t host, frames_look *look, void *context, struct err *e)
+int frames_settle(
+	struct frames *f, struct frames_host host, frames_look *look, void *context, struct err *e)
 {
+	struct frame_cell *cells;
+
 	if (!f->n_sets)
 		return 0;
 	f->sums = calloc(f->n_sets, sizeof(*f->sums));
 	if (!f->sums)
 		return err_set(e, ENOMEM, "add up %zu sets of page frames", f->n_sets);
-	for (size_t r = 0; r < f->n_regions; r++) {
-		for (size_t b = 0; f->regions[r] && b < REGION_BLOCKS; b++) {
-			if (!f->regions[r]->blocks[b])
-				continue;
-			uint64_t base = (uint64_t)r << REGION_SHIFT | b << BLOCK_SHIFT;
-			int failed =
-				settle_block(f, base, f->regions[r]->blocks[b], look, context, e);
-			if (failed < 0)
-				return failed;
-		}
+	for (uint64_t at = 0; (cells = frame_table_next(&f->table, &at)); at += FRAME_BLOCK_CELLS) {
+		int failed = settle_block(f, at, cells, look, context, e);
+		if (failed < 0)
+			return failed;
 	}
-	if (host != NO_OWNER)
+	f->folded = host.counts ? NO_OWNER : host.owner;
+	if (host.owner != NO_OWNER)
 		fold_host(f, host);
 	add_up(f);
 	find_runs(f);
@@ -394,4 +318,87 @@ uint64_t frames_union(const struct frames *f)
 	for (size_t i = 0; f->sums && i < 2 * (size_t)FRAME_KINDS; i++)
 		n += f->sums[EMPTY_SET].total[i / 2][i % 2];
 	return n;
+}
+
+static bool state_of(const struct frames *f, const struct frame_cell *cell, struct frame_state *ret)
+{
+	if (!cell || !cell->n)
+		return false;
+	*ret = (struct frame_state){
+		.set = cell->mark,
+		.kind = (uint8_t)(cell->n >> STATE_KIND_SHIFT),
+		.outside = cell->n & STATE_OUTSIDE,
+		.large = cell->n & STATE_LARGE,
+	};
+	if (f->sets[ret->set].owner == f->folded) {
+		ret->set = f->sets[ret->set].parent;
+		ret->outside = true;
+	}
+	return ret->set != EMPTY_SET;
+}
+
+bool frames_find(const struct frames *f, uint64_t number, struct frame_state *ret)
+{
+	return f->sums && state_of(f, frame_table_look(&f->table, number), ret);
+}
+
+int frames_each(const struct frames *f, frames_visit *visit, void *context, struct err *e)
+{
+	const struct frame_cell *cells;
+	uint64_t at = 0;
+	struct frame_state state;
+	int failed = 0;
+
+	for (; f->sums && (cells = frame_table_next(&f->table, &at)); at += FRAME_BLOCK_CELLS)
+		for (size_t i = 0; failed == 0 && i < FRAME_BLOCK_CELLS; i++)
+			if (state_of(f, &cells[i], &state))
+				failed = visit(context, at + i, &state, e);
+	return failed;
+}
+
+uint32_t frames_owner(const struct frames *f, uint32_t *set)
+{
+	uint32_t owner = f->sets[*set].owner;
+
+	*set = f->sets[*set].parent;
+	return owner;
+}
+
+static uint64_t pages_of(const struct set_sum *sum)
+{
+	uint64_t n = 0;
+
+	for (size_t kind = 0; kind < FRAME_KINDS; kind++)
+		n += sum->own[kind][0];
+	return n;
+}
+
+/* Whether the owners of each set are of one party: those of its parent and its last one are. */
+static void find_within(const struct frames *f, const uint32_t *parties, bool *within)
+{
+	for (size_t s = 1; s < f->n_sets; s++) {
+		uint32_t parent = f->sets[s].parent;
+		within[s] = parent == EMPTY_SET ||
+			    (within[parent] &&
+				    parties[f->sets[parent].owner] == parties[f->sets[s].owner]);
+	}
+}
+
+/* Parties are rows of owners, so what is within one is so all the way from the set to its first. */
+int frames_count_within(const struct frames *f, const uint32_t *parties, uint64_t *pages)
+{
+	autofree uint64_t *totals = calloc(f->n_sets + 1, sizeof(*totals));
+	autofree bool *within = calloc(f->n_sets + 1, sizeof(*within));
+
+	if (!totals || !within)
+		return -ENOMEM;
+	find_within(f, parties, within);
+	for (size_t s = f->sums ? f->n_sets : 0; s-- > 1;) {
+		if (!within[s])
+			continue;
+		totals[s] += pages_of(&f->sums[s]);
+		totals[f->sets[s].parent] += totals[s];
+		pages[f->sets[s].owner] += totals[s];
+	}
+	return 0;
 }

@@ -3,8 +3,7 @@
  *
  * Owners are numbers from 0 on, and frames are added owner by owner in rising order. So the owners
  * of a frame, in the order in which they were met, are a path {a < b < c} in a trie, and a frame
- * carries the number of the path's last node: one step for each mapping, no bitmap. The frames lie
- * in a table of blocks by their number: 4 KiB of table for each 2 MiB of memory that is in use.
+ * carries the number of the path's last node: one step for each mapping, no bitmap.
  *
  *	frames_add() for all mappings, then frames_settle(), once: it asks what each frame is, and
  * how often the whole system maps it; then the sums.
@@ -16,10 +15,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cgroup/frame_table.h"
 #include "spec/base/err.h"
 #include "spec/base/own.h"
 
-#define FRAMES_SETS_MAX (1U << 21) /* 350 MiB of memory; a thousand forks make 5000 sets */
+#define FRAMES_SETS_MAX (1U << 21) /* 450 MiB of memory; a thousand forks make 5000 sets */
 #define FRAMES_UNKNOWN UINT32_MAX  /* of frame_fact.mappings: the system does not tell */
 
 enum frame_kind {
@@ -40,22 +40,15 @@ struct frame_fact {
 	bool large; /* part of a larger folio (THP and the like), whatever the kind */
 };
 
-struct frame_entry;
-struct frame_region;
-struct frame_chunk;
 struct owner_set;
 struct set_sum;
 
 struct frames {
-	struct frame_region **regions; /* of 1 GiB each, NULL where nothing is in use */
-	size_t n_regions;
-	struct frame_chunk *chunks; /* what the tables are cut from */
-	struct owner_set *sets;	    /* the trie; sets[0] is the empty set */
-	struct set_sum *sums;	    /* by set, made by frames_settle() */
+	struct frame_table table; /* mark: the set; n: mappings, and once settled what it is */
+	struct owner_set *sets;	  /* the trie; sets[0] is the empty set */
+	struct set_sum *sums;	  /* by set, made by frames_settle() */
 	size_t n_sets, sets_room;
-	uint32_t last_owner;
-	uint64_t last_block;
-	struct frame_entry *last_entries;
+	uint32_t last_owner, folded;
 	uint64_t n_moved; /* frames with fewer mappings in the system than were seen by us */
 };
 
@@ -84,12 +77,19 @@ typedef int frames_look(
 	void *context, uint64_t first, size_t n, struct frame_fact *facts, struct err *e);
 #define FRAMES_LOOK_MAX 512
 
+/* The owner, behind all others, that stands for all the processes outside. */
+struct frames_host {
+	uint32_t owner; /* UINT32_MAX: there is none */
+	bool counts;	/* is an owner as well: else what only it maps does not count at all */
+};
+#define FRAMES_NO_HOST ((struct frames_host){ UINT32_MAX, false })
+
 /*
  * Looks at every frame once, in rising order, in runs (which may span frames that nobody added).
- * `host` is an owner that stands for all the processes outside (UINT32_MAX: there is none): what it
- * maps counts as mapped from outside, and what only it maps does not count at all.
+ * What the host maps counts as mapped from outside for all others.
  */
-int frames_settle(struct frames *f, uint32_t host, frames_look *look, void *context, struct err *e);
+int frames_settle(
+	struct frames *f, struct frames_host host, frames_look *look, void *context, struct err *e);
 
 /* Adds to counts[owner], for all owners below n_owners. */
 void frames_count(const struct frames *f, struct frame_counts *counts, size_t n_owners);
@@ -106,5 +106,29 @@ bool frames_has_large(const struct frames *f);
 
 /* All frames that any owner maps, each once. */
 uint64_t frames_union(const struct frames *f);
+
+/* The rest is for details, and after frames_settle(). A frame that counts: */
+struct frame_state {
+	uint32_t set; /* not 0 */
+	uint8_t kind;
+	bool outside, large;
+};
+
+/* False for special frames, and for those that nobody added. */
+bool frames_find(const struct frames *f, uint64_t number, struct frame_state *ret);
+
+/* All that count, in rising order. What visit() returns below 0 ends it. */
+typedef int frames_visit(
+	void *context, uint64_t number, const struct frame_state *state, struct err *e);
+int frames_each(const struct frames *f, frames_visit *visit, void *context, struct err *e);
+
+/* The owners of a set, the last one first: the next of them, and the set of those before it. */
+uint32_t frames_owner(const struct frames *f, uint32_t *set);
+
+/*
+ * Adds to pages[owner]: frames all of whose owners are of one party, and nobody outside. Parties
+ * (by owner) are rows of neighbours. -ENOMEM.
+ */
+int frames_count_within(const struct frames *f, const uint32_t *parties, uint64_t *pages);
 
 #endif

@@ -10,8 +10,18 @@
 
 #include "spec/base/fd.h"
 
-#define ENTRY_PRESENT (1ULL << 63)
+#define ENTRY_SWAP (1ULL << 62)
 #define ENTRY_FRAME ((1ULL << 55) - 1)
+
+/*
+ * Of a swapped entry: type (5 bits) and offset. The highest types are no swap devices but pages
+ * under migration, poisoned ones, device memory and markers: 9 of them at most. A number of a slot
+ * has room for 128 TiB on each device.
+ */
+#define SLOT_TYPE(entry) ((entry)&31)
+#define SLOT_OFFSET(entry) (((entry)&ENTRY_FRAME) >> 5)
+#define SLOT_TYPES 23
+#define SLOT_SHIFT 35
 
 /* 64 KiB of entries at once: stays in the second level cache, and a call is 1/1000 of its cost. */
 #define N_ENTRIES 8192
@@ -35,6 +45,7 @@ struct scan_arguments {
 
 #define SCAN _IOWR('f', 16, struct scan_arguments)
 #define CATEGORY_PRESENT (1ULL << 3)
+#define CATEGORY_SWAPPED (1ULL << 4)
 #define CATEGORY_ZERO (1ULL << 5)
 
 /* One reading: spans of addresses come in rising order, near ones are made one. */
@@ -58,7 +69,7 @@ static uint64_t page_size(void)
 static int scan(int fd, uint64_t start, uint64_t end, struct page_region *regions, size_t n,
 	uint64_t max_pages, uint64_t *ret_end)
 {
-	/* Neither holes nor the zero page. */
+	/* What is present or swapped, and not the zero page. */
 	struct scan_arguments arguments = {
 		.size = sizeof(arguments),
 		.start = start,
@@ -67,7 +78,8 @@ static int scan(int fd, uint64_t start, uint64_t end, struct page_region *region
 		.n_regions = n,
 		.max_pages = max_pages,
 		.category_inverted = CATEGORY_ZERO,
-		.category_mask = CATEGORY_PRESENT | CATEGORY_ZERO,
+		.category_mask = CATEGORY_ZERO,
+		.category_anyof_mask = CATEGORY_PRESENT | CATEGORY_SWAPPED,
 		.return_mask = CATEGORY_PRESENT,
 	};
 	int found = ioctl(fd, SCAN, &arguments);
@@ -106,8 +118,9 @@ int pagemap_init(struct pagemap *p, int proc, struct err *e)
 	off_t at = (off_t)((uintptr_t)&entry / page * sizeof(entry));
 	if (pread(fd, &entry, sizeof(entry), at) != sizeof(entry))
 		return err_set(e, errno, "read '/proc/self/pagemap'");
-	/* Twice the entries, for comparisons; untouched, the second half costs nothing. */
-	autofree uint64_t *entries = malloc(2 * N_ENTRIES * sizeof(*entries));
+	/* Entries, frames (or, for comparisons, other entries) and slots; untouched costs nothing.
+	 */
+	autofree uint64_t *entries = malloc(3 * (size_t)N_ENTRIES * sizeof(*entries));
 	autofree struct page_region *regions = malloc(N_REGIONS * sizeof(*regions));
 	if (!entries || !regions)
 		return err_set(e, ENOMEM, "read '/proc/self/pagemap'");
@@ -129,17 +142,53 @@ void pagemap_done(struct pagemap *p)
 	*p = (struct pagemap){ 0 };
 }
 
-/* Leaves the frames of present entries in their place; how many there are. */
-static size_t keep_frames(uint64_t *entries, size_t n)
+static uint64_t *frames_of(const struct pagemap *p)
 {
-	size_t kept = 0;
+	return p->entries + N_ENTRIES;
+}
+
+static uint64_t *slots_of(const struct pagemap *p)
+{
+	return p->entries + 2 * (size_t)N_ENTRIES;
+}
+
+/* Swapped entries are few, or none: a loop of its own. */
+static size_t find_slots(const uint64_t *entries, size_t n, uint64_t *slots)
+{
+	size_t found = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t entry = entries[i];
-		entries[kept] = entry & ENTRY_FRAME;
-		kept += (entry & ENTRY_PRESENT) && (entry & ENTRY_FRAME);
+		uint64_t type = SLOT_TYPE(entries[i]), offset = SLOT_OFFSET(entries[i]);
+		if ((entries[i] & ENTRY_SWAP) && type < SLOT_TYPES && offset >> SLOT_SHIFT == 0)
+			slots[found++] = type << SLOT_SHIFT | offset;
 	}
-	return kept;
+	return found;
+}
+
+/* Entries by what they are of; a frame 0 is none, or not told. */
+static void sort_entries(
+	const struct pagemap *p, uint64_t first, size_t n, struct pagemap_pages *ret)
+{
+	const uint64_t *entries = p->entries;
+	uint64_t *frames = frames_of(p), any = 0;
+	size_t n_frames = 0;
+	bool is_file;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t frame = pagemap_frame(entries[i], &is_file);
+		frames[n_frames] = frame;
+		n_frames += frame != 0;
+		any |= entries[i];
+	}
+	*ret = (struct pagemap_pages){
+		.first = first,
+		.entries = entries,
+		.n = n,
+		.frames = frames,
+		.n_frames = n_frames,
+		.slots = slots_of(p),
+		.n_slots = any & ENTRY_SWAP ? find_slots(entries, n, slots_of(p)) : 0,
+	};
 }
 
 /* Entries from page `at` on: the count (0 beyond user space, or of the dead), or -errno. */
@@ -156,7 +205,7 @@ static ssize_t read_entries(const struct reader *r, int fd, uint64_t at, size_t 
 /* 0, -ESTALE at the first difference, or -errno. */
 static int compare(const struct reader *r, uint64_t at, size_t n)
 {
-	uint64_t *other = r->p->entries + N_ENTRIES;
+	uint64_t *other = frames_of(r->p);
 	ssize_t got = read_entries(r, r->other, at, n, other);
 
 	if (got < 0)
@@ -164,6 +213,14 @@ static int compare(const struct reader *r, uint64_t at, size_t n)
 	if ((size_t)got != n || memcmp(r->p->entries, other, n * sizeof(*other)) != 0)
 		return -ESTALE;
 	return 0;
+}
+
+static int show(const struct reader *r, size_t n)
+{
+	struct pagemap_pages pages;
+
+	sort_entries(r->p, r->start, n, &pages);
+	return r->visit(r->context, &pages, r->e);
 }
 
 static int read_span(struct reader *r)
@@ -178,12 +235,8 @@ static int read_span(struct reader *r)
 		ssize_t got = read_entries(r, r->fd, r->start, n, entries);
 		if (got <= 0)
 			return (int)got;
-		int failed = 0;
-		if (r->other >= 0)
-			failed = compare(r, r->start, (size_t)got);
-		else
-			failed = r->visit(
-				r->context, entries, keep_frames(entries, (size_t)got), r->e);
+		int failed =
+			r->other >= 0 ? compare(r, r->start, (size_t)got) : show(r, (size_t)got);
 		if (failed < 0)
 			return failed;
 		r->start += (uint64_t)got;
@@ -266,7 +319,9 @@ static bool parse_mapping(const char *line, uint64_t *ret_start, uint64_t *ret_e
 /* Of smaps: whether the mapping before this line holds anything. */
 static bool tells_resident(const char *line)
 {
-	static const char *const keys[] = { "Rss:", "Shared_Hugetlb:", "Private_Hugetlb:" };
+	static const char *const keys[] = {
+		"Rss:", "Swap:", "Shared_Hugetlb:", "Private_Hugetlb:"
+	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		size_t n = strlen(keys[i]);

@@ -32,11 +32,29 @@ int pagemap_init(struct pagemap *p, int proc, struct err *e);
 void pagemap_done(struct pagemap *p);
 DEFINE_AUTO(pagemap, pagemap_done)
 
-/* Numbers of frames in order of address; special frames (zero page, vdso) may be among them. */
-typedef int pagemap_visit(void *context, const uint64_t *frames, size_t n, struct err *e);
+/* A piece of an address space: what was found in it, in order of address. */
+struct pagemap_pages {
+	uint64_t first;		 /* address of entries[0], in pages */
+	const uint64_t *entries; /* as the kernel has them: pagemap_frame() */
+	size_t n;
+	const uint64_t *frames; /* numbers; special ones (zero page, vdso) may be among them */
+	size_t n_frames;
+	const uint64_t *slots; /* of swap: numbers below FRAME_LIMIT, by device and offset */
+	size_t n_slots;
+};
+
+/* The frame of an entry; 0: none. `ret_file`: it is of a file, or shared memory. */
+static inline uint64_t pagemap_frame(uint64_t entry, bool *ret_file)
+{
+	*ret_file = entry >> 61 & 1;
+	return entry >> 63 ? entry & ((1ULL << 55) - 1) : 0;
+}
+
+typedef int pagemap_visit(void *context, const struct pagemap_pages *pages, struct err *e);
 
 /*
- * All frames of the process whose /proc directory this is, each as often as it is mapped.
+ * All frames of the process whose /proc directory this is, each as often as it is mapped, and its
+ * anonymous pages that are swapped out (of shared memory no process tells that).
  * -ESRCH: it is gone, or has no memory; -EACCES: it is none of our business; -EFBIG: without
  * PAGEMAP_SCAN, mappings that hold something would take too long to read. What visit() returns
  * below 0 ends it. `dense`: its address space is not much larger than what is resident; maps is

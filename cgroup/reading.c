@@ -22,7 +22,7 @@
 
 /* What pagemap_visit gets. */
 struct visit {
-	struct frames *frames;
+	struct reading *r;
 	uint32_t owner;
 	bool again;
 };
@@ -38,6 +38,7 @@ int reading_init(struct reading *r, const struct census_thing *things, size_t n,
 		.kpage = { .count = -1, .flags = -1 },
 	};
 	frames_init(&r->frames);
+	frames_init(&r->slots);
 	if (r->proc < 0)
 		return err_set(e, errno, "open '/proc'");
 	int failed = pagemap_init(&r->pagemap, r->proc, e);
@@ -65,6 +66,7 @@ static void forget(struct reading *r)
 	}
 	free(take(r->claimed));
 	frames_done(&r->frames);
+	frames_done(&r->slots);
 	r->n_gone = r->n_changed = r->n_unread = 0;
 }
 
@@ -160,11 +162,23 @@ static int make_groups(struct reading *r, struct err *e)
 	return 0;
 }
 
-static int visit_frames(void *context, const uint64_t *frames, size_t n, struct err *e)
+static int visit_slots(void *context, const struct pagemap_pages *pages, struct err *e)
 {
 	const struct visit *visit = context;
 
-	return frames_add(visit->frames, visit->owner, visit->again, frames, n, e);
+	if (!pages->n_slots)
+		return 0;
+	return frames_add(
+		&visit->r->slots, visit->owner, visit->again, pages->slots, pages->n_slots, e);
+}
+
+static int visit_pages(void *context, const struct pagemap_pages *pages, struct err *e)
+{
+	const struct visit *visit = context;
+	int failed = frames_add(
+		&visit->r->frames, visit->owner, visit->again, pages->frames, pages->n_frames, e);
+
+	return failed < 0 ? failed : visit_slots(context, pages, e);
 }
 
 /*
@@ -198,14 +212,14 @@ static int read_space(
 	struct reading *r, size_t thing, int dir, const struct member *m, struct err *e)
 {
 	struct group *g = &r->groups[thing];
-	struct visit visit = { &r->frames, (uint32_t)thing, m->again };
+	struct visit visit = { r, (uint32_t)thing, m->again };
 	struct process_rollup rollup = { 0 };
 	struct process_memory memory;
 	int failed = process_read_memory(dir, &memory);
 
 	if (failed == 0)
 		failed = r->has_frames ? pagemap_read(&r->pagemap, dir, is_dense(&m->stat),
-						 visit_frames, &visit, e)
+						 visit_pages, &visit, e)
 				       : process_read_rollup(dir, &rollup);
 	if (failed < 0)
 		return failed;
@@ -242,8 +256,10 @@ static int read_member(struct reading *r, size_t thing, struct member *m, struct
 	return 0;
 }
 
+typedef int read_other(struct reading *r, struct member *m, struct err *e);
+
 /* All processes of no thing, ourselves too: the group behind the things. */
-static int read_host(struct reading *r, struct err *e)
+static int read_others(struct reading *r, read_other *read, struct err *e)
 {
 	DIR *dir = fdopendir(openat(r->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	int failed = 0;
@@ -256,28 +272,75 @@ static int read_host(struct reading *r, struct err *e)
 		if (!str_to_u64(d->d_name, PIDS_MAX - 1, &pid) || r->claimed[pid])
 			continue;
 		struct member m = { .pid = (pid_t)pid };
-		failed = read_member(r, r->n_things, &m, e);
+		failed = read(r, &m, e);
 	}
 	closedir(dir);
 	return failed;
 }
 
-int reading_take(struct reading *r, struct err *e)
+static int read_host(struct reading *r, struct member *m, struct err *e)
 {
-	forget(r);
-	int failed = make_groups(r, e);
+	return read_member(r, r->n_things, m, e);
+}
+
+/* Of a process of no thing only what it has in swap, if it has anything there. */
+static int read_host_slots(struct reading *r, struct member *m, struct err *e)
+{
+	autofd int dir = process_open(r->proc, m->pid);
+	struct visit visit = { r, (uint32_t)r->n_things, false };
+	struct process_memory memory;
+	int failed = dir < 0 ? dir : process_read_memory(dir, &memory);
+
+	e->code = 0;
+	if (failed == 0 && memory.swap)
+		failed = pagemap_read(&r->pagemap, dir, false, visit_slots, &visit, e);
+	if (failed < 0)
+		failed = missed(r, &r->groups[r->n_things], failed);
+	return failed < 0 && !e->code ? err_set(e, -failed, "read '/proc/%d'", m->pid) : failed;
+}
+
+/* Slots have no kinds, and the system tells nothing of them. */
+static int look_at_slots(
+	void *context, uint64_t first, size_t n, struct frame_fact *facts, struct err *e)
+{
+	(void)context, (void)first, (void)e;
+	for (size_t i = 0; i < n; i++)
+		facts[i] = (struct frame_fact){ .mappings = FRAMES_UNKNOWN, .kind = FRAME_ANON };
+	return 0;
+}
+
+static int read_things(struct reading *r, struct err *e)
+{
+	int failed = 0;
+
 	for (size_t i = 0; failed == 0 && i < r->n_things; i++) {
 		struct group *g = &r->groups[i];
 		spaces_clear(&r->spaces);
 		for (size_t m = 0; failed == 0 && m < g->n_members; m++)
 			failed = read_member(r, i, &g->members[m], e);
 	}
+	return failed;
+}
+
+int reading_take(struct reading *r, struct err *e)
+{
+	struct frames_host host = { (uint32_t)r->n_things, false };
+
+	forget(r);
+	int failed = make_groups(r, e);
+	if (failed == 0)
+		failed = read_things(r, e);
 	if (failed < 0 || !r->has_frames)
 		return failed;
 	if (r->scans_host)
-		failed = read_host(r, e);
-	uint32_t host = r->scans_host ? (uint32_t)r->n_things : UINT32_MAX;
-	return failed < 0 ? failed : frames_settle(&r->frames, host, kpage_look, &r->kpage, e);
+		failed = read_others(r, read_host, e);
+	else if (r->slots.n_sets)
+		failed = read_others(r, read_host_slots, e);
+	if (failed == 0)
+		failed = frames_settle(&r->slots, host, look_at_slots, NULL, e);
+	if (failed == 0)
+		failed = frames_settle(&r->frames, host, kpage_look, &r->kpage, e);
+	return failed;
 }
 
 /*

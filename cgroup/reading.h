@@ -4,6 +4,9 @@
  * Each process is looked at, its frames are added to the set, the set is settled, and then each
  * process is looked at again: one whose page faults, size or threads are other than before has
  * changed its memory, and what was read of it is of no single moment.
+ *
+ * Slots of swap are a second set like that of the frames. How often a slot is used is told nowhere,
+ * so where a thing has any, the processes of no thing that have some are read for theirs.
  */
 #ifndef CGROUP_READING_H
 #define CGROUP_READING_H
@@ -39,7 +42,7 @@ struct reading {
 	struct pagemap pagemap;
 	struct kpage kpage;
 	struct spaces spaces;
-	struct frames frames;
+	struct frames frames, slots;
 	struct group *groups; /* by thing; one more for the host */
 	bool *claimed;	      /* by pid: a member of some thing */
 	bool has_frames;      /* frames are told */

@@ -7,7 +7,7 @@
 #include "cgroup/frames.h"
 #include "tests/unit/run.h"
 
-#define NO_HOST UINT32_MAX
+#define NO_HOST FRAMES_NO_HOST
 
 /* What the invented system says: by frame number, a fact. */
 struct world {
@@ -41,7 +41,7 @@ static void add(struct frames *f, uint32_t owner, uint64_t first, size_t n)
 	}
 }
 
-static void settle(struct frames *f, struct world *w, uint32_t host)
+static void settle(struct frames *f, struct world *w, struct frames_host host)
 {
 	struct err e;
 
@@ -160,7 +160,7 @@ START_TEST(a_host_that_was_read_replaces_counts)
 	add(&f, 0, 0, 6);
 	add(&f, 1, 4, 4);
 	add(&f, 2, 5, 7); /* the host: 5 is of all three, 8 to 11 are its own */
-	settle(&f, &w, 2);
+	settle(&f, &w, (struct frames_host){ 2, false });
 	frames_count(&f, counts, 2);
 	frames_share(&f, shared, 2);
 	ck_assert_uint_eq(sum(counts[0].private), 4);

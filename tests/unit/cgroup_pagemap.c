@@ -51,15 +51,15 @@ struct list {
 	int failure; /* to return from the visit */
 };
 
-static int collect(void *context, const uint64_t *frames, size_t n, struct err *e)
+static int collect(void *context, const struct pagemap_pages *pages, struct err *e)
 {
 	struct list *l = context;
 
 	if (l->failure)
 		return err_say(e, -l->failure, "had enough");
-	l->frames = realloc(l->frames, (l->n + n + 1) * sizeof(*frames));
-	memcpy(l->frames + l->n, frames, n * sizeof(*frames));
-	l->n += n;
+	l->frames = realloc(l->frames, (l->n + pages->n_frames + 1) * sizeof(*l->frames));
+	memcpy(l->frames + l->n, pages->frames, pages->n_frames * sizeof(*l->frames));
+	l->n += pages->n_frames;
 	return 0;
 }
 
