@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cgroup/freeze_lock.h"
 #include "cgroup/hierarchy.h"
 #include "cgroup/knob.h"
 #include "cgroup/limits.h"
@@ -34,6 +35,15 @@ static int event(int fd, const char *key)
 
 int cgroup_is_frozen(int fd)
 {
+	int r = event(fd, "frozen");
+
+	if (r <= 0)
+		return r;
+	/* By its user, or by a census for an instant, which is not told. */
+	autofd int lock = freeze_lock_open(fd);
+	if (lock < 0 || freeze_lock_try(lock, false) == 0)
+		return r;
+	freeze_lock_take(lock, false, FREEZE_LOCK_TIMEOUT_MS);
 	return event(fd, "frozen");
 }
 
@@ -279,6 +289,16 @@ int cgroup_kill(int fd, struct err *e)
 	return r < 0 ? knob_error(e, -r, "kill the processes of the cgroup") : 0;
 }
 
+/* Not in the middle of a census, which would undo it. */
+static int write_freeze(int fd, bool frozen)
+{
+	autofd int lock = freeze_lock_open(fd);
+
+	if (lock >= 0)
+		freeze_lock_take(lock, true, FREEZE_LOCK_TIMEOUT_MS);
+	return knob_write(fd, "cgroup.freeze", frozen ? "1" : "0");
+}
+
 int cgroup_freeze(int fd, bool frozen, int timeout_ms, struct err *e)
 {
 	const char *what = frozen ? "freeze the cgroup" : "thaw the cgroup";
@@ -287,12 +307,12 @@ int cgroup_freeze(int fd, bool frozen, int timeout_ms, struct err *e)
 
 	if (r < 0)
 		return err_while(e, "%s", what);
-	r = knob_write(fd, "cgroup.freeze", frozen ? "1" : "0");
+	r = write_freeze(fd, frozen);
 	if (r == 0)
 		r = watch_until(events, "frozen", frozen, timeout_ms);
 	/* Half frozen is neither: processes would hang in it unseen. */
 	if (r == -ETIMEDOUT && frozen)
-		knob_write(fd, "cgroup.freeze", "0");
+		write_freeze(fd, false);
 	if (r == -ETIMEDOUT)
 		return err_say(e, ETIMEDOUT, "%s: not done after %d ms", what, timeout_ms);
 	return r < 0 ? knob_error(e, -r, "%s", what) : 0;

@@ -73,7 +73,10 @@ int cgroup_kill(int fd, struct err *e);
  */
 int cgroup_freeze(int fd, bool frozen, int timeout_ms, struct err *e);
 
-/* 1, 0, or -errno. Populated: a living process in it or below. */
+/*
+ * 1, 0, or -errno. Frozen: not by a census for an instant (freeze_lock.h), whose end is waited for.
+ * Populated: a living process in it or below.
+ */
 int cgroup_is_frozen(int fd);
 int cgroup_is_populated(int fd);
 

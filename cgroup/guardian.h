@@ -1,0 +1,51 @@
+/*
+ * The process that freezes groups for an instant, and thaws them whatever happens to the one who
+ * reads meanwhile.
+ *
+ * It is a fork of the reader (frost.h) in a session of its own, takes no signals that it can refuse,
+ * and holds nothing but fds of the groups and a socket to the reader. It alone freezes and thaws;
+ * the reader waits for 'f', reads, sends a byte and waits for 't'. When that socket has no other end
+ * any more, or a container has stood still for as long as it may, it thaws at once and goes. What it
+ * does is written down in memory of both before it is done: so the reader can thaw if the guardian
+ * is killed.
+ */
+#ifndef CGROUP_GUARDIAN_H
+#define CGROUP_GUARDIAN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum guarded_state {
+	GUARDED_LEFT,	/* runs: not ours to freeze, busy, gone, or did not freeze in time */
+	GUARDED_BEFORE, /* was frozen already, by its user */
+	GUARDED_MADE,	/* frozen by us, or is about to be */
+};
+
+struct guarded {
+	dev_t dev;
+	ino_t ino;	  /* by these two no group is here twice; sorted, so that locks are */
+	int group;	  /* its directory */
+	int freeze, lock; /* the guardian's own */
+	_Atomic int state;
+	uint64_t since;
+};
+
+/* Memory of the two. */
+struct guard {
+	_Atomic uint64_t bytes;	 /* of the set, read so far: what it may take goes by them */
+	_Atomic uint64_t spared; /* nanoseconds: 0, or the longest that any has stood still */
+	atomic_bool early;	 /* thawed before the reader had done */
+	size_t n;
+	struct guarded groups[];
+};
+
+/* What a container may stand still, by the bytes of the set. */
+uint64_t guardian_patience(uint64_t bytes);
+
+/* Its whole life. `keep`: fds that stay open, sorted; one of them is the socket. */
+_Noreturn void guardian_run(struct guard *g, int reader, const int *keep, size_t n_keep);
+
+#endif
