@@ -33,6 +33,7 @@ void census_done(struct census *c)
 	for (size_t i = 0; i < c->n_usages; i++) {
 		free(c->usages[i].name);
 		free(c->usages[i].id);
+		free(c->usages[i].engine);
 		free(c->usages[i].kinds);
 		free(c->usages[i].with);
 	}
@@ -143,7 +144,8 @@ static int fill_usage(const struct reading *r, size_t i, const struct frame_coun
 
 	u->name = strdup(t->name);
 	u->id = strdup(t->id ? t->id : t->name);
-	if (!u->name || !u->id)
+	u->engine = t->engine ? strdup(t->engine) : NULL;
+	if (!u->name || !u->id || (t->engine && !u->engine))
 		return -ENOMEM;
 	u->is_template = t->is_template;
 	u->processes = g->processes;

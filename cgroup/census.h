@@ -38,7 +38,7 @@
 
 /* Input. All is borrowed for the call. */
 struct census_thing {
-	const char *name, *id;
+	const char *name, *id, *engine; /* whose container; NULL: not known. Handed through */
 	const pid_t *pids; /* NULL: census_options.list is asked */
 	size_t n_pids;
 	bool is_template;	       /* measured, shared with, and no container: not in `saved` */
@@ -100,7 +100,7 @@ struct memory_share {
 
 /* One thing's figures, bytes. */
 struct memory_usage {
-	char *name, *id;
+	char *name, *id, *engine;
 	bool is_template, is_host;
 	uint64_t processes, threads;
 	struct opt_u64 unique, private, shared, outside;

@@ -67,6 +67,7 @@ static const struct {
 	unsigned field;
 	size_t offset;
 } stat_fields[] = {
+	{ 4, offsetof(struct process_stat, parent) },
 	{ 10, offsetof(struct process_stat, faults) },
 	{ 12, offsetof(struct process_stat, faults) },
 	{ 20, offsetof(struct process_stat, threads) },

@@ -15,6 +15,7 @@
 
 /* From stat and status. Two readings that are equal saw the same address space. */
 struct process_stat {
+	uint64_t parent; /* its pid */
 	uint64_t start;	 /* clock ticks since boot; tells processes of one pid apart */
 	uint64_t faults; /* minor and major, of all its threads */
 	uint64_t threads;

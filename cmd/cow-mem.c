@@ -10,14 +10,19 @@
 #include "cmd/mem.h"
 
 struct mem_words {
-	bool json, matrix, legend;
+	bool json, csv, matrix, legend;
+	int by; /* enum mem_by */
 	struct measured_words measured;
 };
 
 static const struct option_row options[] = {
 	{ "matrix", 0, OPTION_FLAG, offsetof(struct mem_words, matrix), NULL,
 		"who shares how much with whom" },
+	{ "by", 0, OPTION_CHOICE, offsetof(struct mem_words, by), MEM_BY_WORDS,
+		"a row for each of these" },
 	{ "json", 0, OPTION_FLAG, offsetof(struct mem_words, json), NULL, "for programs; bytes" },
+	{ "csv", 0, OPTION_FLAG, offsetof(struct mem_words, csv), NULL,
+		"for spreadsheets; bytes, the same words" },
 	{ "legend", 0, OPTION_FLAG, offsetof(struct mem_words, legend), NULL,
 		"what the words mean" },
 	MEASURED_ROWS(struct mem_words, measured),
@@ -30,9 +35,9 @@ static int print(struct census *census, const struct mem_words *w, struct err *e
 
 	if (w->json)
 		return mem_print_json(stdout, census, e);
-	int r = census_rank(census, e);
-	if (r == 0)
-		r = mem_print_table(stdout, census, terminal, e);
+	if (w->csv)
+		return mem_print_csv(stdout, census, (enum mem_by)w->by, e);
+	int r = mem_print_by(stdout, census, (enum mem_by)w->by, terminal, e);
 	if (r == 0 && w->matrix) {
 		putchar('\n');
 		r = mem_print_matrix(stdout, census, terminal, e);
@@ -52,7 +57,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	}
 	int r = measured_open(&m, c, &w->measured, argv, (size_t)argc, e);
 	if (r == 0)
-		r = measured_take(&m, 0, &census, e);
+		r = measured_take(&m, mem_details((enum mem_by)w->by), &census, e);
 	return r < 0 ? r : print(&census, w, e);
 }
 

@@ -14,6 +14,7 @@
 
 #include "cgroup/census.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/family.h"
 #include "cmd/commands.h"
 #include "cmd/listing.h"
 
@@ -30,13 +31,31 @@ struct measured_words {
 /* `words`: the member of `type` that is a struct measured_words. */
 #define MEASURED_ROWS(type, words)                                                                 \
 	MEASURED_ROW(type, words, "cgroup", OPTION_LIST, cgroups, "DIR",                           \
-		"measure this cgroup v2 directory too, whoever made it")
+		"measure this cgroup directory too, whoever made it"),                             \
+		MEASURED_ROW(type, words, "pid", OPTION_LIST, pids, "PID",                         \
+			"measure this process and its descendants too"),                           \
+		MEASURED_ROW(type, words, "host", OPTION_FLAG, host, NULL,                         \
+			"all other processes as a row too"),                                       \
+		MEASURED_ROW(type, words, "fast", OPTION_FLAG, fast, NULL,                         \
+			"estimate, by the kernel's own sums"),                                     \
+		MEASURED_ROW(type, words, "no-freeze", OPTION_FLAG, no_freeze, NULL,               \
+			"freeze only what changes while it is read")
+
+/* Who belongs to a thing. */
+enum measured_members {
+	MEASURED_GROUP,	    /* all in its group and below */
+	MEASURED_RESIDENTS, /* of a container without a group: runtime/residents.h */
+	MEASURED_FAMILY,    /* a process and its descendants */
+};
 
 /* Where a thing is from, beside it: sources[i] of things[i]. */
 struct measured_source {
+	enum measured_members members;
 	const struct record *record; /* of our container; NULL: not ours */
-	struct cgroup group;	     /* its v2 group; fd -1: it has none that we could open */
-	char *name, *id;	     /* what things[i] borrows */
+	struct cgroup group;	     /* fd -1: it has none that we could open */
+	pid_t pid;		     /* the first of a family, and when it began */
+	uint64_t start;
+	char *name, *id, *engine; /* what things[i] borrows */
 };
 
 struct measured {
@@ -45,11 +64,14 @@ struct measured {
 	struct measured_source *sources;
 	size_t n;
 	const struct measured_words *words; /* borrowed */
+	struct families families;	    /* as of the look that is going on */
+	size_t last_listed;
 };
 
 /*
  * `names`: these containers; none: all that live, unless the words name something else to measure.
- * Opens c->home if it must. On failure `ret` is as it was.
+ * Opens c->home if it must. On failure `ret` is as it was. The process that measures, and what it
+ * has started, is left out of all: it would not be there if nobody looked.
  */
 int measured_open(struct measured *ret, struct context *c, const struct measured_words *words,
 	char *const *names, size_t n_names, struct err *e);

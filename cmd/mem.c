@@ -121,7 +121,7 @@ static void print_count(FILE *to, const struct census *c)
 }
 
 /* The last line: one sentence of sums, and one that says what they are worth. */
-static void print_summary(FILE *to, const struct census *c)
+void mem_print_summary(FILE *to, const struct census *c)
 {
 	const char *about = c->estimated ? "about " : "";
 	char text[16];
@@ -150,7 +150,7 @@ int mem_print_table(FILE *to, const struct census *c, bool terminal, struct err 
 		add_row(&t, c, i);
 	int r = table_print(&t, to, terminal, e);
 	if (r == 0)
-		print_summary(to, c);
+		mem_print_summary(to, c);
 	return r;
 }
 

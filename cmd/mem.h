@@ -7,14 +7,37 @@
 
 #include "cgroup/census.h"
 
+/* What there is a row for; in the order of the words of --by. */
+enum mem_by { MEM_BY_CONTAINER, MEM_BY_PROCESS, MEM_BY_KIND };
+#define MEM_BY_WORDS "process|kind"
+
+/* What a census must be asked for (census_options.details) to tell that. */
+unsigned mem_details(enum mem_by by);
+
 /*
  * One row for each container and template, and a summary. Estimates have a "~" before them, what
  * the host cannot tell is "-". `terminal`: bold header, long names cut.
  */
 int mem_print_table(FILE *to, const struct census *c, bool terminal, struct err *e);
 
+/* The sums, and what the figures are worth: the line below every table. */
+void mem_print_summary(FILE *to, const struct census *c);
+
 /* Who shares how much with whom; on the diagonal what each maps. */
 int mem_print_matrix(FILE *to, const struct census *c, bool terminal, struct err *e);
+
+/* The table of `by`, with the summary. Processes: of each container the largest first. */
+int mem_print_by(FILE *to, const struct census *c, enum mem_by by, bool terminal, struct err *e);
+
+/* What of a container is of one kind. Bytes; what the host cannot tell is unset. */
+struct mem_kind_row {
+	char *container; /* the usage's */
+	char *kind;	 /* static */
+	struct opt_u64 private, shared;
+};
+
+/* The kinds that each container has, the caller frees the list. */
+int mem_list_kinds(const struct census *c, struct mem_kind_row **ret, size_t *ret_n, struct err *e);
 
 /* What the words mean. */
 void mem_print_legend(FILE *to);
@@ -24,5 +47,8 @@ void mem_print_legend(FILE *to);
  * in what census_rank() does.
  */
 int mem_print_json(FILE *to, struct census *c, struct err *e);
+
+/* A line of keys and one for each row; what the host cannot tell is empty. */
+int mem_print_csv(FILE *to, const struct census *c, enum mem_by by, struct err *e);
 
 #endif

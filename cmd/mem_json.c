@@ -1,8 +1,10 @@
-/* A census as programs read it. */
+/* A census as programs read it: JSON, and CSV of the same fields. */
 #include "cmd/mem.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
+#include "spec/base/csv.h"
 #include "spec/base/json.h"
 
 /* What the host cannot tell is null: never 0, never absent. */
@@ -36,6 +38,7 @@ static const struct field kinds_fields[] = {
 static const struct field usage_fields[] = {
 	FIELD(struct memory_usage, "name", FIELD_STRING, name),
 	FIELD(struct memory_usage, "id", FIELD_STRING, id),
+	FIELD(struct memory_usage, "engine", FIELD_STRING, engine),
 	FIELD(struct memory_usage, "template", FIELD_BOOL, is_template),
 	FIELD(struct memory_usage, "host", FIELD_BOOL, is_host),
 	FIELD(struct memory_usage, "processes", FIELD_U64, processes, .always = true),
@@ -63,27 +66,134 @@ static const struct field usage_fields[] = {
 	{ 0 },
 };
 
-static const struct field census_fields[] = {
-	FIELD(struct census, "exact", FIELD_BOOL, exact, .always = true),
-	FIELD(struct census, "why", FIELD_STRING, why),
-	FIELD_LIST(struct census, "containers", FIELD_OBJECT, usages, n_usages,
-		.inside = usage_fields, .size = sizeof(struct memory_usage), .always = true),
-	BYTES(struct census, "union_bytes", union_bytes),
-	BYTES(struct census, "unshared_bytes", unshared_bytes),
-	BYTES(struct census, "saved_bytes", saved_bytes),
+/* A process, and whose it is by name. */
+struct process_row {
+	char *container; /* the usage's */
+	struct census_process p;
+};
+
+static const struct field process_fields[] = {
+	FIELD(struct process_row, "container", FIELD_STRING, container),
+	FIELD(struct process_row, "pid", FIELD_I32, p.pid),
+	FIELD(struct process_row, "command", FIELD_STRING, p.command),
+	FIELD(struct process_row, "threads", FIELD_U64, p.threads, .always = true),
+	BYTES(struct process_row, "unique_bytes", p.unique),
+	BYTES(struct process_row, "private_bytes", p.private),
+	BYTES(struct process_row, "shared_bytes", p.shared),
+	BYTES(struct process_row, "shared_inside_bytes", p.inside),
+	BYTES(struct process_row, "page_table_bytes", p.page_tables),
+	BYTES(struct process_row, "swap_bytes", p.swap),
 	{ 0 },
 };
 
+static const struct field kind_row_fields[] = {
+	FIELD(struct mem_kind_row, "container", FIELD_STRING, container),
+	FIELD(struct mem_kind_row, "kind", FIELD_STRING, kind),
+	BYTES(struct mem_kind_row, "private_bytes", private),
+	BYTES(struct mem_kind_row, "shared_bytes", shared),
+	{ 0 },
+};
+
+/* A row of CSV stands alone, so each says what its figures are worth. */
+struct usage_row {
+	struct memory_usage usage; /* borrowed */
+	bool exact;
+};
+
+static const struct field usage_row_fields[] = {
+	FIELD(struct usage_row, "", FIELD_OBJECT, usage, .inside = usage_fields),
+	FIELD(struct usage_row, "exact", FIELD_BOOL, exact),
+	{ 0 },
+};
+
+/* What is printed: the census, and rows made of it. */
+struct document {
+	struct census census; /* borrowed */
+	struct process_row *processes;
+	struct usage_row *usages;
+	struct mem_kind_row *kinds;
+	size_t n_processes, n_usages, n_kinds;
+};
+
+static const struct field document_fields[] = {
+	FIELD(struct document, "exact", FIELD_BOOL, census.exact, .always = true),
+	FIELD(struct document, "why", FIELD_STRING, census.why),
+	FIELD_LIST(struct document, "containers", FIELD_OBJECT, census.usages, census.n_usages,
+		.inside = usage_fields, .size = sizeof(struct memory_usage), .always = true),
+	FIELD_LIST(struct document, "processes", FIELD_OBJECT, processes, n_processes,
+		.inside = process_fields, .size = sizeof(struct process_row)),
+	BYTES(struct document, "union_bytes", census.union_bytes),
+	BYTES(struct document, "unshared_bytes", census.unshared_bytes),
+	BYTES(struct document, "saved_bytes", census.saved_bytes),
+	{ 0 },
+};
+
+/* Each a list of the document, and the rows of a file of CSV. */
+static const struct field csv_lists[] = {
+	[MEM_BY_CONTAINER] = FIELD_LIST(struct document, "containers", FIELD_OBJECT, usages,
+		n_usages, .inside = usage_row_fields, .size = sizeof(struct usage_row)),
+	[MEM_BY_PROCESS] = FIELD_LIST(struct document, "processes", FIELD_OBJECT, processes,
+		n_processes, .inside = process_fields, .size = sizeof(struct process_row)),
+	[MEM_BY_KIND] = FIELD_LIST(struct document, "kinds", FIELD_OBJECT, kinds, n_kinds,
+		.inside = kind_row_fields, .size = sizeof(struct mem_kind_row)),
+};
+
+static void document_done(struct document *d)
+{
+	free(d->processes);
+	free(d->usages);
+	free(d->kinds);
+}
+DEFINE_AUTO(document, document_done)
+
+static int document_fill(struct document *d, const struct census *c, struct err *e)
+{
+	*d = (struct document){
+		.census = *c,
+		.processes = calloc(c->n_processes + 1, sizeof(*d->processes)),
+		.usages = calloc(c->n_usages + 1, sizeof(*d->usages)),
+	};
+	if (!d->processes || !d->usages)
+		return err_set(e, ENOMEM, "print %zu containers", c->n_usages);
+	for (; d->n_processes < c->n_processes; d->n_processes++) {
+		const struct census_process *p = &c->processes[d->n_processes];
+		d->processes[d->n_processes] = (struct process_row){ c->usages[p->thing].name, *p };
+	}
+	for (; d->n_usages < c->n_usages; d->n_usages++)
+		d->usages[d->n_usages] = (struct usage_row){ c->usages[d->n_usages], c->exact };
+	return mem_list_kinds(c, &d->kinds, &d->n_kinds, e);
+}
+
+static int print(FILE *to, const struct str *text, const char *end, struct err *e)
+{
+	if (!str_ok(text))
+		return err_set(e, ENOMEM, "print a census");
+	fprintf(to, "%s%s", text->data, end);
+	return ferror(to) ? err_set(e, EIO, "print a census") : 0;
+}
+
 int mem_print_json(FILE *to, struct census *c, struct err *e)
 {
+	automatic(document) struct document d = { 0 };
 	automatic(str) struct str text = { 0 };
 	int r = census_rank(c, e);
 
+	if (r == 0)
+		r = document_fill(&d, c, e);
 	if (r < 0)
 		return r;
-	json_write(census_fields, c, JSON_INDENTED, &text);
-	if (!str_ok(&text))
-		return err_set(e, ENOMEM, "print %zu containers", c->n_usages);
-	fprintf(to, "%s\n", text.data);
-	return ferror(to) ? err_set(e, EIO, "print %zu containers", c->n_usages) : 0;
+	json_write(document_fields, &d, JSON_INDENTED, &text);
+	return print(to, &text, "\n", e);
+}
+
+int mem_print_csv(FILE *to, const struct census *c, enum mem_by by, struct err *e)
+{
+	automatic(document) struct document d = { 0 };
+	automatic(str) struct str text = { 0 };
+	int r = document_fill(&d, c, e);
+
+	if (r < 0)
+		return r;
+	csv_write_list(&csv_lists[by], &d, &text);
+	return print(to, &text, "", e);
 }

@@ -26,6 +26,7 @@ START_TEST(stat_is_read_after_the_name)
 		struct process_stat stat;
 		snprintf(text, sizeof(text), "42 %s " STAT_TAIL, names[i]);
 		ck_assert(process_parse_stat(text, &stat));
+		ck_assert_uint_eq(stat.parent, 1);
 		ck_assert_uint_eq(stat.faults, 1020);
 		ck_assert_uint_eq(stat.threads, 5);
 		ck_assert_uint_eq(stat.start, 987654);

@@ -5,6 +5,7 @@
 
 #include "cmd/mem.h"
 #include "cmd/table.h"
+#include "spec/base/str.h"
 #include "tests/unit/run.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -315,6 +316,126 @@ START_TEST(every_column_is_in_the_legend)
 }
 END_TEST
 
+START_TEST(csv_has_a_row_for_each_container)
+{
+	struct sample s;
+	struct output o;
+	struct err e;
+	struct memory_kinds kinds = { .anon = { MIB, 2 }, .ksm = { 0, 7 } };
+
+	sample_fill(&s);
+	s.census.n_usages = 2;
+	s.usages[0].kinds = &kinds;
+	s.usages[0].engine = names[3];
+	ck_assert_int_eq(mem_print_csv(output_open(&o), &s.census, MEM_BY_CONTAINER, &e), 0);
+	fclose(o.to);
+	char *rest = o.text, *header = strsep(&rest, "\n"), *first = strsep(&rest, "\n");
+	ck_assert(str_starts(header, "name,id,engine,template,host,processes,unique_bytes,"));
+	ck_assert_ptr_nonnull(strstr(header, ",kinds.anon.private_bytes,kinds.anon.shared_bytes,"));
+	ck_assert(str_starts(first, "web-1,web-1,db,false,false,3,42991616,3145728,39845888,"));
+	ck_assert_ptr_nonnull(strstr(first, ",1048576,2,"));
+	/* As many fields in each row, and what is not known is empty. */
+	for (char *row = first; row && *row; row = strsep(&rest, "\n")) {
+		size_t fields = 0, columns = 0;
+		for (const char *at = row; (at = strchr(at, ',')); at++)
+			fields++;
+		for (const char *at = header; (at = strchr(at, ',')); at++)
+			columns++;
+		ck_assert_uint_eq(fields, columns);
+		ck_assert_str_eq(strrchr(row, ','), ",true");
+		ck_assert(row == first || strstr(row, ",,,,,,,,,,,,true"));
+	}
+	free(o.text);
+}
+END_TEST
+
+#define SUMMARY_OF_TWO                                                                             \
+	"2 containers: 60.0 MiB in all, 135.0 MiB without sharing, 75.0 MiB saved (56 %). Exact.\n"
+
+START_TEST(the_kinds_of_a_container)
+{
+	struct sample s;
+	struct output o;
+	struct err e;
+	struct memory_kinds kinds = { .anon = { 3 * MIB, 0 }, .file = { 0, 38 * MIB } };
+
+	sample_fill(&s);
+	s.census.n_usages = 2;
+	s.usages[0].kinds = &kinds;
+	s.usages[0].page_tables = bytes(20 << 10);
+	s.usages[0].kernel_stacks = bytes(400 << 10);
+	s.usages[1].page_tables = bytes(20 << 10);
+	s.usages[1].kernel_stacks = bytes(16 << 10);
+	s.usages[1].swap = bytes(MIB);
+	ck_assert_int_eq(mem_print_by(output_open(&o), &s.census, MEM_BY_KIND, false, &e), 0);
+	output_is(&o, "CONTAINER  KIND          PRIVATE    SHARED\n"
+		      "web-1      anon          3.0 MiB       0 B\n"
+		      "web-1      file              0 B  38.0 MiB\n"
+		      "web-1      page_table     20 KiB       0 B\n"
+		      "web-1      kernel_stack  400 KiB       0 B\n"
+		      "web-2      page_table     20 KiB       0 B\n"
+		      "web-2      kernel_stack   16 KiB       0 B\n"
+		      "web-2      kernel_other  384 KiB       0 B\n"
+		      "web-2      swap          1.0 MiB         -\n" SUMMARY_OF_TWO);
+	ck_assert_int_eq(mem_print_csv(output_open(&o), &s.census, MEM_BY_KIND, &e), 0);
+	fclose(o.to);
+	ck_assert(str_starts(o.text, "container,kind,private_bytes,shared_bytes\n"
+				     "web-1,anon,3145728,0\n"));
+	free(o.text);
+}
+END_TEST
+
+START_TEST(the_processes_of_a_container)
+{
+	struct sample s;
+	struct output o;
+	struct err e;
+	struct census_process processes[3] = {
+		{ .thing = 0,
+			.pid = 10,
+			.command = (char *)"sh",
+			.threads = 1,
+			.unique = bytes(2 * MIB),
+			.private = bytes(MIB),
+			.shared = bytes(MIB) },
+		{ .thing = 0,
+			.pid = 12,
+			.command = (char *)"big, one",
+			.threads = 2,
+			.unique = bytes(3 * MIB),
+			.private = bytes(2 * MIB),
+			.shared = bytes(MIB),
+			.page_tables = bytes(4096) },
+		{ .thing = 1, .pid = 9, .command = (char *)"a\nb" },
+	};
+
+	sample_fill(&s);
+	s.census.n_usages = 2;
+	s.census.processes = processes;
+	s.census.n_processes = 3;
+	ck_assert_uint_eq(mem_details(MEM_BY_PROCESS), CENSUS_PROCESSES);
+	ck_assert_int_eq(mem_print_by(output_open(&o), &s.census, MEM_BY_PROCESS, false, &e), 0);
+	output_is(&o,
+		"CONTAINER  PID   UNIQUE  PRIVATE   SHARED  INSIDE  TABLES  SWAP  COMMAND\n"
+		"web-1       12  3.0 MiB  2.0 MiB  1.0 MiB       -   4 KiB     -  big, one\n"
+		"web-1       10  2.0 MiB  1.0 MiB  1.0 MiB       -       -     -  sh\n"
+		"web-2        9        -        -        -       -       -     -  a?b\n" SUMMARY_OF_TWO);
+	ck_assert_int_eq(mem_print_csv(output_open(&o), &s.census, MEM_BY_PROCESS, &e), 0);
+	fclose(o.to);
+	ck_assert_ptr_nonnull(
+		strstr(o.text, "\nweb-1,12,\"big, one\",2,3145728,2097152,1048576,,4096,\n"));
+	free(o.text);
+	ck_assert_int_eq(mem_print_json(output_open(&o), &s.census, &e), 0);
+	fclose(o.to);
+	ck_assert_ptr_nonnull(
+		strstr(o.text, "\"processes\": [\n\t\t{\n\t\t\t\"container\": \"web-1\",\n"
+			       "\t\t\t\"pid\": 10,\n"));
+	free(o.text);
+	free(s.usages[0].with);
+	free(s.usages[1].with);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("cmd_mem");
@@ -332,6 +453,9 @@ int main(void)
 	tcase_add_test(tests, the_matrix_is_symmetric);
 	tcase_add_test(tests, programs_read_bytes_and_null);
 	tcase_add_test(tests, every_column_is_in_the_legend);
+	tcase_add_test(tests, csv_has_a_row_for_each_container);
+	tcase_add_test(tests, the_kinds_of_a_container);
+	tcase_add_test(tests, the_processes_of_a_container);
 	suite_add_tcase(suite, tests);
 	return unit_run(suite);
 }
