@@ -124,6 +124,18 @@ static void use_sums(struct memory_usage *u, const struct group *g)
 }
 
 /*
+ * What it was charged of shared memory and does not map. That it maps what another is charged is
+ * not told, so it may be more.
+ */
+static struct opt_u64 unmapped_shmem(const struct memory_usage *u, const struct census_thing *t)
+{
+	if (!t->shmem.set || !u->kinds)
+		return (struct opt_u64){ 0 };
+	uint64_t mapped = u->kinds->shmem.private_bytes + u->kinds->shmem.shared_bytes;
+	return known(t->shmem.value > mapped ? t->shmem.value - mapped : 0);
+}
+
+/*
  * What only the caller can know (kernel_other, private_cache, the monitor) is 0 in the sums where
  * it is not known: the bill is then what is known of it.
  */
@@ -132,8 +144,9 @@ static void add_costs(struct memory_usage *u, const struct group *g, const struc
 	u->page_tables = known(g->page_tables);
 	u->kernel_stacks = known(g->threads * KERNEL_STACK);
 	u->kernel = known(g->page_tables + g->threads * KERNEL_STACK + t->kernel_other.value);
-	u->cost = known(
-		u->private.value + u->kernel.value + u->private_cache.value + u->monitor.value);
+	u->unmapped_shmem = unmapped_shmem(u, t);
+	u->cost = known(u->private.value + u->kernel.value + u->private_cache.value +
+			u->unmapped_shmem.value + u->monitor.value);
 }
 
 static int fill_usage(const struct reading *r, size_t i, const struct frame_counts *frames,

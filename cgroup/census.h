@@ -10,7 +10,8 @@
  *	shared	of these, all others: `with` says with whom, `outside` with processes of no thing
  *	kernel	page tables (once for each address space), 16 KiB of stack for each thread, and the
  *		other kernel memory where the caller knows it
- *	cost	private + kernel + private_cache + monitor: the bill if it were alone here
+ *	cost	private + kernel + private_cache + unmapped_shmem + monitor: the bill if it were
+ *		alone here
  *	union	frames of all things, templates too
  *	saved	unique of all things that are no templates, less union; 0 when it is below 0
  *
@@ -21,8 +22,8 @@
  * the privilege for frames there are estimates: private is USS, unique is known of single
  * processes only, the union is the sum of PSS. What is not known is unset, never 0.
  *
- * LIMIT: memory that no process maps is seen in no frame (page cache, tmpfs): the caller may know
- * it (private_cache).
+ * Memory that no process maps is seen in no frame (page cache, tmpfs): of that what the caller knows
+ * is counted (private_cache, shmem).
  */
 #ifndef CGROUP_CENSUS_H
 #define CGROUP_CENSUS_H
@@ -41,12 +42,14 @@ struct census_thing {
 	const char *name, *id, *engine; /* whose container; NULL: not known. Handed through */
 	const pid_t *pids; /* NULL: census_options.list is asked */
 	size_t n_pids;
-	bool is_template;	       /* measured, shared with, and no container: not in `saved` */
-	bool is_frozen;		       /* its processes do not run: no need to look again */
-	pid_t monitor;		       /* 0: none */
-	int group;		       /* fd of its cgroup v2 directory; -1: cannot be frozen */
-	struct opt_u64 kernel_other;   /* bytes: slab and the like, not page tables and stacks */
-	struct opt_u64 private_cache;  /* page cache of its own files that it does not map */
+	bool is_template;	      /* measured, shared with, and no container: not in `saved` */
+	bool is_frozen;		      /* its processes do not run: no need to look again */
+	pid_t monitor;		      /* 0: none */
+	int group;		      /* fd of its cgroup v2 directory; -1: cannot be frozen */
+	struct opt_u64 kernel_other;  /* bytes: slab and the like, not page tables and stacks */
+	struct opt_u64 private_cache; /* page cache of its own files that nobody maps */
+	struct opt_u64
+		shmem; /* of the memory controller: tmpfs and the like, without private_cache */
 	struct opt_u64 charged, limit; /* of the memory controller; handed through */
 };
 
@@ -110,6 +113,7 @@ struct memory_usage {
 	size_t n_with;
 	struct opt_u64 page_tables, kernel_stacks, kernel;
 	struct opt_u64 private_cache, monitor, cost;
+	struct opt_u64 unmapped_shmem; /* at least so much of tmpfs and memfds is not mapped */
 	struct opt_u64 swap, swap_private, swap_shared; /* by slots, as unique, private, shared */
 	struct opt_u64 pss; /* the sum over its processes: where frames are not told */
 	struct opt_u64 charged, limit;

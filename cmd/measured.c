@@ -11,6 +11,7 @@
 #include "cgroup/knob.h"
 #include "cgroup/process.h"
 #include "cgroup/stat.h"
+#include "runtime/private_cache.h"
 #include "runtime/residents.h"
 #include "spec/base/str.h"
 
@@ -96,6 +97,7 @@ static void add_charges(struct census_thing *t, int group)
 		return;
 	t->charged = stat.memory.current;
 	t->limit = stat.memory.max;
+	t->shmem = stat.memory.shmem;
 	if (t->limit.set && t->limit.value == UINT64_MAX)
 		t->limit.set = false;
 	if (stat.memory.kernel.set && stat.memory.pagetables.set && stat.memory.kernel_stack.set) {
@@ -230,6 +232,27 @@ static int add_family(struct measured *m, const char *word, struct err *e)
 	return add_thing(m, s, e);
 }
 
+/* What cannot be known stays unset. */
+static void add_caches(struct measured *m)
+{
+	automatic(private_cache) struct private_cache cache = PRIVATE_CACHE_NONE;
+
+	private_cache_init(&cache);
+	for (size_t i = 0; i < m->n; i++) {
+		struct census_thing *t = &m->things[i];
+		struct private_cache_bytes bytes;
+		struct err ignored;
+		if (!m->sources[i].record ||
+			private_cache_read(&cache, m->sources[i].record, &bytes, &ignored) < 0)
+			continue;
+		t->private_cache = (struct opt_u64){ true, bytes.all };
+		/* It is in there too. */
+		if (t->shmem.set)
+			t->shmem.value -=
+				bytes.on_tmpfs < t->shmem.value ? bytes.on_tmpfs : t->shmem.value;
+	}
+}
+
 int measured_open(struct measured *ret, struct context *c, const struct measured_words *words,
 	char *const *names, size_t n_names, struct err *e)
 {
@@ -251,6 +274,8 @@ int measured_open(struct measured *ret, struct context *c, const struct measured
 		r = add_family(&m, words->pids.v[i], e);
 	if (r < 0)
 		return r;
+	if (!words->fast)
+		add_caches(&m);
 	*ret = m;
 	m = (struct measured){ 0 };
 	return 0;

@@ -33,7 +33,7 @@ static const struct {
 	{ "SHARED", "of these, mapped by others too" },
 	{ "WITH", "who these are, who shares most first (host: processes of no container)" },
 	{ "KERNEL", "page tables, kernel stacks, and other kernel memory where the host tells" },
-	{ "COST", "private + kernel + unmapped page cache of its own + its monitor" },
+	{ "COST", "private + kernel + unmapped page cache and tmpfs of its own + its monitor" },
 	{ "CHARGED", "the memory controller's bill: who touches a page first pays for all" },
 	{ "LIMIT", "what the memory controller lets it be charged" },
 	{ "~", "an estimate: page frames are not told to us" },

@@ -52,6 +52,7 @@ static const struct field usage_fields[] = {
 	BYTES(struct memory_usage, "page_table_bytes", page_tables),
 	BYTES(struct memory_usage, "kernel_stack_bytes", kernel_stacks),
 	BYTES(struct memory_usage, "private_cache_bytes", private_cache),
+	BYTES(struct memory_usage, "unmapped_shmem_bytes", unmapped_shmem),
 	BYTES(struct memory_usage, "monitor_bytes", monitor),
 	BYTES(struct memory_usage, "cost_bytes", cost),
 	BYTES(struct memory_usage, "swap_bytes", swap),

@@ -16,6 +16,7 @@
 #include "overlay/claim.h"
 #include "overlay/snapshot.h"
 #include "overlay/trash.h"
+#include "overlay/volume.h"
 #include "spec/id.h"
 
 #define DIR_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -172,6 +173,24 @@ int stack_upper(const struct store *store, const char *id, int *ret_fd, struct e
 		return err_say(e, ENODATA, "'%s' has no upper layer", id);
 	if (fd < 0)
 		return err_set(e, errno, "open the files of '%s'", id);
+	*ret_fd = fd;
+	return 0;
+}
+
+int stack_own(const struct store *store, const char *id, int *ret_fd, struct err *e)
+{
+	struct stat st;
+	autofd int dir = open_dir(store, id, O_PATH, e);
+
+	if (dir < 0)
+		return dir;
+	int fd = openat(dir, "u", O_RDONLY | DIR_FLAGS);
+	if (fd < 0 && errno == ENOENT)
+		fd = openat(dir, SNAPSHOT_TREE, O_RDONLY | DIR_FLAGS);
+	if (fd < 0 && errno != ENOENT)
+		return err_set(e, errno, "open the files of '%s'", id);
+	if (fd < 0 && fstatat(dir, VOLUME_LINK, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return err_say(e, ENODATA, "the files of '%s' are in a volume of their own", id);
 	*ret_fd = fd;
 	return 0;
 }

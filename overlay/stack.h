@@ -53,6 +53,13 @@ DEFINE_AUTO(stack, stack_done)
 int stack_upper(const struct store *store, const char *id, int *ret_fd, struct err *e);
 
 /*
+ * The files that are a container's and no image's: its upper layer, or the tree where it has one
+ * (overlay/snapshot.h), as a directory fd; -1 where it is read-only and has none. -ENODATA: they are
+ * in a volume outside of the store.
+ */
+int stack_own(const struct store *store, const char *id, int *ret_fd, struct err *e);
+
+/*
  * What a container's files are made of, to be read while it runs: its upper layer is not mounted a
  * second time, which overlay leaves undefined.
  */

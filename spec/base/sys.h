@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -21,6 +22,20 @@ static inline int sys_openat2(int dirfd, const char *path, struct open_how *how)
 static inline pid_t sys_clone3(struct clone_args *args)
 {
 	return (pid_t)syscall(SYS_clone3, args, sizeof(*args));
+}
+
+/* Of a file's pages, in pages (6.5). */
+struct sys_cache_counts {
+	uint64_t in_memory, dirty, writeback, evicted, recently_evicted;
+};
+
+/* `length` 0: to its end. */
+static inline int sys_cachestat(
+	int fd, uint64_t offset, uint64_t length, struct sys_cache_counts *ret)
+{
+	const uint64_t range[2] = { offset, length };
+
+	return (int)syscall(451, fd, range, ret, 0U);
 }
 
 static inline int sys_pivot_root(const char *new_root, const char *put_old)

@@ -1,0 +1,87 @@
+/* The page cache of a container's own files that nobody maps. */
+#include "runtime/private_cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
+#include "overlay/files.h"
+#include "overlay/stack.h"
+
+void private_cache_init(struct private_cache *p)
+{
+	autofd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	*p = (struct private_cache){ .store = STORE_NONE };
+	cache_init(&p->cache, proc);
+}
+
+void private_cache_done(struct private_cache *p)
+{
+	cache_done(&p->cache);
+	store_done(&p->store);
+}
+
+static int use_store(struct private_cache *p, const char *path, struct err *e)
+{
+	struct store store;
+
+	if (p->store.dir >= 0 && str_equal(p->store.path, path))
+		return 0;
+	int r = store_open(path, STORE_READ, &store, e);
+	if (r < 0)
+		return r;
+	store_done(&p->store);
+	p->store = store;
+	return 0;
+}
+
+struct sum {
+	struct cache *cache;
+	uint64_t bytes;
+};
+
+/* Most files of most containers are not in memory, or not there: then one call a file is all. */
+static int add_file(void *data, int file, struct err *e)
+{
+	struct sum *sum = data;
+	uint64_t resident = 0, mapped = 0;
+	int r = cache_resident(sum->cache, file, &resident);
+
+	if (r == 0 && resident)
+		r = cache_mapped(sum->cache, file, &mapped);
+	if (r < 0)
+		return err_set(e, -r, "look at the page cache of a file");
+	/* It may have changed in between. */
+	sum->bytes += resident > mapped ? resident - mapped : 0;
+	return 0;
+}
+
+static bool is_on_tmpfs(int dir)
+{
+	struct statfs fs;
+
+	return fstatfs(dir, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
+int private_cache_read(struct private_cache *p, const struct record *record,
+	struct private_cache_bytes *ret, struct err *e)
+{
+	static const struct files_options options = { .foreign = true, .max = PRIVATE_CACHE_FILES };
+	struct sum sum = { .cache = &p->cache };
+	autofd int own = -1;
+
+	if (!record->store)
+		return err_say(e, ENODATA, "the files of '%s' are in no store", record->id);
+	int r = use_store(p, record->store, e);
+	if (r == 0)
+		r = stack_own(&p->store, record->id, &own, e);
+	if (r == 0 && own >= 0)
+		r = files_walk(own, &options, add_file, &sum, e);
+	if (r < 0)
+		return err_while(e, "page cache of the files of '%s'", record->id);
+	*ret = (struct private_cache_bytes){ sum.bytes,
+		own >= 0 && is_on_tmpfs(own) ? sum.bytes : 0 };
+	return 0;
+}
