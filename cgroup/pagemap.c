@@ -10,16 +10,13 @@
 
 #include "spec/base/fd.h"
 
-#define ENTRY_SWAP (1ULL << 62)
-#define ENTRY_FRAME ((1ULL << 55) - 1)
-
 /*
  * Of a swapped entry: type (5 bits) and offset. The highest types are no swap devices but pages
  * under migration, poisoned ones, device memory and markers: 9 of them at most. A number of a slot
  * has room for 128 TiB on each device.
  */
 #define SLOT_TYPE(entry) ((entry)&31)
-#define SLOT_OFFSET(entry) (((entry)&ENTRY_FRAME) >> 5)
+#define SLOT_OFFSET(entry) (((entry)&PAGEMAP_FRAME) >> 5)
 #define SLOT_TYPES 23
 #define SLOT_SHIFT 35
 
@@ -127,7 +124,7 @@ int pagemap_init(struct pagemap *p, int proc, struct err *e)
 	uint64_t end = probe_end(fd, page);
 	*p = (struct pagemap){
 		.scans = end != 0,
-		.tells = (entry & ENTRY_FRAME) != 0,
+		.tells = (entry & PAGEMAP_FRAME) != 0,
 		.end = end,
 		.entries = take(entries),
 		.regions = take(regions),
@@ -159,7 +156,8 @@ static size_t find_slots(const uint64_t *entries, size_t n, uint64_t *slots)
 
 	for (size_t i = 0; i < n; i++) {
 		uint64_t type = SLOT_TYPE(entries[i]), offset = SLOT_OFFSET(entries[i]);
-		if ((entries[i] & ENTRY_SWAP) && type < SLOT_TYPES && offset >> SLOT_SHIFT == 0)
+		if ((entries[i] & PAGEMAP_SWAPPED) && type < SLOT_TYPES &&
+			offset >> SLOT_SHIFT == 0)
 			slots[found++] = type << SLOT_SHIFT | offset;
 	}
 	return found;
@@ -187,7 +185,7 @@ static void sort_entries(
 		.frames = frames,
 		.n_frames = n_frames,
 		.slots = slots_of(p),
-		.n_slots = any & ENTRY_SWAP ? find_slots(entries, n, slots_of(p)) : 0,
+		.n_slots = any & PAGEMAP_SWAPPED ? find_slots(entries, n, slots_of(p)) : 0,
 	};
 }
 
@@ -371,7 +369,7 @@ static int read_spans(struct reader *r, int process, bool dense)
 	return failed;
 }
 
-static int open_pagemap(int process)
+int pagemap_open(int process)
 {
 	int fd = openat(process, "pagemap", O_RDONLY | O_CLOEXEC);
 
@@ -385,7 +383,7 @@ static int open_pagemap(int process)
 int pagemap_read(struct pagemap *p, int process, bool dense, pagemap_visit *visit, void *context,
 	struct err *e)
 {
-	autofd int fd = open_pagemap(process);
+	autofd int fd = pagemap_open(process);
 	struct reader r = { .p = p,
 		.fd = fd,
 		.other = -1,
@@ -403,10 +401,47 @@ int pagemap_read(struct pagemap *p, int process, bool dense, pagemap_visit *visi
 	return failed;
 }
 
+ssize_t pagemap_entries(struct pagemap *p, int fd, uint64_t page, size_t n, uint64_t *entries)
+{
+	const struct reader r = { .p = p };
+
+	return read_entries(&r, fd, page, n, entries);
+}
+
+int pagemap_spans(struct pagemap *p, int fd, uint64_t start, uint64_t end, pagemap_span *span,
+	void *context, struct err *e)
+{
+	uint64_t at = start * page_size(), limit = end * page_size(), page = page_size();
+	uint64_t from = start, to = start; /* the span not yet told; none: from == to */
+	int failed = 0;
+
+	if (!p->scans && end - start > MAPS_PAGES_MAX)
+		return err_set(e, EFBIG, "read the pagemap of a process");
+	if (!p->scans)
+		return span(context, start, end, e);
+	while (failed == 0 && at < limit) {
+		int n = scan(fd, at, limit, p->regions, N_REGIONS, 0, &at);
+		if (n < 0)
+			return err_set(e, -n, "read the pagemap of a process");
+		for (int i = 0; i < n && failed == 0; i++) {
+			const struct page_region *r = &p->regions[i];
+			if (from != to && r->start / page - to > GAP_PAGES) {
+				failed = span(context, from, to, e);
+				from = to;
+			}
+			from = from == to ? r->start / page : from;
+			to = r->end / page;
+		}
+	}
+	if (failed < 0 || from == to)
+		return failed;
+	return span(context, from, to, e);
+}
+
 bool pagemap_is_same(struct pagemap *p, int process, int other)
 {
-	autofd int fd = open_pagemap(process);
-	autofd int other_fd = open_pagemap(other);
+	autofd int fd = pagemap_open(process);
+	autofd int other_fd = pagemap_open(other);
 	struct reader r = { .p = p, .fd = fd, .other = other_fd, .limit = MAPS_PAGES_MAX };
 
 	return fd >= 0 && other_fd >= 0 && read_spans(&r, process, false) == 0;

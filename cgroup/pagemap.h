@@ -16,6 +16,12 @@
 #include "spec/base/err.h"
 #include "spec/base/own.h"
 
+/* Of an entry; the frame, or, of a page in swap, type and place of its slot. */
+#define PAGEMAP_FRAME ((1ULL << 55) - 1)
+#define PAGEMAP_FILE (1ULL << 61) /* not anonymous */
+#define PAGEMAP_SWAPPED (1ULL << 62)
+#define PAGEMAP_PRESENT (1ULL << 63)
+
 struct page_region;
 
 struct pagemap {
@@ -62,6 +68,20 @@ typedef int pagemap_visit(void *context, const struct pagemap_pages *pages, stru
  */
 int pagemap_read(struct pagemap *p, int process, bool dense, pagemap_visit *visit, void *context,
 	struct err *e);
+
+/* The fd of its pagemap; -ESRCH or -EACCES as above. */
+int pagemap_open(int process);
+
+/*
+ * Where between two addresses (in pages) there may be something, be it in swap: spans by rising
+ * address, near ones made one. All of it before 6.7, up to -EFBIG.
+ */
+typedef int pagemap_span(void *context, uint64_t start, uint64_t end, struct err *e);
+int pagemap_spans(struct pagemap *p, int fd, uint64_t start, uint64_t end, pagemap_span *span,
+	void *context, struct err *e);
+
+/* The entries of n pages; fewer at the end of user space, 0 of the dead; or -errno. */
+ssize_t pagemap_entries(struct pagemap *p, int fd, uint64_t page, size_t n, uint64_t *entries);
 
 /* Whether two processes have the same pages in the same places: an address space that they share.
  */

@@ -68,6 +68,7 @@ static const struct {
 	size_t offset;
 } stat_fields[] = {
 	{ 4, offsetof(struct process_stat, parent) },
+	{ 9, offsetof(struct process_stat, flags) },
 	{ 10, offsetof(struct process_stat, faults) },
 	{ 12, offsetof(struct process_stat, faults) },
 	{ 20, offsetof(struct process_stat, threads) },

@@ -16,6 +16,7 @@
 /* From stat and status. Two readings that are equal saw the same address space. */
 struct process_stat {
 	uint64_t parent; /* its pid */
+	uint64_t flags;	 /* PROCESS_FORKED */
 	uint64_t start;	 /* clock ticks since boot; tells processes of one pid apart */
 	uint64_t faults; /* minor and major, of all its threads */
 	uint64_t threads;
@@ -23,6 +24,8 @@ struct process_stat {
 	uint64_t stack, code, brk; /* addresses; 0 where we may not know */
 	bool zombie;		   /* dead, or without an address space */
 };
+
+#define PROCESS_FORKED (1U << 6) /* it has executed no program since: PF_FORKNOEXEC */
 
 struct process_memory {
 	uint64_t page_tables, swap; /* bytes */

@@ -1,0 +1,444 @@
+/* Broken pages: the rules on invented pages, and real forks of which every write is known. */
+#include "cgroup/breaks.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "cgroup/mappings.h"
+#include "tests/unit/child.h"
+#include "tests/unit/run.h"
+
+#define PAGE ((size_t)sysconf(_SC_PAGESIZE))
+#define HERE(frame) (PAGEMAP_PRESENT | (frame))
+#define FILED(frame) (HERE(frame) | PAGEMAP_FILE)
+#define SWAPPED(slot) (PAGEMAP_SWAPPED | (slot))
+
+static const struct {
+	struct page_sight ours, theirs;
+	bool of_file;
+	enum page_fate fate;
+} fates[] = {
+	{ { 0, 0 }, { HERE(1), FRAME_ANON }, false, PAGE_NOTHING },
+	{ { HERE(7), FRAME_SPECIAL }, { HERE(7), FRAME_SPECIAL }, false, PAGE_NOTHING },
+	{ { HERE(1), FRAME_ANON }, { HERE(1), FRAME_ANON }, false, PAGE_INHERITED },
+	{ { HERE(1), FRAME_ANON }, { HERE(2), FRAME_ANON }, false, PAGE_BROKEN },
+	{ { HERE(1), FRAME_ANON }, { 0, 0 }, false, PAGE_OWN },
+	{ { HERE(1), FRAME_ANON }, { HERE(7), FRAME_SPECIAL }, false, PAGE_OWN },
+	{ { HERE(1), FRAME_KSM }, { HERE(1), FRAME_KSM }, false, PAGE_INHERITED },
+	{ { HERE(1), FRAME_KSM }, { HERE(2), FRAME_ANON }, false, PAGE_UNCLEAR },
+	{ { HERE(1), FRAME_ANON }, { HERE(2), FRAME_KSM }, false, PAGE_UNCLEAR },
+	/* Private mappings of files. */
+	{ { FILED(1), FRAME_FILE }, { FILED(1), FRAME_FILE }, true, PAGE_FILE },
+	{ { FILED(1), FRAME_FILE }, { HERE(2), FRAME_ANON }, true, PAGE_FILE },
+	{ { HERE(1), FRAME_ANON }, { FILED(2), FRAME_FILE }, true, PAGE_BROKEN },
+	{ { HERE(1), FRAME_ANON }, { 0, 0 }, true, PAGE_BROKEN },
+	{ { HERE(1), FRAME_ANON }, { HERE(1), FRAME_ANON }, true, PAGE_INHERITED },
+	/* Swap: slots are compared, and a slot is no frame. */
+	{ { SWAPPED(5), 0 }, { SWAPPED(5), 0 }, false, PAGE_INHERITED },
+	{ { SWAPPED(5), 0 }, { SWAPPED(6), 0 }, false, PAGE_BROKEN },
+	{ { SWAPPED(5), 0 }, { HERE(5), FRAME_ANON }, false, PAGE_UNCLEAR },
+	{ { HERE(5), FRAME_ANON }, { SWAPPED(5), 0 }, false, PAGE_UNCLEAR },
+	{ { SWAPPED(5), 0 }, { 0, 0 }, false, PAGE_OWN },
+	{ { SWAPPED(5), 0 }, { FILED(2), FRAME_FILE }, true, PAGE_BROKEN },
+};
+
+START_TEST(the_fate_of_a_page)
+{
+	for (size_t i = 0; i < sizeof(fates) / sizeof(fates[0]); i++)
+		ck_assert_msg(page_fate(fates[i].ours, fates[i].theirs, fates[i].of_file) ==
+				      fates[i].fate,
+			"row %zu", i);
+}
+END_TEST
+
+START_TEST(siblings_tell_who_wrote)
+{
+	/* Origin 1: three forks have the old frame of page 8, one its own; page 9 is of one alone.
+	 * The same frame elsewhere means nothing. */
+	struct broken_page pages[] = {
+		{ .origin = 1, .process = 0, .page = 8, .frame = 100 },
+		{ .origin = 1, .process = 1, .page = 8, .frame = 200 },
+		{ .origin = 1, .process = 2, .page = 8, .frame = 100 },
+		{ .origin = 1, .process = 3, .page = 8, .frame = 100 },
+		{ .origin = 1, .process = 0, .page = 9, .frame = 300 },
+		{ .origin = 2, .process = 4, .page = 9, .frame = 300 },
+		{ .origin = 1, .process = 2, .page = 10, .frame = 300 },
+	};
+	size_t left = 0;
+
+	ck_assert_uint_eq(fates_settle(pages, 7), 1);
+	for (size_t i = 0; i < 7; i++) {
+		left += pages[i].left;
+		ck_assert(!pages[i].left || (pages[i].page == 8 && pages[i].process != 1));
+	}
+	ck_assert_uint_eq(left, 3);
+	ck_assert_uint_eq(fates_settle(NULL, 0), 0);
+}
+END_TEST
+
+START_TEST(what_writing_everything_takes)
+{
+	/* Ours alone, three times: two copies. With somebody outside: one for each of us. */
+	struct exposed_page inside[] = { { 7, 3 }, { 7, 3 }, { 7, 3 } };
+	struct exposed_page outside[] = { { 7, 3 }, { 9, 2 }, { 7, 3 } };
+	struct exposed_page unknown[] = { { 7, 1 }, { 7, UINT32_MAX }, { 9, 1 } };
+
+	ck_assert_uint_eq(exposed_copies(inside, 3), 2);
+	ck_assert_uint_eq(exposed_copies(outside, 3), 3);
+	ck_assert_uint_eq(exposed_copies(unknown, 3), 2);
+	ck_assert_uint_eq(exposed_copies(NULL, 0), 0);
+}
+END_TEST
+
+static const struct {
+	const char *line, *name;
+	bool is_one, private, writable, special;
+	uint64_t start, end, inode;
+} lines[] = {
+	{ "00400000-00401000 r-xp 00001000 08:01 42                /bin/a b", "/bin/a b", true,
+		true, false, false, 0x400, 0x401, 42 },
+	{ "7f00-8f00 rw-p 00000000 00:00 0 ", NULL, true, true, true, false, 0x7, 0x8, 0 },
+	{ "7000-8000 rw-s 00000000 00:01 9 /memfd:x (deleted)", "/memfd:x (deleted)", true, false,
+		true, false, 7, 8, 9 },
+	{ "7000-8000 rw-p 00000000 00:00 0 [heap]", "[heap]", true, true, true, false, 7, 8, 0 },
+	{ "7000-8000 r-xp 00000000 00:00 0 [vdso]", "[vdso]", true, true, false, true, 7, 8, 0 },
+	{ "7000-8000 r--p 00000000 00:00 0 [vvar_vclock]", "[vvar_vclock]", true, true, false, true,
+		7, 8, 0 },
+	/* A file may be called so. */
+	{ "7000-8000 rw-p 00000000 08:01 5 [vdso]", "[vdso]", true, true, true, false, 7, 8, 5 },
+	{ "", NULL, .is_one = false },
+	{ "7000-", NULL, .is_one = false },
+	{ "8000-7000 rw-p 00000000 00:00 0", NULL, .is_one = false },
+	{ "7000-8000 rw", NULL, .is_one = false },
+	{ "-1-8000 rw-p 00000000 00:00 0", NULL, .is_one = false },
+	{ "7000-8000 rw-p 00000000", NULL, .is_one = false },
+};
+
+START_TEST(lines_of_maps)
+{
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char line[128];
+		struct mapping m;
+		snprintf(line, sizeof(line), "%s", lines[i].line);
+		ck_assert_msg(mapping_parse(line, 4096, &m) == lines[i].is_one, "line %zu", i);
+		if (!lines[i].is_one)
+			continue;
+		ck_assert_msg(m.start == lines[i].start && m.end == lines[i].end &&
+				      m.inode == lines[i].inode && m.private == lines[i].private &&
+				      m.writable == lines[i].writable &&
+				      m.special == lines[i].special,
+			"line %zu", i);
+		ck_assert_pstr_eq(m.name, lines[i].name);
+	}
+}
+END_TEST
+
+/* --- real forks -------------------------------------------------------------------------------- */
+
+static struct breaker breaker;
+
+/* False where frames are not told. */
+static bool begin(void)
+{
+	struct err e;
+
+	if (breaker_init(&breaker, &e) == 0)
+		return true;
+	ck_assert_int_eq(e.code, EPERM);
+	puts("# skip: page frames are not told to us");
+	return false;
+}
+
+static struct breaks look(const struct child *children, size_t n)
+{
+	struct breaks b;
+	struct err e;
+	pid_t pids[8];
+
+	for (size_t i = 0; i < n; i++)
+		pids[i] = children[i].pid;
+	ck_assert_msg(breaks_take(&breaker, pids, n, 0, true, &b, &e) == 0, "%s", e.text);
+	ck_assert_uint_eq(b.n_unread, 0);
+	return b;
+}
+
+/* The row of a mapping whose name begins so. */
+static struct breaks_counts row(const struct breaks *b, const char *name)
+{
+	struct breaks_counts none = { 0 };
+
+	for (size_t i = 0; i < b->n_mappings; i++)
+		if (strncmp(b->mappings[i].name, name, strlen(name)) == 0)
+			return b->mappings[i].counts;
+	return none;
+}
+
+struct memory {
+	char *at;
+	size_t pages;
+	size_t written; /* by each command, from the first not yet written on */
+};
+
+static void write_pages(struct memory *m, size_t n)
+{
+	size_t page = PAGE;
+
+	for (size_t i = 0; i < n; i++)
+		((volatile char *)m->at)[m->written++ * page] = 2;
+}
+
+/* 'h' breaks the stack; 'a' writes ten pages, 'b' three. */
+static void act(void *context, char command)
+{
+	write_pages(context, command == 'a' ? 10 : command == 'b' ? 3 : 0);
+}
+
+/* All its pages are there, and anonymous if it was written. */
+static struct memory memory_make(int flags, int fd, size_t pages, int advice)
+{
+	struct memory m = { mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, flags, fd, 0), pages,
+		0 };
+	size_t page = PAGE;
+
+	ck_assert_ptr_ne(m.at, MAP_FAILED);
+	madvise(m.at, pages * page, advice);
+	for (size_t i = 0; i < pages; i++)
+		if (fd < 0)
+			((volatile char *)m.at)[i * page] = (char)(1 + i % 99);
+		else
+			(void)((volatile char *)m.at)[i * page];
+	return m;
+}
+
+static void check_pages(struct memory *m)
+{
+	struct child child = child_start(act, m);
+	struct breaks b = look(&child, 1);
+
+	ck_assert_uint_eq(b.n_processes, 1);
+	ck_assert_int_eq(b.processes[0].relation, RELATION_PARENT);
+	ck_assert_int_eq(b.processes[0].origin, getpid());
+	ck_assert_uint_ge(b.counts.pages[PAGE_INHERITED], m->pages);
+	uint64_t before = b.counts.pages[PAGE_BROKEN], inherited = b.counts.pages[PAGE_INHERITED];
+	uint64_t exposed = b.exposed_anon;
+	breaks_done(&b);
+	child_tell(&child, 'a');
+	b = look(&child, 1);
+	ck_assert_uint_eq(b.counts.broken_now, 10);
+	ck_assert_uint_eq(b.counts.pages[PAGE_BROKEN], before + 10);
+	/* We are the origin, and write too: of our own stack, and what malloc() keeps. */
+	uint64_t left = b.counts.left_now;
+	ck_assert_uint_lt(left, 10);
+	ck_assert_uint_eq(b.counts.pages[PAGE_INHERITED], inherited - 10 - left);
+	ck_assert_uint_le(b.exposed_anon, exposed - 10);
+	ck_assert_uint_ge(b.exposed_anon, exposed - 10 - left);
+	breaks_done(&b);
+	child_tell(&child, 'b');
+	b = look(&child, 1);
+	ck_assert_uint_eq(b.counts.broken_now, 3);
+	ck_assert_uint_eq(b.counts.pages[PAGE_BROKEN], before + 13);
+	breaks_done(&b);
+	b = look(&child, 1);
+	ck_assert_uint_eq(b.counts.broken_now, 0);
+	breaks_done(&b);
+	child_stop(&child);
+}
+
+START_TEST(small_pages_are_counted)
+{
+	struct memory m = memory_make(MAP_PRIVATE | MAP_ANONYMOUS, -1, 500, MADV_NOHUGEPAGE);
+
+	if (begin())
+		check_pages(&m);
+}
+END_TEST
+
+/* A write splits the large page of the writer; the others stay shared one by one. */
+START_TEST(of_a_large_page_small_ones_break)
+{
+	struct memory m = memory_make(MAP_PRIVATE | MAP_ANONYMOUS, -1, 3 * 512, MADV_HUGEPAGE);
+
+	if (begin())
+		check_pages(&m);
+}
+END_TEST
+
+/* A file's own pages until they are written, in whoever maps them. */
+static void check_file(int fd, const char *name)
+{
+	ck_assert_int_eq(ftruncate(fd, (off_t)(100 * PAGE)), 0);
+	struct memory m = memory_make(MAP_PRIVATE, fd, 100, MADV_NORMAL);
+	struct child child = child_start(act, &m);
+	child_tell(&child, 'a');
+	struct breaks b = look(&child, 1);
+	ck_assert_uint_eq(row(&b, name).pages[PAGE_BROKEN], 10);
+	ck_assert_uint_eq(row(&b, name).pages[PAGE_INHERITED], 0);
+	ck_assert_uint_eq(row(&b, name).broken_now, 0); /* the first look has seen nothing before */
+	uint64_t exposed = b.exposed_file;
+	ck_assert_uint_ge(exposed, 90);
+	breaks_done(&b);
+	child_tell(&child, 'b');
+	b = look(&child, 1);
+	ck_assert_uint_eq(row(&b, name).pages[PAGE_BROKEN], 13);
+	ck_assert_uint_eq(row(&b, name).broken_now, 3);
+	ck_assert_uint_eq(b.exposed_file, exposed - 3);
+	breaks_done(&b);
+	child_stop(&child);
+	/* What the origin wrote before the fork is inherited, and broken by the next write. */
+	write_pages(&m, 20);
+	m.written = 0;
+	child = child_start(act, &m);
+	b = look(&child, 1);
+	ck_assert_uint_eq(row(&b, name).pages[PAGE_INHERITED], 20);
+	ck_assert_uint_eq(row(&b, name).pages[PAGE_BROKEN], 0);
+	breaks_done(&b);
+	child_tell(&child, 'a');
+	b = look(&child, 1);
+	ck_assert_uint_eq(row(&b, name).pages[PAGE_INHERITED], 10);
+	ck_assert_uint_eq(row(&b, name).pages[PAGE_BROKEN], 10);
+	ck_assert_uint_eq(row(&b, name).broken_now, 10);
+	breaks_done(&b);
+	child_stop(&child);
+	munmap(m.at, 100 * PAGE);
+}
+
+START_TEST(private_mappings_of_files)
+{
+	char path[] = "/tmp/cowrun-breaks-XXXXXX";
+	autofd int memfd = memfd_create("cowrun breaks", MFD_CLOEXEC);
+	autofd int file = mkostemp(path, O_CLOEXEC);
+
+	unlink(path);
+	if (!begin())
+		return;
+	check_file(memfd, "/memfd:cowrun breaks");
+	breaker_done(&breaker);
+	ck_assert(begin());
+	check_file(file, path);
+}
+END_TEST
+
+START_TEST(what_the_origin_writes_is_not_broken_by_its_forks)
+{
+	struct memory m = memory_make(MAP_PRIVATE | MAP_ANONYMOUS, -1, 300, MADV_NOHUGEPAGE);
+	struct child children[3];
+
+	if (!begin())
+		return;
+	for (size_t i = 0; i < 3; i++)
+		children[i] = child_start(act, &m);
+	struct breaks b = look(children, 3);
+	uint64_t left = b.counts.pages[PAGE_LEFT], broken = b.counts.pages[PAGE_BROKEN];
+	uint64_t writes = b.left_writes;
+	breaks_done(&b);
+	write_pages(&m, 40);
+	/* Both ways of knowing: the look before, and three of one mind. */
+	for (int knows = 1; knows >= 0; knows--) {
+		if (!knows) {
+			breaker_done(&breaker);
+			ck_assert(begin());
+		}
+		b = look(children, 3);
+		ck_assert_uint_ge(b.counts.pages[PAGE_LEFT], left + 3 * 40);
+		ck_assert_uint_le(b.counts.pages[PAGE_LEFT], left + 3 * 44); /* and our stack */
+		ck_assert_uint_eq(b.counts.broken_now, 0);
+		ck_assert_uint_le(b.counts.pages[PAGE_BROKEN], broken + 3 * 4);
+		ck_assert(!knows || b.counts.left_now >= 3 * 40);
+		ck_assert(knows || b.left_writes >= writes + 40);
+		breaks_done(&b);
+	}
+	for (size_t i = 0; i < 3; i++)
+		child_stop(&children[i]);
+}
+END_TEST
+
+START_TEST(processes_come_and_go)
+{
+	autofd int fd = memfd_create("cowrun breaks", MFD_CLOEXEC);
+	struct child children[2];
+
+	ck_assert_int_eq(ftruncate(fd, (off_t)(300 * PAGE)), 0);
+	struct memory m = memory_make(MAP_PRIVATE, fd, 300, MADV_NORMAL);
+
+	if (!begin())
+		return;
+	children[0] = child_start(act, &m);
+	children[1] = children[0];
+	struct breaks b = look(children, 1);
+	breaks_done(&b);
+	/* New since: all that it has broken it broke now. */
+	children[1] = child_start(act, &m);
+	child_tell(&children[1], 'a');
+	b = look(children, 2);
+	ck_assert_uint_eq(b.n_processes, 2);
+	ck_assert_uint_eq(row(&b, "/memfd:cowrun breaks").broken_now, 10);
+	ck_assert_uint_ge(b.processes[1].counts.broken_now, 10);
+	ck_assert_uint_eq(b.processes[0].counts.broken_now, 0);
+	breaks_done(&b);
+	child_stop(&children[1]);
+	b = look(children, 2);
+	ck_assert_uint_eq(b.n_processes, 1);
+	ck_assert_uint_eq(b.counts.broken_now, 0);
+	breaks_done(&b);
+	child_stop(&children[0]);
+	b = look(children, 2);
+	ck_assert_uint_eq(b.n_processes, 0);
+	ck_assert_uint_eq(b.n_mappings, 0);
+	breaks_done(&b);
+}
+END_TEST
+
+/* Who has executed a program has inherited nothing, whoever its parent is. */
+START_TEST(a_program_inherits_nothing)
+{
+	if (!begin())
+		return;
+	struct memory m = memory_make(MAP_PRIVATE | MAP_ANONYMOUS, -1, 300, MADV_NOHUGEPAGE);
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execlp("sleep", "sleep", "1000", (char *)NULL);
+		_exit(1);
+	}
+	char name[64] = "";
+	for (int tries = 0; tries < 1000 && strncmp(name, "sleep", 5) != 0; tries++) {
+		char path[32];
+		snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+		autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ck_assert_int_ge(read(fd, name, sizeof(name) - 1), 0);
+		usleep(1000);
+	}
+	struct child child = { .pid = pid };
+	struct breaks b = look(&child, 1);
+	ck_assert_int_eq(b.processes[0].relation, RELATION_NONE);
+	ck_assert_uint_eq(b.counts.pages[PAGE_INHERITED], 0);
+	ck_assert_uint_lt(b.exposed_anon, 10);
+	ck_assert_str_eq(b.processes[0].command, "sleep");
+	breaks_done(&b);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	munmap(m.at, m.pages * PAGE);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("cgroup_breaks");
+	TCase *tests = tcase_create("breaks");
+
+	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests, the_fate_of_a_page);
+	tcase_add_test(tests, siblings_tell_who_wrote);
+	tcase_add_test(tests, what_writing_everything_takes);
+	tcase_add_test(tests, lines_of_maps);
+	tcase_add_test(tests, small_pages_are_counted);
+	tcase_add_test(tests, of_a_large_page_small_ones_break);
+	tcase_add_test(tests, private_mappings_of_files);
+	tcase_add_test(tests, what_the_origin_writes_is_not_broken_by_its_forks);
+	tcase_add_test(tests, processes_come_and_go);
+	tcase_add_test(tests, a_program_inherits_nothing);
+	suite_add_tcase(suite, tests);
+	return unit_run(suite);
+}
