@@ -73,6 +73,8 @@ UNIT_SRC  := $(wildcard tests/unit/*.c)
 UNITS     := $(UNIT_SRC:tests/unit/%.c=$(OUT)/tests/unit/%)
 # Small static programs that tests run inside containers and guests.
 HELPERS   := $(patsubst tests/programs/%.c,$(OUT)/tests/%,$(wildcard tests/programs/*.c))
+# The same for people to run: lessons on copy-on-write.
+LESSONS   := $(patsubst %.c,$(OUT)/%,$(wildcard examples/copy-on-write/*.c))
 # libFuzzer's targets, by clang, and the parsers of foreign bytes: what else they need is the usual archive's.
 FUZZERS   := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(filter-out tests/fuzz/spec.c,$(wildcard tests/fuzz/*.c)))
 FUZZ_SRC  := $(wildcard spec/base/*.c spec/image*.c spec/reference.c spec/registry.c) $(addprefix overlay/,attributes.c \
@@ -87,11 +89,11 @@ JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)  $(2)')
 
-.PHONY: all programs units helpers fuzzers benches deps engines test test-all fuzz weak demo bench asan lint layers format install clean help
+.PHONY: all programs units helpers fuzzers benches deps engines test test-all fuzz weak demo lessons bench asan lint layers format install clean help
 all: programs            ## all programs, into build/
 programs: $(addprefix $(OUT)/,$(PROGRAMS))
 units: $(UNITS)
-helpers: $(HELPERS)
+helpers: $(HELPERS) $(LESSONS)
 fuzzers: $(FUZZERS)
 benches: $(BENCHES)
 
@@ -146,6 +148,11 @@ $(OUT)/tests/unit/%: tests/unit/%.c $(CMDLIB) $(LIB) Makefile
 
 $(OUT)/tests/%: tests/programs/%.c Makefile
 	$(call say,HELPER,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) -static -o $@ $<
+
+$(OUT)/examples/%: examples/%.c Makefile
+	$(call say,LESSON,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(COMMON) -static -o $@ $<
 
@@ -216,6 +223,10 @@ asan: deps               ## the same tests under ASan and UBSan
 demo: deps               ## eight containers of one Debian image, and what they cost
 	@$(MAKE) --no-print-directory $(JOBS) all helpers
 	@examples/demo $(OUT)
+
+lessons: deps            ## copy-on-write, shown by small programs in containers
+	@$(MAKE) --no-print-directory $(JOBS) all helpers
+	@examples/copy-on-write/run $(OUT)
 
 bench: deps              ## side by side with crun, runc and tar: ratios
 	@$(MAKE) --no-print-directory $(JOBS) all helpers benches
