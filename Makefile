@@ -159,7 +159,7 @@ $(OUT)/examples/%: examples/%.c Makefile
 $(OUT)/tests/bench/%: tests/bench/%.c $(LIB) Makefile
 	$(call say,BENCH,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(COMMON) -static -o $@ $< $(LIB)
+	$(Q)$(CC) $(COMMON) -static -o $@ $< $(LIB) -lm
 
 # What a start is measured with and against has no libc: its own start is not what is measured.
 $(addprefix $(OUT)/tests/bench/,true floor peak): $(OUT)/tests/bench/%: tests/bench/%.c runtime/init/text.c Makefile

@@ -285,6 +285,21 @@ static int read_and_check(struct reading *r, struct census *c, struct err *e)
 	return failed < 0 || !r->has_frames ? failed : reading_check(r, e);
 }
 
+/* Again, and once more with those standing still whose frames are others now. */
+static int freeze_changed(struct reading *r, struct census *c, struct err *e)
+{
+	autofree uint64_t *digests = calloc(r->n_things + 1, sizeof(*digests));
+
+	if (!digests)
+		return err_set(e, ENOMEM, "compare %zu containers", r->n_things);
+	for (size_t i = 0; i < r->n_things; i++)
+		digests[i] = r->groups[i].digest;
+	int failed = read_and_check(r, c, e);
+	if (failed == 0 && (reading_freeze_changed(r, digests) || r->frames.n_moved))
+		failed = read_and_check(r, c, e);
+	return failed;
+}
+
 /*
  * Once more when something moved, and no oftener: what changes all the time would never be done,
  * and a reading that is not exact, and says so, is better than none.
@@ -295,8 +310,12 @@ static int take_reading(struct reading *r, struct census *c, struct err *e)
 
 	if (failed == 0 && distrusts_counts(r))
 		failed = read_and_check(r, c, e);
-	if (failed == 0 && (r->n_changed || r->frames.n_moved))
+	if (failed == 0 && r->has_frames && r->options->freeze == CENSUS_FREEZE_CHANGED)
+		failed = freeze_changed(r, c, e);
+	else if (failed == 0 && (r->n_changed || r->frames.n_moved))
 		failed = read_and_check(r, c, e);
+	c->n_frozen = r->instant.n_frozen;
+	c->frozen_ns = r->instant.longest_ns;
 	return failed;
 }
 
@@ -304,7 +323,9 @@ int census_take(const struct census_thing *things, size_t n, const struct census
 	struct census *ret, struct err *e)
 {
 	static const struct census_options usual;
-	automatic(reading) struct reading r = { .proc = -1, .kpage = { .count = -1, .flags = -1 } };
+	automatic(reading) struct reading r = {
+		.proc = -1, .kpage = { .count = -1, .flags = -1 }, .instant = INSTANT_NONE
+	};
 	automatic(census) struct census c = { 0 };
 	int failed = reading_init(&r, things, n, options ? options : &usual, e);
 

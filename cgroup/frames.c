@@ -103,6 +103,8 @@ static int add(struct frames *f, uint32_t owner, bool again, const uint64_t *num
 		struct frame_cell *cell;
 		int r = frame_table_at(&f->table, numbers[i], &cell);
 		if (r == 0)
+			f->n_frames += cell->mark == EMPTY_SET;
+		if (r == 0)
 			r = set_with(f, cell->mark, owner, &cell->mark);
 		if (r < 0)
 			return r;

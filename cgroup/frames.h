@@ -49,7 +49,8 @@ struct frames {
 	struct set_sum *sums;	  /* by set, made by frames_settle() */
 	size_t n_sets, sets_room;
 	uint32_t last_owner, folded;
-	uint64_t n_moved; /* frames with fewer mappings in the system than were seen by us */
+	uint64_t n_frames; /* added so far, each once */
+	uint64_t n_moved;  /* frames with fewer mappings in the system than were seen by us */
 };
 
 /* Frames by owner. private: mapped by no other owner and by nobody outside; shared: all others. */

@@ -219,7 +219,7 @@ int frost_begin(const int *groups, size_t n, uint64_t bytes, struct frost *ret, 
 		return r;
 	if (make_guard(&f, groups, n, &kin) < 0)
 		return err_set(e, ENOMEM, "freeze %zu groups", n);
-	if (!f.guard->n)
+	if (!f.guard->n || !guardian_is_able(f.guard->n, bytes))
 		return 0;
 	f.guard->bytes = bytes;
 	r = start_guardian(&f, root, e);

@@ -45,6 +45,9 @@ struct guard {
 /* What a container may stand still, by the bytes of the set. */
 uint64_t guardian_patience(uint64_t bytes);
 
+/* Whether so many groups can be frozen, and something be read, before that is over. */
+bool guardian_is_able(size_t n, uint64_t bytes);
+
 /* Its whole life. `keep`: fds that stay open, sorted; one of them is the socket. */
 _Noreturn void guardian_run(struct guard *g, int reader, const int *keep, size_t n_keep);
 

@@ -36,6 +36,7 @@ int reading_init(struct reading *r, const struct census_thing *things, size_t n,
 		.options = options,
 		.proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
 		.kpage = { .count = -1, .flags = -1 },
+		.instant = INSTANT_NONE,
 	};
 	frames_init(&r->frames);
 	frames_init(&r->slots);
@@ -55,7 +56,12 @@ int reading_init(struct reading *r, const struct census_thing *things, size_t n,
 	spaces_init(&r->spaces, r->proc, r->has_frames ? &r->pagemap : NULL);
 	/* One more for the host. */
 	r->groups = calloc(n + 1, sizeof(*r->groups));
-	return r->groups ? 0 : err_set(e, ENOMEM, "measure %zu containers", n);
+	if (!r->groups)
+		return err_set(e, ENOMEM, "measure %zu containers", n);
+	failed = instant_init(&r->instant, things, n, e);
+	if (failed == 0 && options->freeze == CENSUS_FREEZE_ALL)
+		reading_freeze_all(r);
+	return failed;
 }
 
 static void forget(struct reading *r)
@@ -74,6 +80,7 @@ void reading_done(struct reading *r)
 {
 	forget(r);
 	free(r->groups);
+	instant_done(&r->instant);
 	pagemap_done(&r->pagemap);
 	kpage_done(&r->kpage);
 	spaces_done(&r->spaces);
@@ -90,8 +97,7 @@ static int by_pid(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The members of a thing as of now, sorted, so that they can be found again; the caller frees. */
-static int list(
+int reading_list(
 	const struct reading *r, size_t thing, pid_t **ret_pids, size_t *ret_n, struct err *e)
 {
 	const struct census_thing *t = &r->things[thing];
@@ -113,7 +119,7 @@ static int list(
 	return 0;
 }
 
-static struct member *find_member(const struct group *g, pid_t pid)
+const struct member *reading_find(const struct group *g, pid_t pid)
 {
 	/* A member begins with its pid. */
 	if (!g->n_members)
@@ -145,7 +151,7 @@ static int make_groups(struct reading *r, struct err *e)
 	for (size_t i = 0; i < r->n_things; i++) {
 		autofree pid_t *pids = NULL;
 		size_t n = 0;
-		int failed = list(r, i, &pids, &n, e);
+		int failed = reading_list(r, i, &pids, &n, e);
 		if (failed == 0)
 			failed = make_group(&r->groups[i], pids, n, e);
 		if (failed < 0)
@@ -172,9 +178,21 @@ static int visit_slots(void *context, const struct pagemap_pages *pages, struct 
 		&visit->r->slots, visit->owner, visit->again, pages->slots, pages->n_slots, e);
 }
 
+static uint64_t digest(uint64_t before, const uint64_t *numbers, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		before = ((before << 7 | before >> 57) ^ numbers[i]) * UINT64_C(0x9E3779B97F4A7C15);
+	return before;
+}
+
 static int visit_pages(void *context, const struct pagemap_pages *pages, struct err *e)
 {
 	const struct visit *visit = context;
+	struct group *g = &visit->r->groups[visit->owner];
+
+	if (visit->r->options->freeze == CENSUS_FREEZE_CHANGED)
+		g->digest = digest(digest(g->digest, pages->frames, pages->n_frames), pages->slots,
+			pages->n_slots);
 	int failed = frames_add(
 		&visit->r->frames, visit->owner, visit->again, pages->frames, pages->n_frames, e);
 
@@ -316,18 +334,21 @@ static int read_things(struct reading *r, struct err *e)
 	for (size_t i = 0; failed == 0 && i < r->n_things; i++) {
 		struct group *g = &r->groups[i];
 		spaces_clear(&r->spaces);
-		for (size_t m = 0; failed == 0 && m < g->n_members; m++)
+		for (size_t m = 0; failed == 0 && m < g->n_members; m++) {
 			failed = read_member(r, i, &g->members[m], e);
+			instant_read(
+				&r->instant, r->frames.n_frames * (uint64_t)sysconf(_SC_PAGESIZE));
+		}
 	}
 	return failed;
 }
 
-int reading_take(struct reading *r, struct err *e)
+/* All that wants the things to stand still, and nothing else. */
+static int read_all(struct reading *r, struct err *e)
 {
 	struct frames_host host = { (uint32_t)r->n_things, false };
-
-	forget(r);
 	int failed = make_groups(r, e);
+
 	if (failed == 0)
 		failed = read_things(r, e);
 	if (failed < 0 || !r->has_frames)
@@ -343,44 +364,13 @@ int reading_take(struct reading *r, struct err *e)
 	return failed;
 }
 
-/*
- * Every way to change one's memory shows in one of these: a new page or a copied one is a fault, an
- * unmapped one is missing in the resident ones, exec and exit change nearly all. What the kernel
- * does on its own (reclaim, merging, compaction) shows in the counts of frames, or in resident.
- */
-static bool has_changed(const struct reading *r, const struct member *m)
+int reading_take(struct reading *r, struct err *e)
 {
-	struct process_stat now;
-
-	return process_read_stat_of(r->proc, m->pid, &now) < 0 || now.start != m->stat.start ||
-	       now.faults != m->stat.faults || now.threads != m->stat.threads ||
-	       now.size != m->stat.size || now.resident != m->stat.resident;
-}
-
-/* Members that are there now and were not listed before. */
-static int count_new(struct reading *r, size_t thing, struct err *e)
-{
-	autofree pid_t *pids = NULL;
-	size_t n = 0;
-	int failed = list(r, thing, &pids, &n, e);
-
-	for (size_t i = 0; failed == 0 && i < n; i++)
-		r->n_changed += !find_member(&r->groups[thing], pids[i]);
+	forget(r);
+	instant_begin(&r->instant);
+	int failed = read_all(r, e);
+	if (failed == 0)
+		failed = reading_count_strays(r, e);
+	instant_end(&r->instant);
 	return failed;
-}
-
-int reading_check(struct reading *r, struct err *e)
-{
-	r->n_changed = 0;
-	for (size_t i = 0; i < r->n_things; i++) {
-		const struct group *g = &r->groups[i];
-		if (r->things[i].is_frozen)
-			continue;
-		for (size_t m = 0; m < g->n_members; m++)
-			r->n_changed += g->members[m].read && has_changed(r, &g->members[m]);
-		int failed = r->options->list ? count_new(r, i, e) : 0;
-		if (failed < 0)
-			return failed;
-	}
-	return 0;
 }
