@@ -117,6 +117,16 @@ $(OUT)/runtime/init_image.o: runtime/init_image.c $(OUT)/cowrun-init Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -DINIT_IMAGE='"$(OUT)/cowrun-init"' -c -o $@ $<
 
+# Pages for a browser allow their scripts and style by these.
+PAGE_SRC := $(wildcard cmd/page/*)
+$(OUT)/cmd/page/%.hash: cmd/page/% Makefile
+	@mkdir -p $(@D)
+	$(Q)sha256sum <$< | cut -c 1-64 | tr a-f A-F | basenc --base16 -d | basenc --base64 -w 0 >$@
+
+$(OUT)/cmd/page_image.o: cmd/page_image.c $(PAGE_SRC) $(PAGE_SRC:%=$(OUT)/%.hash) Makefile
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS_ALL) -Wa,-I$(OUT)/cmd/page -c -o $@ $<
+
 $(LIB): $(call objects,$(ROOM_SRC))
 	$(call say,AR,$@)
 	@mkdir -p $(@D) && rm -f $@
@@ -187,7 +197,7 @@ DEPS := gcc clang libclang-rt-dev make pkg-config libc6-dev libseccomp-dev libca
 	libsystemd-dev systemd dbus-daemon dbus-bin libarchive-dev libisal-dev libssl-dev libzstd-dev libxxhash-dev libcurl4-openssl-dev check libsubunit-dev bats jq busybox-static strace e2fsprogs attr \
 	util-linux uidmap procps iproute2 patch xz-utils zstd mmdebstrap crun runc clang-tidy clang-format cppcheck shellcheck mandoc \
 	podman conmon passt slirp4netns criu skopeo umoci btrfs-progs xfsprogs lvm2 thin-provisioning-tools \
-	openssl apache2-utils python3
+	openssl apache2-utils python3 chromium
 
 deps:                    ## install what the build and the tests need (apt)
 	@tests/deps $(DEPS)

@@ -12,6 +12,7 @@
 struct mem_words {
 	bool json, csv, matrix, legend;
 	int by; /* enum mem_by */
+	const char *html;
 	struct measured_words measured;
 };
 
@@ -23,6 +24,8 @@ static const struct option_row options[] = {
 	{ "json", 0, OPTION_FLAG, offsetof(struct mem_words, json), NULL, "for programs; bytes" },
 	{ "csv", 0, OPTION_FLAG, offsetof(struct mem_words, csv), NULL,
 		"for spreadsheets; bytes, the same words" },
+	{ "html", 0, OPTION_TEXT, offsetof(struct mem_words, html), "FILE",
+		"a page for a browser; '-': the standard output" },
 	{ "legend", 0, OPTION_FLAG, offsetof(struct mem_words, legend), NULL,
 		"what the words mean" },
 	MEASURED_ROWS(struct mem_words, measured),
@@ -33,6 +36,8 @@ static int print(struct census *census, const struct mem_words *w, struct err *e
 {
 	bool terminal = isatty(1);
 
+	if (w->html)
+		return mem_save_page(w->html, census, e);
 	if (w->json)
 		return mem_print_json(stdout, census, e);
 	if (w->csv)
@@ -57,7 +62,9 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	}
 	int r = measured_open(&m, c, &w->measured, argv, (size_t)argc, e);
 	if (r == 0)
-		r = measured_take(&m, mem_details((enum mem_by)w->by), &census, e);
+		r = measured_take(&m,
+			w->html ? CENSUS_PROCESSES | CENSUS_FILES : mem_details((enum mem_by)w->by),
+			&census, e);
 	return r < 0 ? r : print(&census, w, e);
 }
 

@@ -25,9 +25,7 @@ static const struct table_column columns[] = {
 	{ 0 },
 };
 
-static const struct {
-	const char *word, *meaning;
-} legend[] = {
+const struct mem_word mem_legend[] = {
 	{ "UNIQUE", "pages that its processes map, each once" },
 	{ "PRIVATE", "of these, mapped by nobody else: what its death would free" },
 	{ "SHARED", "of these, mapped by others too" },
@@ -38,12 +36,13 @@ static const struct {
 	{ "LIMIT", "what the memory controller lets it be charged" },
 	{ "~", "an estimate: page frames are not told to us" },
 	{ "-", "the host cannot tell" },
+	{ 0 },
 };
 
 void mem_print_legend(FILE *to)
 {
-	for (size_t i = 0; i < sizeof(legend) / sizeof(legend[0]); i++)
-		fprintf(to, "%-8s  %s\n", legend[i].word, legend[i].meaning);
+	for (const struct mem_word *w = mem_legend; w->word; w++)
+		fprintf(to, "%-8s  %s\n", w->word, w->meaning);
 }
 
 /*

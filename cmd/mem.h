@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cgroup/census.h"
+#include "spec/base/json.h"
 
 /* What there is a row for; in the order of the words of --by. */
 enum mem_by { MEM_BY_CONTAINER, MEM_BY_PROCESS, MEM_BY_KIND };
@@ -39,7 +40,11 @@ struct mem_kind_row {
 /* The kinds that each container has, the caller frees the list. */
 int mem_list_kinds(const struct census *c, struct mem_kind_row **ret, size_t *ret_n, struct err *e);
 
-/* What the words mean. */
+/* What the words mean; the last word is NULL. */
+struct mem_word {
+	const char *word, *meaning;
+};
+extern const struct mem_word mem_legend[];
 void mem_print_legend(FILE *to);
 
 /*
@@ -50,5 +55,11 @@ int mem_print_json(FILE *to, struct census *c, struct err *e);
 
 /* A line of keys and one for each row; what the host cannot tell is empty. */
 int mem_print_csv(FILE *to, const struct census *c, enum mem_by by, struct err *e);
+
+/* The object of mem_print_json(); without census_rank() each "shared_with" is empty. */
+int mem_add_json(struct str *out, const struct census *c, enum json_style style, struct err *e);
+
+/* It as a page for a browser, in `file`; "-" is the standard output. */
+int mem_save_page(const char *file, const struct census *c, struct err *e);
 
 #endif

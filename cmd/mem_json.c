@@ -119,6 +119,7 @@ struct document {
 static const struct field document_fields[] = {
 	FIELD(struct document, "exact", FIELD_BOOL, census.exact, .always = true),
 	FIELD(struct document, "why", FIELD_STRING, census.why),
+	FIELD(struct document, "estimated", FIELD_BOOL, census.estimated),
 	FIELD_LIST(struct document, "containers", FIELD_OBJECT, census.usages, census.n_usages,
 		.inside = usage_fields, .size = sizeof(struct memory_usage), .always = true),
 	FIELD_LIST(struct document, "processes", FIELD_OBJECT, processes, n_processes,
@@ -173,18 +174,24 @@ static int print(FILE *to, const struct str *text, const char *end, struct err *
 	return ferror(to) ? err_set(e, EIO, "print a census") : 0;
 }
 
-int mem_print_json(FILE *to, struct census *c, struct err *e)
+int mem_add_json(struct str *out, const struct census *c, enum json_style style, struct err *e)
 {
 	automatic(document) struct document d = { 0 };
+	int r = document_fill(&d, c, e);
+
+	if (r == 0)
+		json_write(document_fields, &d, style, out);
+	return r;
+}
+
+int mem_print_json(FILE *to, struct census *c, struct err *e)
+{
 	automatic(str) struct str text = { 0 };
 	int r = census_rank(c, e);
 
 	if (r == 0)
-		r = document_fill(&d, c, e);
-	if (r < 0)
-		return r;
-	json_write(document_fields, &d, JSON_INDENTED, &text);
-	return print(to, &text, "\n", e);
+		r = mem_add_json(&text, c, JSON_INDENTED, e);
+	return r < 0 ? r : print(to, &text, "\n", e);
 }
 
 int mem_print_csv(FILE *to, const struct census *c, enum mem_by by, struct err *e)
