@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/kernel-page-flags.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -63,6 +64,9 @@ static void probe(struct kpage *k, int proc)
 	memory[page] = (char)(memory[0] + memory[2 * page]);
 	uint64_t zero = own_frame(pagemap, (const void *)memory);
 	k->zero = zero == own_frame(pagemap, (const void *)(memory + 2 * page)) ? zero : 0;
+	/* Read once, so that it is there. User-Mode Linux flags it as any page of a file. */
+	const volatile char *vdso = (const char *)getauxval(AT_SYSINFO_EHDR);
+	k->vdso = vdso && *vdso ? own_frame(pagemap, (const void *)vdso) : 0;
 	uint64_t written = own_frame(pagemap, (const void *)(memory + page));
 	if (written && k->flags >= 0 && read_words(k->flags, written, 1, 0, &word) == 0)
 		k->claims_ksm = word & FLAG(KPF_KSM);
@@ -124,7 +128,7 @@ int kpage_look(void *kpage, uint64_t first, size_t n, struct frame_fact *facts, 
 		uint64_t word = k->flags < 0 ? FLAG(KPF_ANON) : flags[i];
 		if (k->claims_ksm)
 			word &= ~FLAG(KPF_KSM);
-		if (k->zero && first + i == k->zero)
+		if ((k->zero && first + i == k->zero) || (k->vdso && first + i == k->vdso))
 			word |= FLAG(KPF_ZERO_PAGE);
 		facts[i] = (struct frame_fact){
 			.mappings = (uint32_t)count,

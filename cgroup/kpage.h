@@ -15,6 +15,7 @@
 struct kpage {
 	int count, flags; /* -1: this host does not tell */
 	uint64_t zero;	  /* the frame of the zero page, where it is not flagged as that; 0: none */
+	uint64_t vdso;	  /* the same of the vdso, which all processes have one of */
 	bool claims_ksm;  /* every anonymous page has the flag of KSM (seen on 6.12) */
 };
 
