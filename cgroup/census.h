@@ -40,7 +40,7 @@
 /* Input. All is borrowed for the call. */
 struct census_thing {
 	const char *name, *id, *engine; /* whose container; NULL: not known. Handed through */
-	const pid_t *pids; /* NULL: census_options.list is asked */
+	const pid_t *pids;		/* NULL: census_options.list is asked */
 	size_t n_pids;
 	bool is_template;	      /* measured, shared with, and no container: not in `saved` */
 	bool is_frozen;		      /* its processes do not run: no need to look again */

@@ -29,6 +29,7 @@ static const struct option_row options[] = {
 	{ "legend", 0, OPTION_FLAG, offsetof(struct mem_words, legend), NULL,
 		"what the words mean" },
 	MEASURED_ROWS(struct mem_words, measured),
+	MEASURED_ALL_ROW(struct mem_words, measured),
 	{ 0 },
 };
 
@@ -60,7 +61,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		mem_print_legend(stdout);
 		return 0;
 	}
-	int r = measured_open(&m, c, &w->measured, argv, (size_t)argc, e);
+	int r = measured_open_any(&m, c, &w->measured, argv, (size_t)argc, e);
 	if (r == 0)
 		r = measured_take(&m,
 			w->html ? CENSUS_PROCESSES | CENSUS_FILES : mem_details((enum mem_by)w->by),

@@ -6,18 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cgroup/knob.h"
+#include "cgroup/legacy.h"
 #include "cgroup/process.h"
 #include "cgroup/stat.h"
 #include "runtime/private_cache.h"
 #include "runtime/residents.h"
 #include "spec/base/str.h"
 
-static void source_done(struct measured_source *s)
+void measured_source_done(struct measured_source *s)
 {
 	cgroup_done(&s->group);
+	free(s->path);
 	free(s->name);
 	free(s->id);
 	free(s->engine);
@@ -26,66 +29,15 @@ static void source_done(struct measured_source *s)
 void measured_done(struct measured *m)
 {
 	for (size_t i = 0; i < m->n; i++)
-		source_done(&m->sources[i]);
+		measured_source_done(&m->sources[i]);
 	free(m->things);
 	free(m->sources);
+	free(m->claims);
 	families_done(&m->families);
+	engines_done(&m->engines);
 	listing_done(&m->listing);
 	*m = (struct measured){ 0 };
 }
-
-/* --- who belongs to a thing ------------------------------------------------------------------ */
-
-/* Things are listed in their order, once in each look: one snapshot of all processes serves all. */
-static int list_family(
-	struct measured *m, size_t thing, pid_t **ret_pids, size_t *ret_n, struct err *e)
-{
-	const struct measured_source *s = &m->sources[thing];
-	int r = 0;
-
-	if (!m->families.v || thing <= m->last_listed) {
-		families_done(&m->families);
-		r = families_read(&m->families, e);
-	}
-	m->last_listed = thing;
-	return r < 0 ? r
-		     : families_list(&m->families, s->pid, s->start, getpid(), ret_pids, ret_n, e);
-}
-
-/* We would change while we read, and would not be there if nobody looked. */
-static void leave_out(pid_t pid, pid_t *pids, size_t *n)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < *n; i++)
-		if (pids[i] != pid)
-			pids[kept++] = pids[i];
-	*n = kept;
-}
-
-static int list_members(void *context, size_t thing, pid_t **ret_pids, size_t *ret_n, struct err *e)
-{
-	struct measured *m = context;
-	const struct measured_source *s = &m->sources[thing];
-	int r = 0;
-
-	switch (s->members) {
-	case MEASURED_GROUP:
-		r = cgroup_processes(s->group.fd, true, ret_pids, ret_n, e);
-		break;
-	case MEASURED_RESIDENTS:
-		r = residents_list(s->record, ret_pids, ret_n, e);
-		break;
-	case MEASURED_FAMILY:
-		r = list_family(m, thing, ret_pids, ret_n, e);
-		break;
-	}
-	if (r == 0)
-		leave_out(getpid(), *ret_pids, ret_n);
-	return r;
-}
-
-/* --- what is measured ------------------------------------------------------------------------ */
 
 /* What the memory controller says; on a hybrid host it says nothing, and the figures stay unset. */
 static void add_charges(struct census_thing *t, int group)
@@ -107,23 +59,38 @@ static void add_charges(struct census_thing *t, int group)
 	}
 }
 
-/* Whoever stops himself never goes on. */
-static bool holds_us(const struct cgroup *group)
+/* The figures of a group are of those below it too: of one that is measured alone they tell nothing. */
+static bool has_groups(int fd)
 {
-	autofree pid_t *pids = NULL;
-	struct err ignored;
-	size_t n = 0;
+	struct stat st;
 
-	if (cgroup_processes(group->fd, true, &pids, &n, &ignored) < 0)
-		return true;
-	for (size_t i = 0; i < n; i++)
-		if (pids[i] == getpid())
-			return true;
-	return false;
+	return fstat(fd, &st) < 0 || st.st_nlink > 2;
 }
 
-/* Takes the source, also when it fails. */
-static int add_thing(struct measured *m, struct measured_source s, struct err *e)
+static void measure_group(struct census_thing *t, const struct measured_source *s)
+{
+	if (s->members == MEASURED_ALONE && has_groups(s->group.fd))
+		return;
+	if (s->is_v1)
+		legacy_charges(s->group.fd, &t->charged, &t->limit);
+	else
+		add_charges(t, s->group.fd);
+}
+
+static bool look_at_group(struct measured_source *s)
+{
+	struct stat st;
+
+	if (s->group.fd < 0)
+		return true;
+	if (fstat(s->group.fd, &st) < 0)
+		return false;
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+	return true;
+}
+
+int measured_add(struct measured *m, struct measured_source s, struct err *e)
 {
 	struct census_thing *things = reallocarray(m->things, m->n + 1, sizeof(*things));
 	struct measured_source *sources = reallocarray(m->sources, m->n + 1, sizeof(*sources));
@@ -132,28 +99,62 @@ static int add_thing(struct measured *m, struct measured_source s, struct err *e
 		m->things = things;
 	if (sources)
 		m->sources = sources;
-	if (!things || !sources || !s.name || !s.id) {
-		source_done(&s);
+	if (!things || !sources || !s.name || !s.id || !look_at_group(&s)) {
+		measured_source_done(&s);
 		return err_set(e, ENOMEM, "measure");
 	}
 	const struct process_mark *monitor = s.record ? &s.record->monitor : NULL;
+	bool is_v2 = s.group.fd >= 0 && !s.is_v1;
 	sources[m->n] = s;
 	things[m->n] = (struct census_thing){
 		.name = s.name,
 		.id = s.id,
 		.engine = s.engine,
 		.monitor = monitor && mark_is_alive(monitor) ? monitor->pid : 0,
-		.is_frozen = s.group.fd >= 0 && cgroup_is_frozen(s.group.fd) > 0,
-		.group = s.group.fd >= 0 && !holds_us(&s.group) ? s.group.fd : -1,
+		.is_frozen = is_v2 && cgroup_is_frozen(s.group.fd) > 0,
+		/* Services and sessions are no containers: they are read as they run. */
+		.group = is_v2 && s.rank == RANK_NAMED ? s.group.fd : -1,
 	};
-	add_charges(&things[m->n++], s.group.fd);
+	measure_group(&things[m->n++], &s);
 	return 0;
+}
+
+/* What a group's path tells of it, or else the path itself. Replaces what is known so far. */
+void measured_recognise(struct measured *m, const char *path, struct measured_source *s)
+{
+	struct engine_group g = { 0 };
+
+	if (engine_recognise(&m->engines, path, &g)) {
+		s->engine = g.engine ? strdup(g.engine) : NULL;
+		s->name = g.name;
+		s->id = g.is_container ? g.id : NULL;
+		if (!g.is_container)
+			free(g.id);
+		return;
+	}
+	const char *slash = strrchr(path, '/');
+	s->name = strdup(slash && slash[1] ? slash + 1 : path);
 }
 
 static bool lives(const struct listed *c)
 {
 	return c->status == STATE_RUNNING || c->status == STATE_PAUSED ||
 	       c->status == STATE_CREATED;
+}
+
+/* An engine above us has made it, and has a name for it. */
+static void use_engine(struct measured *m, struct measured_source *s, const char *path)
+{
+	struct engine_group g = { 0 };
+	bool known = path && engine_recognise(&m->engines, path, &g) && g.is_container;
+
+	s->engine = strdup(known && g.engine ? g.engine : "cowrun");
+	if (known && g.name) {
+		free(s->name);
+		s->name = take(g.name);
+	}
+	free(g.name);
+	free(g.id);
 }
 
 static int add_container(struct measured *m, const struct listed *c, struct err *e)
@@ -163,40 +164,44 @@ static int add_container(struct measured *m, const struct listed *c, struct err 
 	/* A group that has gone is being removed: its container as well. */
 	if (!lives(c) || (c->record.cgroup && container_cgroup(&c->record, &group) < 0))
 		return 0;
-	return add_thing(m,
-		(struct measured_source){
-			.members = group.fd < 0 ? MEASURED_RESIDENTS : MEASURED_GROUP,
-			.record = &c->record,
-			.group = group,
-			.name = strdup(c->record.id),
-			.id = strdup(c->record.id),
-		},
-		e);
+	struct measured_source s = {
+		.members = group.fd < 0 ? MEASURED_RESIDENTS : MEASURED_GROUP,
+		.record = &c->record,
+		.group = group,
+		.name = strdup(c->record.id),
+		.id = strdup(c->record.id),
+	};
+	use_engine(m, &s, c->record.cgroup);
+	return measured_add(m, s, e);
 }
 
-static int open_group(const char *path, struct cgroup *ret, struct err *e)
+static int open_group(const char *path, struct measured_source *ret, struct err *e)
 {
-	*ret = (struct cgroup){ .fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) };
-	if (ret->fd < 0)
+	autofd int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
 		return err_set(e, errno, "open the cgroup '%s'", path);
-	if (faccessat(ret->fd, "cgroup.events", R_OK, 0) < 0) {
-		cgroup_done(ret);
-		return err_say(e, EINVAL, "'%s' is not a cgroup v2 directory below the root", path);
-	}
+	ret->is_v1 = legacy_is_memory(fd);
+	if (!ret->is_v1 && faccessat(fd, "cgroup.events", R_OK, 0) < 0)
+		return err_say(e, EINVAL,
+			"'%s' is neither a cgroup v2 directory below the root, nor one of v1's memory",
+			path);
+	ret->group.fd = take_fd(&fd);
 	return 0;
 }
 
 static int add_group(struct measured *m, const char *path, struct err *e)
 {
-	struct measured_source s = { 0 };
-	int r = open_group(path, &s.group, e);
+	struct measured_source s = { .members = MEASURED_GROUP, .group = CGROUP_NONE };
+	autofree char *whole = realpath(path, NULL);
+	int r = open_group(path, &s, e);
 
 	if (r < 0)
 		return r;
-	const char *slash = strrchr(path, '/');
-	s.name = strdup(slash && slash[1] ? slash + 1 : path);
-	s.id = s.name ? strdup(s.name) : NULL;
-	return add_thing(m, s, e);
+	measured_recognise(m, whole ? whole : path, &s);
+	if (!s.id)
+		s.id = strdup(whole ? whole : path);
+	return measured_add(m, s, e);
 }
 
 /* What a process calls itself; it may be anything. */
@@ -216,7 +221,7 @@ static char *command_of(pid_t pid)
 static int add_family(struct measured *m, const char *word, struct err *e)
 {
 	struct measured_source s = { .members = MEASURED_FAMILY, .group = CGROUP_NONE };
-	struct process_stat stat;
+	struct process_stat stat = { 0 };
 	uint64_t pid;
 
 	if (!str_to_u64(word, INT32_MAX, &pid) || pid == 0)
@@ -229,7 +234,7 @@ static int add_family(struct measured *m, const char *word, struct err *e)
 	s.start = stat.start;
 	s.name = command_of(s.pid);
 	s.id = strdup(word);
-	return add_thing(m, s, e);
+	return measured_add(m, s, e);
 }
 
 /* What cannot be known stays unset. */
@@ -257,12 +262,14 @@ int measured_open(struct measured *ret, struct context *c, const struct measured
 	char *const *names, size_t n_names, struct err *e)
 {
 	automatic(measured) struct measured m = { .words = words };
-	int r = 0;
+	int r = n_names && words->all
+			? err_say(e, ERR_USAGE, "option --all: names have no place beside it")
+			: 0;
 
 	/* Groups alone were asked for: then the containers were not, and their records are root's.
 	 */
-	bool containers = n_names || !(words->cgroups.n || words->pids.n);
-	if (containers && c->home.fd < 0)
+	bool containers = n_names || words->all || !(words->cgroups.n || words->pids.n);
+	if (r == 0 && containers && c->home.fd < 0)
 		r = command_open_home(c, false, e);
 	if (r == 0 && containers)
 		r = listing_read(&c->home, names, n_names, &m.listing, e);
@@ -279,6 +286,16 @@ int measured_open(struct measured *ret, struct context *c, const struct measured
 	*ret = m;
 	m = (struct measured){ 0 };
 	return 0;
+}
+
+static int list_members(void *context, size_t thing, pid_t **ret_pids, size_t *ret_n, struct err *e)
+{
+	struct measured *m = context;
+
+	if (thing <= m->last_listed)
+		measured_look(m);
+	m->last_listed = thing;
+	return measured_list(m, &m->sources[thing], ret_pids, ret_n, e);
 }
 
 int measured_take(struct measured *m, unsigned details, struct census *ret, struct err *e)

@@ -16,6 +16,7 @@
 #include "cgroup/cgroup.h"
 #include "cgroup/family.h"
 #include "cmd/commands.h"
+#include "cmd/engine.h"
 #include "cmd/listing.h"
 
 struct measured_words {
@@ -41,21 +42,51 @@ struct measured_words {
 		MEASURED_ROW(type, words, "no-freeze", OPTION_FLAG, no_freeze, NULL,               \
 			"freeze only what changes while it is read")
 
+/* Of commands that open by measured_open_any(): beside the others. */
+#define MEASURED_ALL_ROW(type, words)                                                              \
+	MEASURED_ROW(type, words, "all", OPTION_FLAG, all, NULL,                                   \
+		"containers of all engines, services, and every other group too")
+
 /* Who belongs to a thing. */
 enum measured_members {
 	MEASURED_GROUP,	    /* all in its group and below */
+	MEASURED_ALONE,	    /* all in its group */
 	MEASURED_RESIDENTS, /* of a container without a group: runtime/residents.h */
 	MEASURED_FAMILY,    /* a process and its descendants */
+};
+
+/*
+ * Where the same process could belong to two things (in v2 and in v1, or because somebody named a
+ * group that is found as well), it belongs to the one of the smallest rank.
+ */
+enum measured_rank {
+	RANK_NAMED, /* our containers and what else was named, and v2 groups of containers */
+	RANK_CONTAINER_V1,
+	RANK_GROUP,
+	RANK_GROUP_V1,
 };
 
 /* Where a thing is from, beside it: sources[i] of things[i]. */
 struct measured_source {
 	enum measured_members members;
+	enum measured_rank rank;
 	const struct record *record; /* of our container; NULL: not ours */
 	struct cgroup group;	     /* fd -1: it has none that we could open */
-	pid_t pid;		     /* the first of a family, and when it began */
+	bool is_v1;		     /* that one is of v1's memory hierarchy */
+	dev_t dev;		     /* what that one is, whatever its path */
+	ino_t ino;
+	pid_t pid; /* the first of a family, and when it began */
 	uint64_t start;
+	char *path;		  /* below its hierarchy's root; NULL: not looked for */
 	char *name, *id, *engine; /* what things[i] borrows */
+};
+
+void measured_source_done(struct measured_source *s);
+DEFINE_AUTO(measured_source, measured_source_done)
+
+struct measured_claim {
+	pid_t pid;
+	enum measured_rank rank;
 };
 
 struct measured {
@@ -64,7 +95,11 @@ struct measured {
 	struct measured_source *sources;
 	size_t n;
 	const struct measured_words *words; /* borrowed */
-	struct families families;	    /* as of the look that is going on */
+	struct engines engines;
+	/* As of the look that is going on. */
+	struct families families;
+	struct measured_claim *claims; /* by pid: only where ranks can matter */
+	size_t n_claims;
 	size_t last_listed;
 };
 
@@ -75,6 +110,29 @@ struct measured {
  */
 int measured_open(struct measured *ret, struct context *c, const struct measured_words *words,
 	char *const *names, size_t n_names, struct err *e);
+
+/*
+ * The same, and with --all all other groups with processes: v2's, and those of v1's memory
+ * hierarchy. For programs that link libcgroup.
+ */
+int measured_open_any(struct measured *ret, struct context *c, const struct measured_words *words,
+	char *const *names, size_t n_names, struct err *e);
+
+/* One more thing. Takes the source, also when it fails. */
+int measured_add(struct measured *m, struct measured_source s, struct err *e);
+
+/* What a group's path tells of it: name and engine, and the id of a container. */
+void measured_recognise(struct measured *m, const char *path, struct measured_source *s);
+
+/* Another look begins: who belongs to whom is found out afresh. */
+void measured_look(struct measured *m);
+
+/*
+ * Its processes but for us and for those that a thing of a smaller rank has. Those of a group that
+ * has gone are none.
+ */
+int measured_list(struct measured *m, const struct measured_source *s, pid_t **ret, size_t *ret_n,
+	struct err *e);
 
 /* A census of them; `details`: that of census_options. */
 int measured_take(struct measured *m, unsigned details, struct census *ret, struct err *e);

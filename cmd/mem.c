@@ -13,6 +13,7 @@
 
 static const struct table_column columns[] = {
 	{ "CONTAINER", TABLE_LEFT, 32 },
+	{ "ENGINE", TABLE_LEFT, 0 }, /* only where there are others than ours */
 	{ "PROCS", TABLE_RIGHT, 0 },
 	{ "UNIQUE", TABLE_RIGHT, 0 },
 	{ "PRIVATE", TABLE_RIGHT, 0 },
@@ -25,7 +26,10 @@ static const struct table_column columns[] = {
 	{ 0 },
 };
 
+enum { N_COLUMNS = sizeof(columns) / sizeof(columns[0]), COLUMN_ENGINE = 1 };
+
 const struct mem_word mem_legend[] = {
+	{ "ENGINE", "whose container it is, by the path of its cgroup" },
 	{ "UNIQUE", "pages that its processes map, each once" },
 	{ "PRIVATE", "of these, mapped by nobody else: what its death would free" },
 	{ "SHARED", "of these, mapped by others too" },
@@ -88,12 +92,22 @@ static void add_with(struct table *t, const struct census *c, size_t i)
 	t->failed |= text.failed;
 }
 
-static void add_row(struct table *t, const struct census *c, size_t i)
+static bool has_engines(const struct census *c)
+{
+	for (size_t i = 0; i < c->n_usages; i++)
+		if (c->usages[i].engine && !str_equal(c->usages[i].engine, "cowrun"))
+			return true;
+	return false;
+}
+
+static void add_row(struct table *t, const struct census *c, size_t i, bool engines)
 {
 	const struct memory_usage *u = &c->usages[i];
 	const char *about = c->estimated ? "~" : "";
 
 	table_add(t, u->name);
+	if (engines)
+		table_add(t, u->engine);
 	table_addf(t, "%zu", (size_t)u->processes);
 	table_add_bytes(t, u->unique, about);
 	table_add_bytes(t, u->private, about);
@@ -143,10 +157,15 @@ void mem_print_summary(FILE *to, const struct census *c)
 
 int mem_print_table(FILE *to, const struct census *c, bool terminal, struct err *e)
 {
-	automatic(table) struct table t = { .columns = columns, .bold = terminal };
+	struct table_column some[N_COLUMNS];
+	automatic(table) struct table t = { .columns = some, .bold = terminal };
+	bool engines = has_engines(c);
 
+	for (size_t i = 0, n = 0; i < N_COLUMNS; i++)
+		if (i != COLUMN_ENGINE || engines)
+			some[n++] = columns[i];
 	for (size_t i = 0; i < c->n_usages; i++)
-		add_row(&t, c, i);
+		add_row(&t, c, i, engines);
 	int r = table_print(&t, to, terminal, e);
 	if (r == 0)
 		mem_print_summary(to, c);

@@ -14,8 +14,28 @@ hog() {
 	eventually grep ready "$SCRATCH/hog"
 }
 
+# Where v1 has a memory hierarchy, without its last "/".
+V1=$(awk '{ for (i = 7; $i != "-"; i++); if ($(i + 1) == "cgroup" && $NF ~ /(^|,)memory(,|$)/) { print $5; exit } }' /proc/self/mountinfo)
+
+# group_make MOUNT PATH: a group below that mount, with all above it that are missing; its directory in $GROUP
+group_make() {
+	GROUP=$1/cowrun-test.$COWRUN_TEST-any.$BATS_TEST_NUMBER/$2
+	GROUPS_MADE+=("${GROUP%"/$2"}")
+	mkdir -p "$GROUP"
+}
+enter() { echo "$PID" >"$1/cgroup.procs"; }
+
+groups_remove() {
+	local group
+	for group in "${GROUPS_MADE[@]}"; do find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true; done
+	for group in "${GROUPS_MADE[@]}"; do [ ! -d "$group" ] || return 1; done
+}
+
+setup() { GROUPS_MADE=(); }
+
 teardown() {
 	[ -z "${PID:-}" ] || kill "$PID" 2>/dev/null || true
+	eventually groups_remove
 	[ -z "${SHELL_PID:-}" ] || kill "$SHELL_PID" 2>/dev/null || true
 }
 
@@ -46,6 +66,80 @@ teardown() {
 	hog 4
 	measure --pid $$
 	holds ".containers[0].processes == $((before + 1))"
+}
+
+# Rows of --all are picked by what is in them: whatever else this host does is there as well.
+row() { jq -c --arg id "$1" '[.containers[] | select(.id == $id)][0]'" | $2" "$SCRATCH/census"; }
+
+@test "all groups: containers of engines by name, others by path, nobody twice" {
+	# guest: another hierarchy
+	local id
+	id=$(printf 'c0ffee%058d' "$BATS_TEST_NUMBER")
+	hog 8
+	group_make "$CGROUP" "docker/$id/init"
+	enter "$GROUP"
+	mkdir -p "$SCRATCH/docker/containers/$id"
+	echo '{"Name": "/web"}' >"$SCRATCH/docker/containers/$id/config.v2.json"
+	COW_DOCKER_DIR=$SCRATCH/docker measure --all
+	[ "$(row "$id" '[.name, .engine, .processes]')" = '["web","docker",1]' ]
+	[ "$(row "$id" '.kinds.anon.private_bytes >= 8388608 and .kinds.anon.private_bytes < 8388608 + 524288')" = true ]
+	holds "[.containers[] | select(.id | contains(\"$id\"))] | length == 1"
+	# With no file of the engine's, and the same by its path.
+	COW_DOCKER_DIR=$SCRATCH/nowhere measure --cgroup "${GROUP%/init}"
+	holds '.containers[0] | [.name, .engine, .id] == ["c0ffee000000", "docker", "'"$id"'"]'
+	COW_DOCKER_DIR=$SCRATCH/docker run cow mem --cgroup "${GROUP%/init}"
+	assert_output_matches $'^CONTAINER  ENGINE  PROCS .*\nweb +docker +1 +8\\.[0-9] MiB'
+	# What is no container has its own processes only, and groups without any are none.
+	group_make "$CGROUP" some.service/below
+	enter "${GROUP%/below}"
+	measure --all
+	[ "$(row "${GROUP%/below}" '[.name, .engine, .processes]')" = '["some.service","systemd",1]' ]
+	[ "$(row "$GROUP" .)" = null ]
+	[ "$(row "$id" .)" = null ]
+	# Whoever is named has it to himself.
+	measure --all --pid "$PID"
+	[ "$(row "$PID" .processes)" = 1 ]
+	[ "$(row "${GROUP%/below}" .)" = null ]
+	fails 'option --all: names have no place beside it' cow mem --all web
+}
+
+@test "all groups: v1's memory hierarchy as well, and each process once" {
+	[ -n "$V1" ] || skip "needs a host with cgroup v1's memory controller"
+	local id v1 service
+	id=$(printf 'c0ffee%058d' "$BATS_TEST_NUMBER")
+	hog 8
+	group_make "$V1" "docker/$id"
+	v1=$GROUP
+	enter "$v1"
+	measure --cgroup "$v1"
+	holds '.exact and (.containers | length == 1)'
+	holds '.containers[0] | .charged_bytes != null and .charged_bytes < 8388608 and .limit_bytes == null' # it was born elsewhere
+	holds '.containers[0].kinds.anon.private_bytes | . >= 8388608 and . < 8388608 + 524288'
+	measure --all
+	[ "$(row "$id" '[.engine, .processes]')" = '["docker",1]' ]
+	# In v2 as well: one row, the charges are v1's.
+	echo $((64 << 20)) >"$v1/memory.limit_in_bytes"
+	group_make "$CGROUP" "docker/$id"
+	enter "$GROUP"
+	measure --all
+	[ "$(row "$id" '[.engine, .processes, .limit_bytes]')" = '["docker",1,67108864]' ]
+	holds "[.containers[] | select(.id | contains(\"$id\"))] | length == 1"
+	# A service in v2 that is a container in v1: as that.
+	group_make "$CGROUP" docker.service
+	service=$GROUP
+	enter "$service"
+	measure --all
+	[ "$(row "$id" '[.engine, .processes]')" = '["docker",1]' ]
+	[ "$(row "$service" .)" = null ]
+	# And what has no container's name is a row of its own, unless v2 has it.
+	group_make "$V1" plain
+	enter "$GROUP"
+	measure --all
+	[ "$(row "$GROUP" .)" = null ]
+	[ "$(row "$service" '[.name, .engine, .processes]')" = '["docker.service","systemd",1]' ]
+	echo "$PID" >"$CGROUP/cgroup.procs"
+	measure --all
+	[ "$(row "$GROUP" '[.name, .engine, .processes]')" = '["plain",null,1]' ]
 }
 
 @test "by process, by kind, and as CSV" {

@@ -1,0 +1,43 @@
+/*
+ * Whose container a cgroup is, by its path; and what that engine calls it, from the files that it
+ * keeps. No engine is asked, and none needs to run.
+ *
+ * A file that is missing, unreadable, too large or not what it should be is no error: the container
+ * is then called by the first twelve digits of its id, as engines do. Names are made safe to print.
+ *
+ * LIMIT: of podman's containers of ordinary users, root knows no names: their files are theirs.
+ */
+#ifndef CMD_ENGINE_H
+#define CMD_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "spec/base/own.h"
+
+struct engine_container;
+
+/* What was read already: a list is read once, however many ask. Begins as { 0 }. */
+struct engines {
+	struct engine_container *stored; /* of podman's storage */
+	size_t n_stored;
+	bool has_stored;
+};
+
+void engines_done(struct engines *s);
+DEFINE_AUTO(engines, engines_done)
+
+/* The caller's, but for the engine. */
+struct engine_group {
+	const char *engine; /* "podman", ..., "systemd"; NULL: not known */
+	char *id, *name;
+	bool is_container; /* and whatever is below it belongs to it */
+};
+
+/*
+ * What the last component of a group's path, and the one above, tell. True when that is anything;
+ * then `ret` has id and name (NULL: out of memory).
+ */
+bool engine_recognise(struct engines *s, const char *path, struct engine_group *ret);
+
+#endif

@@ -1,0 +1,238 @@
+/*
+ * Every group with processes, whoever made it.
+ *
+ * A container is one row, with all groups below its own. Any other group is one for the processes
+ * in it, which on most hosts are in leaves alone. First come containers, v2's and then those that
+ * only v1's memory hierarchy has, then other groups of either: nobody is in two rows, and a group
+ * that is left without processes by that is none. The root's processes are the host's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cgroup/foreign.h"
+#include "cgroup/groups.h"
+#include "cgroup/hierarchy.h"
+#include "cgroup/legacy.h"
+#include "cgroup/process.h"
+#include "cmd/measured.h"
+#include "spec/base/str.h"
+
+/* A walk through one hierarchy. */
+struct search {
+	struct measured *m;
+	const char *mount;
+	bool is_v1;
+	struct measured_source *others; /* groups that are no containers, for later */
+	size_t n_others;
+};
+
+static bool is_known(const struct measured *m, const struct measured_source *s)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->sources[i].group.fd >= 0 && m->sources[i].dev == s->dev &&
+			m->sources[i].ino == s->ino)
+			return true;
+	return false;
+}
+
+/* Kernel threads and the dead have no memory. */
+static bool has_memory(int proc, const pid_t *pids, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct process_stat stat;
+		if (process_read_stat_of(proc, pids[i], &stat) == 0 && !stat.zombie)
+			return true;
+	}
+	return false;
+}
+
+/* Whether there is anybody in it who is in no row of a smaller rank; or -errno. */
+static int is_inhabited(struct measured *m, const struct measured_source *s, struct err *e)
+{
+	autofd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autofree pid_t *pids = NULL;
+	size_t n = 0;
+
+	int r = proc < 0 ? err_set(e, errno, "open '/proc'") : measured_list(m, s, &pids, &n, e);
+	return r < 0 ? r : has_memory(proc, pids, n);
+}
+
+/*
+ * The same group in v1, where a hybrid host has the memory controller: its charges. By its path,
+ * or by the container's id.
+ */
+static void lend_charges(const struct search *search, const struct measured_source *s)
+{
+	for (size_t i = 0; search->is_v1 && i < search->m->n; i++) {
+		const struct measured_source *row = &search->m->sources[i];
+		struct census_thing *t = &search->m->things[i];
+		if (row->group.fd < 0 || row->is_v1 || t->charged.set ||
+			!(str_equal(row->path, s->path) || str_equal(row->id, s->id)))
+			continue;
+		legacy_charges(s->group.fd, &t->charged, &t->limit);
+	}
+}
+
+static int keep_for_later(struct search *search, struct measured_source *s, struct err *e)
+{
+	struct measured_source *more =
+		reallocarray(search->others, search->n_others + 1, sizeof(*more));
+
+	if (!more)
+		return err_set(e, ENOMEM, "list the cgroups");
+	search->others = more;
+	more[search->n_others++] = *s;
+	*s = (struct measured_source){ .group = CGROUP_NONE };
+	return 0;
+}
+
+static int add_if_inhabited(struct search *search, struct measured_source *s, struct err *e)
+{
+	int r = is_inhabited(search->m, s, e);
+
+	if (r == 0)
+		lend_charges(search, s);
+	if (r <= 0)
+		return r;
+	struct measured_source taken = *s;
+	*s = (struct measured_source){ .group = CGROUP_NONE };
+	return measured_add(search->m, taken, e);
+}
+
+static void fill(const struct search *search, const char *path, int fd, struct measured_source *s)
+{
+	struct stat st = { 0 };
+
+	fstat(fd, &st);
+	*s = (struct measured_source){
+		.is_v1 = search->is_v1,
+		.group.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
+		.path = strdup(path),
+		.dev = st.st_dev,
+		.ino = st.st_ino,
+	};
+	measured_recognise(search->m, path, s);
+	bool is_container = s->id != NULL;
+	if (!is_container)
+		s->id = str_format("%s%s", search->mount, path);
+	s->members = is_container ? MEASURED_GROUP : MEASURED_ALONE;
+	s->rank = is_container ? (search->is_v1 ? RANK_CONTAINER_V1 : RANK_NAMED)
+			       : (search->is_v1 ? RANK_GROUP_V1 : RANK_GROUP);
+}
+
+static int visit(void *context, const char *path, int fd, struct err *e)
+{
+	struct search *search = context;
+	automatic(measured_source) struct measured_source s;
+
+	fill(search, path, fd, &s);
+	if (!s.path || !s.id || !s.name)
+		return err_set(e, ENOMEM, "list the cgroups");
+	if (s.group.fd < 0)
+		return err_set(e, errno, "open the cgroup '%s'", path);
+	if (is_known(search->m, &s))
+		return 1;
+	if (s.members == MEASURED_ALONE)
+		return keep_for_later(search, &s, e);
+	int r = add_if_inhabited(search, &s, e);
+	return r < 0 ? r : 1;
+}
+
+static int search_containers(struct search *search, int root, struct err *e)
+{
+	measured_look(search->m);
+	return root < 0 ? 0 : groups_walk(root, visit, search, e);
+}
+
+static int add_others(struct search *search, struct err *e)
+{
+	int r = 0;
+
+	measured_look(search->m);
+	for (size_t i = 0; r == 0 && i < search->n_others; i++)
+		r = add_if_inhabited(search, &search->others[i], e);
+	return r;
+}
+
+static void search_done(struct search *search)
+{
+	for (size_t i = 0; i < search->n_others; i++)
+		measured_source_done(&search->others[i]);
+	free(search->others);
+}
+DEFINE_AUTO(search, search_done)
+
+/* A host that libcgroup cannot make sense of has none for us. */
+static const char *find_v1(const struct foreign *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (str_equal(f->v[i].controllers, "memory") ||
+			strstr(f->v[i].controllers, "memory,") ||
+			strstr(f->v[i].controllers, ",memory"))
+			return f->v[i].path;
+	return NULL;
+}
+
+/* Two rows of one name are told apart by more of it. Our containers have theirs to themselves. */
+static int tell_apart(struct measured *m, struct err *e)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		struct measured_source *s = &m->sources[i];
+		bool twice = false;
+		for (size_t j = 0; !twice && j < m->n; j++)
+			twice = j != i && str_equal(m->things[j].name, s->name);
+		if (!twice || s->record)
+			continue;
+		char *name = s->members == MEASURED_GROUP && s->engine
+				     ? str_format("%s:%s", s->engine, s->name)
+				     : strdup(s->id);
+		if (!name)
+			return err_set(e, ENOMEM, "list the cgroups");
+		free(s->name);
+		m->things[i].name = s->name = name;
+	}
+	return 0;
+}
+
+static int add_all(struct measured *m, struct err *e)
+{
+	automatic(foreign) struct foreign f = { 0 };
+	autofree char *mount = NULL;
+	autofd int v2 = -1, v1 = -1;
+	struct err ignored;
+
+	if (hierarchy_path(&mount) == 0)
+		v2 = open(mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const char *v1_mount = foreign_list(&f, &ignored) == 0 ? find_v1(&f) : NULL;
+	if (v1_mount)
+		v1 = open(v1_mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	automatic(search) struct search in_v2 = { .m = m, .mount = mount };
+	automatic(search) struct search in_v1 = { .m = m, .mount = v1_mount, .is_v1 = true };
+	int r = search_containers(&in_v2, v2, e);
+	if (r == 0)
+		r = search_containers(&in_v1, v1, e);
+	if (r == 0)
+		r = add_others(&in_v2, e);
+	if (r == 0)
+		r = add_others(&in_v1, e);
+	return r < 0 ? r : tell_apart(m, e);
+}
+
+int measured_open_any(struct measured *ret, struct context *c, const struct measured_words *words,
+	char *const *names, size_t n_names, struct err *e)
+{
+	automatic(measured) struct measured m = { 0 };
+	int r = measured_open(&m, c, words, names, n_names, e);
+
+	if (r == 0 && words->all)
+		r = add_all(&m, e);
+	if (r < 0)
+		return r;
+	*ret = m;
+	m = (struct measured){ 0 };
+	return 0;
+}
