@@ -39,6 +39,7 @@ function bars(label, rows, about) {
 		list.replaceChildren(...rows.map((row) => bar_of(row, max, about)));
 	}
 	element.classList.add('bars');
+	element.style.setProperty('--names', `${Math.min(30, Math.max(6, ...rows.map((row) => row.name.length + 1)))}ch`);
 	draw();
 	new ResizeObserver(() => {
 		n_ticks = Math.max(1, Math.min(10, Math.floor(scale.clientWidth / 84)));

@@ -50,7 +50,7 @@ function sums() {
 		saved: `${text_of(saved)}: what copies of that would take`,
 	};
 	return section('In all', el('div', { class: 'cards' },
-		card('In use', all, 'page frames of all of them, each counted once'),
+		card('In use', all, 'page frames, each counted once'),
 		card('Without sharing', apart, 'if each had a copy of all that it maps'),
 		card('Saved', saved, known(saved) && apart > 0 ? `${percent(saved / apart)} of that, by sharing` : 'by sharing'),
 		card('Processes', count(sum(containers.map((c) => c.processes))), `in ${counted()}`)),
@@ -212,8 +212,8 @@ function column_of(key, rows) {
 	const value = (row) => row[key] ?? null;
 	if (/(^|_)bytes$/.test(key))
 		return bytes_column(label, value, about);
-	if (typeof some === 'number')
-		return count_column(label, value);
+	if (typeof some === 'number') /* a pid is no amount */
+		return key === 'pid' ? { label: 'PID', value, show: value } : count_column(label, value);
 	if (typeof some === 'string')
 		return text_column(label, value);
 	if (Array.isArray(some))
@@ -223,17 +223,20 @@ function column_of(key, rows) {
 	return null;
 }
 
-function extra(title, rows, note) {
+/* `bar`: { parts: of a row, texts: of these } where rows have bars. */
+function extra(title, rows, note, bar) {
 	if (!rows?.length)
 		return null;
 	const keys = [...new Set(rows.flatMap((row) => Object.keys(row)))];
 	/* What it is called comes first. */
 	keys.sort((a, b) => (typeof rows[0][b] === 'string') - (typeof rows[0][a] === 'string'));
 	const columns = keys.map((key) => column_of(key, rows)).filter((c) => c);
-	const largest = columns.findIndex((c) => !c.text);
-	const made = table(title, columns, rows, Math.max(0, largest));
+	const place = bar ? el('div') : null;
+	const made = table(title, columns, rows, Math.max(0, columns.findIndex((c) => c.bytes)), (shown) => place?.replaceChildren(
+		bars(`${title} in memory`, shown.map((row) => ({ name: String(columns[0].value(row)), parts: bar.parts(row) })), about)));
 	return section(title, el('p', { class: 'note' }, note), rows.length > 12 ? el('div', { class: 'controls' },
-		filter('Lines with', (test) => made.show((row) => test(Object.values(row).filter((v) => typeof v === 'string').join(' '))))) : null, made.element);
+		filter('Lines with', (test) => made.show((row) => test(Object.values(row).filter((v) => typeof v === 'string').join(' '))))) : null,
+		bar ? [legend(Object.keys(bar.texts), bar.texts), place] : null, made.element);
 }
 
 const legend_of_words = () => section('Words', el('dl', { class: 'words' },
@@ -247,8 +250,11 @@ document.getElementById('page').append(...[
 	sums(),
 	containers.length ? of_containers((list) => pairs?.show(list)) : null,
 	pairs?.element ?? (containers.length ? section('Who shares with whom', el('p', { class: 'note' }, `This is not known: ${memory.why ?? 'there are too many containers'}.`)) : null),
-	extra('Layers', memory.layers, 'Layers of images, and the memory that their files take.'),
-	extra('Files', memory.files, 'Files that are in memory, each once for all containers that map it.'),
-	extra('Processes', memory.processes, 'Figures of single processes. They do not add up: what is shared is in several.'),
+	extra('Layers', memory.layers, 'What is in memory of the files of image layers, each page once.', {
+		parts: (row) => [{ of: 'file', bytes: row.mapped_bytes }, { of: 'cache', bytes: row.unmapped_bytes }],
+		texts: { file: 'mapped by containers', cache: 'only kept in the page cache' },
+	}),
+	extra('Files', memory.files, 'What containers map of files, each page once for all of them.'),
+	extra('Processes', memory.processes, 'They do not add up: what several share is in each of them.'),
 	legend_of_words(),
 ].filter((part) => part));

@@ -80,7 +80,7 @@ const SERIES = {
 	private: 'mapped by nobody else: what its end would free',
 	shared: 'mapped by others too',
 	kernel: 'page tables, kernel stacks, other kernel memory',
-	cache: 'page cache of its own files that it does not map',
+	cache: 'page cache that is not mapped',
 	monitor: 'the process that watches it',
 	saved: 'what would be used without sharing, and is not',
 	anon: 'anonymous memory of its own',

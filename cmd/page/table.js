@@ -16,10 +16,13 @@ function compare(a, b, down) {
 }
 
 const bytes_column = (label, value, about) => ({
-	label, value, show: (row) => (known(value(row)) && about ? about : '') + bytes(value(row)), title: (row) => exactly(value(row)),
+	label, value, bytes: true, show: (row) => (known(value(row)) && about ? about : '') + bytes(value(row)), title: (row) => exactly(value(row)),
 });
 const count_column = (label, value) => ({ label, value, show: (row) => count(value(row)) });
-const text_column = (label, value) => ({ label, value, text: true, show: (row) => name_of(value(row) ?? UNKNOWN) });
+const TEXT_MOST = 44;
+const text_column = (label, value) => ({
+	label, value, text: true, show: (row) => name_of(shortened(value(row) ?? UNKNOWN, TEXT_MOST)), title: value,
+});
 
 function cell_of(column, row, first) {
 	return el(first ? 'th' : 'td', { scope: first ? 'row' : null, class: column.text ? 'text' : 'number', title: column.title?.(row) },
