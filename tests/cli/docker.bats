@@ -67,6 +67,23 @@ seen_is() { [ "$(seen "$1")" = "$2" ]; }
 	patiently host_is_empty d containerd dockerd || { host_holds d containerd dockerd >&2; return 1; }
 }
 
+# mem ARGUMENTS: by cow mem --json, where Docker's cgroups are
+mem() { on d env COW_DOCKER_DIR="$SCRATCH/d/data" "$COW" mem --json "$@"; }
+
+@test "docker: cow mem has its containers by name" {
+	need_quick
+	local id
+	id=$(run_docker -d --name "$ID" -v "$HELPERS:/mnt:ro" busy /mnt/hog 8 forever)
+	patiently eval 'docker logs "$ID" | grep -q ready'
+	mem --all >"$SCRATCH/all"
+	mem --cgroup "/sys/fs/cgroup/docker/$id" >"$SCRATCH/one"
+	figures='[.name, .id, .engine, .processes, .unique_bytes, .kinds.anon, .page_table_bytes]'
+	[ "$(jq -c ".containers[] | select(.id == \"$id\") | $figures" "$SCRATCH/all")" = "$(jq -c ".containers[0] | $figures" "$SCRATCH/one")" ]
+	jq -e --arg name "$ID" '.containers[0] | [.name, .engine, .processes, (.kinds.anon.private_bytes / 1048576 | floor)] == [$name, "docker", 1, 8]' "$SCRATCH/one"
+	# The daemons are rows too, by the group that they are in.
+	jq -e '[.containers[] | select(.id == "/sys/fs/cgroup/own") | .processes >= 2] == [true]' "$SCRATCH/all"
+}
+
 # --- the same with crun ------------------------------------------------------------------------------------------
 # What runs is named "box".
 ends() {

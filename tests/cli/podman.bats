@@ -51,6 +51,31 @@ seen_is() { [ "$(seen "$1")" = "$2" ]; }
 	assert_podman_is_empty
 }
 
+# mem ARGUMENTS: by cow mem --json, where podman's cgroups are; figures FILTER: of a row of it, what no other process
+# changes
+mem() { in_podman env COW_PODMAN_DIR="$PODMAN/graph" "$COW" mem --json "$@"; }
+figures() { jq -c "$1 | [.name, .id, .engine, .processes, .unique_bytes, .kinds.anon, .page_table_bytes]"; }
+
+@test "podman: cow mem has its containers by name, of cowrun and of crun" {
+	need_podman
+	local id name all
+	podman run -d --name "$ID-ours" -v "$HELPERS:/mnt:ro" busy /mnt/hog 8 forever >"$SCRATCH/ours"
+	podman --runtime crun run -d --privileged --name "$ID-theirs" -v "$HELPERS:/mnt:ro" busy /mnt/hog 4 forever >"$SCRATCH/theirs"
+	await eval 'podman logs "$ID-ours" | grep -q ready && podman logs "$ID-theirs" | grep -q ready'
+	all=$(mem --all)
+	for name in ours theirs; do
+		id=$(<"$SCRATCH/$name")
+		[ "$(jq -c --arg id "$id" '[.containers[] | select(.id == $id) | .name, .engine]' <<<"$all")" = "[\"$ID-$name\",\"podman\"]" ]
+		# The same as of its group alone, and what the program has written.
+		[ "$(figures ".containers[] | select(.id == \"$id\")" <<<"$all")" = \
+			"$(mem --cgroup "/sys/fs/cgroup/libpod_parent/libpod-$id" | figures '.containers[0]')" ]
+	done
+	jq -e --arg name "$ID" '[.containers[] | select(.engine == "podman") | .name[($name | length):], (.kinds.anon.private_bytes / 1048576 | floor)]
+		| . == ["-ours", 8, "-theirs", 4] or . == ["-theirs", 4, "-ours", 8]' <<<"$all"
+	# Those of cowrun are known to cow by their records too.
+	[ "$(mem | jq -c '[.containers[] | .name, .engine]')" = "[\"$ID-ours\",\"podman\"]" ]
+}
+
 # --- at full length -----------------------------------------------------------------------------------------------
 # sleeper: a container in the background whose first process sleeps
 sleeper() { podman run -d --name "$ID" "$@" busy sleep 1000 >/dev/null; }
