@@ -56,7 +56,7 @@ page_tells() {
 # Lines of code blocks that begin with one of our commands, without prompt and comment: FILE LINE...
 code_lines() {
 	local file
-	for file in README.md CONTRIBUTING.md examples/README.md; do
+	for file in README.md CONTRIBUTING.md examples/README.md examples/copy-on-write/README.md; do
 		awk -v file="$file" '
 			/^```/ { on = !on; next }
 			!on && !/^    / { next }
@@ -105,7 +105,8 @@ program_knows() {
 		esac
 		[[ $file != */* ]] || link=${file%/*}/$link
 		[ -e "$TOP/${link%%#*}" ] || { say "$file: '$link' does not exist"; return 1; }
-	done < <(cd "$TOP" && grep -oE '\]\([^)]+\)' README.md CONTRIBUTING.md CHANGELOG.md examples/README.md)
+	done < <(cd "$TOP" && grep -oE '\]\([^)]+\)' README.md CONTRIBUTING.md CHANGELOG.md examples/README.md \
+		examples/copy-on-write/README.md)
 }
 
 # --- examples ---------------------------------------------------------------------------------------------------
@@ -145,6 +146,15 @@ example() { "$TOP/examples/bundle" "$1" "$SCRATCH/$1"; }
 	assert_output_matches 'startContainer.*poststart.*poststop'
 	assert_output_matches 'the program'
 	[ ! -e "$SCRATCH/hooks/state.json" ]
+}
+
+@test "the lessons on copy-on-write can be taken" {
+	run env TMPDIR="$SCRATCH" "$TOP/examples/copy-on-write/run" "$OUT" fork copyup
+	assert_status 0
+	assert_output_matches '1\. 64 MiB are written.*2\. forked: .*forked  .*5\. the child has ended'
+	assert_output_matches '1 container: 80\.[0-9] MiB in all.*C /numbers'
+	[ -z "$(find "$SCRATCH" -name 'cowrun-lessons.*')" ]
+	fails "no lesson 'none'" "$TOP/examples/copy-on-write/run" "$OUT" none
 }
 
 @test "limits hold" {
