@@ -18,9 +18,9 @@ const limit_of = (c) => (c.limit_bytes < 2 ** 62 ? c.limit_bytes : null);
 
 /* --- title and sums --------------------------------------------------------------------------------- */
 function counted() {
-	const templates = containers.filter((c) => c.template).length;
-	const rest = plural(containers.length - templates, 'container');
-	return templates ? `${rest} and ${plural(templates, 'template')}` : rest;
+	const templates = containers.filter((c) => c.template).length, hosts = containers.filter((c) => c.host).length;
+	return [plural(containers.length - templates - hosts, 'container'), ...(templates ? [plural(templates, 'template')] : []), ...(hosts ? ['the host'] : [])]
+		.join(' and ');
 }
 
 function head() {
@@ -63,22 +63,25 @@ function sums() {
 const VIEWS = {
 	sharing: {
 		label: 'private and shared',
-		series: ['private', 'shared', 'kernel'],
 		parts: (c) => [{ of: 'private', bytes: c.private_bytes }, { of: 'shared', bytes: c.shared_bytes }, { of: 'kernel', bytes: c.kernel_bytes }],
 	},
 	kinds: {
 		label: 'by kind',
-		series: KINDS.filter((kind) => containers.some((c) => c.kinds?.[kind]?.private_bytes || c.kinds?.[kind]?.shared_bytes)),
 		parts: (c) => ['private_bytes', 'shared_bytes'].flatMap((key) =>
 			KINDS.map((kind) => ({ of: kind, bytes: c.kinds?.[kind]?.[key], light: key === 'shared_bytes' }))),
 	},
 	cost: {
 		label: 'cost',
-		series: ['private', 'kernel', 'cache', 'monitor'],
 		parts: (c) => [{ of: 'private', bytes: c.private_bytes }, { of: 'kernel', bytes: c.kernel_bytes },
-			{ of: 'cache', bytes: c.private_cache_bytes }, { of: 'monitor', bytes: c.monitor_bytes }],
+			{ of: 'cache', bytes: c.private_cache_bytes }, { of: 'tmpfs', bytes: c.unmapped_shmem_bytes }, { of: 'monitor', bytes: c.monitor_bytes }],
 	},
 };
+
+/* Of what a view shows, what there is any of. */
+function series_of(view) {
+	const found = new Set(containers.flatMap((c) => view.parts(c).filter((p) => p.bytes > 0).map((p) => p.of)));
+	return Object.keys(SERIES).filter((of) => found.has(of));
+}
 
 /* Who shares most with it, the host among them: how many, and the first few, without sorting all. */
 const PARTNERS_TOLD = 12;
@@ -110,8 +113,11 @@ function partners_cell(c) {
 	return n ? [most.slice(0, 2).map((p) => [name_of(shortened(p.name, 20)), ' ']), n > 2 ? `+${n - 2}` : ''] : UNKNOWN;
 }
 
+const has_engines = containers.some((c) => c.engine !== containers[0].engine);
 const FIGURES = [
 	{ label: 'Container', value: (c) => c.name, text: true, show: (c) => [name_of(c.name), c.template ? el('small', null, ' template') : null] },
+	/* Where all are ours it says nothing. */
+	text_column('Engine', (c) => (has_engines ? c.engine ?? '' : null)),
 	count_column('Procs', (c) => c.processes),
 	bytes_column('Unique', (c) => c.unique_bytes, about),
 	bytes_column('Private', (c) => c.private_bytes, about),
@@ -127,18 +133,19 @@ const FIGURES = [
 
 function of_containers(filtered) {
 	const place = el('div'), key = el('div');
+	const series = Object.fromEntries(Object.entries(VIEWS).map(([name, v]) => [name, series_of(v)]));
 	let view = 'sharing', order = containers;
 
 	function draw() {
-		const { label, series, parts } = VIEWS[view];
-		key.replaceChildren(legend(series), view === 'kinds' ? el('p', { class: 'note' }, 'Full colour: private. Pale: shared.') : '');
+		const { label, parts } = VIEWS[view];
+		key.replaceChildren(legend(series[view]), view === 'kinds' ? el('p', { class: 'note' }, 'Full colour: private. Pale: shared.') : '');
 		place.replaceChildren(order.length ? bars(`Memory of containers, ${label}`, order.map((c) => ({ name: c.name, parts: parts(c) })), about)
 			: el('p', { class: 'note' }, 'None.'));
 	}
-	const told = FIGURES.filter((column) => containers.some((c) => column.value(c) !== null && column.value(c) !== undefined));
-	const untold = FIGURES.filter((column) => !told.includes(column)).map((column) => column.label.toLowerCase());
-	const figures = table('Figures of containers', told, containers, 2, (rows) => { order = rows; draw(); });
-	const views = Object.fromEntries(Object.entries(VIEWS).filter(([, v]) => v.series.length).map(([name, v]) => [name, v.label]));
+	const told = FIGURES.filter((column) => containers.some((c) => known(column.value(c)) || typeof column.value(c) === 'string'));
+	const untold = FIGURES.filter((column) => !told.includes(column) && !column.text).map((column) => column.label.toLowerCase());
+	const figures = table('Figures of containers', told, containers, told.findIndex((column) => column.bytes), (rows) => { order = rows; draw(); });
+	const views = Object.fromEntries(Object.entries(VIEWS).filter(([name]) => series[name].length).map(([name, v]) => [name, v.label]));
 	return section('Containers', el('div', { class: 'controls' },
 		choice('Bars', views, view, (name) => { view = name; draw(); }),
 		filter('Names with', (test) => { figures.show((c) => test(c.name)); filtered(containers.filter((c) => test(c.name))); })),

@@ -81,6 +81,7 @@ const SERIES = {
 	shared: 'mapped by others too',
 	kernel: 'page tables, kernel stacks, other kernel memory',
 	cache: 'page cache that is not mapped',
+	tmpfs: 'files in memory that are not mapped',
 	monitor: 'the process that watches it',
 	saved: 'what would be used without sharing, and is not',
 	anon: 'anonymous memory of its own',

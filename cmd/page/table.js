@@ -60,6 +60,8 @@ function table(caption, columns, rows, sort, ordered) {
 		el('button', { type: 'button', click: () => sort_by(i) }, column.label)));
 	const element = box(caption, el('table', null, el('caption', { class: 'unseen' }, caption),
 		el('thead', null, el('tr', null, heads)), body));
+	/* The first column need not be wider than its texts, which may break anywhere. */
+	element.style.setProperty('--first', `${3 + Math.max(...rows.map((row) => String(columns[0].value(row)).length))}ch`);
 	draw();
 	return { element, show: (by) => { test = by; draw(); } };
 }

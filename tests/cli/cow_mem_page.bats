@@ -94,7 +94,8 @@ census() {
 		for figures in $figures; do
 			grep -F -- "$name" "$SCRATCH/table" | grep -qF -- " ${figures//_/ }" || { say "'$figures' of '$name' is not in: $(<"$SCRATCH/table")"; return 1; }
 		done
-	done < <(jq -r '.rows[] | [.[0][0], (.[2][0], .[3][0], .[4][0], .[6][0], .[7][0] | gsub(" "; "_"))] | [.[0], (.[1:] | join(" "))] | @tsv' "$SCRATCH/told")
+	done < <(jq -r '.heads as $heads | .rows[] | . as $row | [$row[0][0], ([("Unique", "Private", "Shared", "Kernel", "Cost") as $head
+		| $row[$heads | index($head)][0] | gsub(" "; "_")] | join(" "))] | @tsv' "$SCRATCH/told")
 }
 
 @test "columns sort, names are text, the filter leaves what it says" {

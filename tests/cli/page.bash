@@ -4,7 +4,7 @@
 
 # browser FLAG... URL: what it says on its console is in $SCRATCH/console
 browser() {
-	HOME=$SCRATCH/browser timeout 60 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run \
+	HOME=$SCRATCH/browser timeout 120 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run \
 		--disable-background-networking --disable-dev-shm-usage --host-resolver-rules='MAP * ~NOTFOUND' \
 		--window-size=1700,1000 --user-data-dir="$SCRATCH/browser" --enable-logging=stderr "$@" 2>"$SCRATCH/browser.log" 3>&-
 	grep CONSOLE "$SCRATCH/browser.log" >"$SCRATCH/console" || true
@@ -12,7 +12,7 @@ browser() {
 
 # told FILE: what the page at FILE says to its reader, who is a script of the test: it ends up in a <pre id="told">
 told() {
-	browser --virtual-time-budget=20000 --dump-dom "file://$1" >"$SCRATCH/dom"
+	browser --virtual-time-budget=10000 --dump-dom "file://$1" >"$SCRATCH/dom"
 	perl -0ne 'if (m{<pre id="told">(.*?)</pre>}s) { $_ = $1; s/&lt;/</g; s/&gt;/>/g; s/&nbsp;/ /g; s/&amp;/&/g; print "$_\n" }' "$SCRATCH/dom"
 }
 
