@@ -149,10 +149,18 @@ static void add_costs(struct memory_usage *u, const struct group *g, const struc
 			u->unmapped_shmem.value + u->monitor.value);
 }
 
+/* The thing of a usage; behind all others the host, where it was asked for. */
+static const struct census_thing *thing_of(const struct reading *r, size_t i)
+{
+	static const struct census_thing host = { .name = "host", .group = -1 };
+
+	return i < r->n_things ? &r->things[i] : &host;
+}
+
 static int fill_usage(const struct reading *r, size_t i, const struct frame_counts *frames,
 	const struct frame_counts *slots, struct memory_usage *u)
 {
-	const struct census_thing *t = &r->things[i];
+	const struct census_thing *t = thing_of(r, i);
 	const struct group *g = &r->groups[i];
 
 	u->name = strdup(t->name);
@@ -161,6 +169,7 @@ static int fill_usage(const struct reading *r, size_t i, const struct frame_coun
 	if (!u->name || !u->id || (t->engine && !u->engine))
 		return -ENOMEM;
 	u->is_template = t->is_template;
+	u->is_host = i == r->n_things;
 	u->processes = g->processes;
 	u->threads = g->threads;
 	u->private_cache = t->private_cache;
@@ -177,22 +186,25 @@ static int fill_usage(const struct reading *r, size_t i, const struct frame_coun
 	} else {
 		use_sums(u, g);
 	}
+	if (u->is_host)
+		u->outside.set = false;
 	add_costs(u, g, t);
 	return failed;
 }
 
 static int fill_usages(const struct reading *r, struct census *c)
 {
-	autofree struct frame_counts *frames = calloc(r->n_things + 1, sizeof(*frames));
-	autofree struct frame_counts *slots = calloc(r->n_things + 1, sizeof(*slots));
+	size_t n = r->n_things + r->options->host;
+	autofree struct frame_counts *frames = calloc(n + 1, sizeof(*frames));
+	autofree struct frame_counts *slots = calloc(n + 1, sizeof(*slots));
 
-	c->usages = calloc(r->n_things + 1, sizeof(*c->usages));
+	c->usages = calloc(n + 1, sizeof(*c->usages));
 	if (!frames || !slots || !c->usages)
 		return -ENOMEM;
-	c->n_usages = r->n_things;
-	frames_count(&r->frames, frames, r->n_things);
-	frames_count(&r->slots, slots, r->n_things);
-	for (size_t i = 0; i < r->n_things; i++) {
+	c->n_usages = n;
+	frames_count(&r->frames, frames, n);
+	frames_count(&r->slots, slots, n);
+	for (size_t i = 0; i < n; i++) {
 		int failed = fill_usage(r, i, &frames[i], &slots[i], &c->usages[i]);
 		if (failed < 0)
 			return failed;
@@ -203,13 +215,13 @@ static int fill_usages(const struct reading *r, struct census *c)
 /* Above CENSUS_PAIRS_MAX the figures of each are still exact; who shares with whom is not told. */
 static int fill_shares(const struct reading *r, struct census *c)
 {
-	if (!r->has_frames || r->n_things > CENSUS_PAIRS_MAX)
+	if (!r->has_frames || c->n_usages > CENSUS_PAIRS_MAX)
 		return 0;
-	size_t n = frames_pair(0, r->n_things + 1);
+	size_t n = frames_pair(0, c->n_usages + 1);
 	c->shares = calloc(n + 1, sizeof(*c->shares));
 	if (!c->shares)
 		return -ENOMEM;
-	frames_share(&r->frames, c->shares, r->n_things);
+	frames_share(&r->frames, c->shares, c->n_usages);
 	for (size_t i = 0; i < n; i++)
 		c->shares[i] *= page_size();
 	return 0;
@@ -224,7 +236,7 @@ static void fill_totals(const struct reading *r, struct census *c)
 	uint64_t union_bytes = frames_union(&r->frames) * page_size(), apart = 0;
 	bool has_apart = true;
 
-	for (size_t i = 0; i < c->n_usages; i++) {
+	for (size_t i = 0; i < r->n_things; i++) {
 		const struct memory_usage *u = &c->usages[i];
 		if (!u->private.set)
 			return;
@@ -246,13 +258,29 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "es";
 }
 
+/* Names, and what single processes have: nothing here needs processes that stand still. */
+static int fill_details(struct reading *r, struct census *c, struct err *e)
+{
+	unsigned details = r->options->details;
+	int failed = 0;
+
+	if (details & CENSUS_PROCESSES)
+		failed = singles_fill(&r->singles, &r->frames, &c->processes, &c->n_processes, e);
+	if (failed < 0 || !r->has_frames || !(details & CENSUS_FILES))
+		return failed;
+	failed = files_fill(&r->files, &r->frames, c->n_usages, &c->files, &c->n_files);
+	return failed < 0 ? err_set(e, -failed, "tell files apart") : 0;
+}
+
 /* Whether it is exact, and if not, the first of the reasons, the one that says most. */
 static int judge(const struct reading *r, struct census *c)
 {
 	c->n_gone = r->n_gone;
 	c->n_read = r->pagemap.n_read;
 	c->estimated = !r->has_frames;
-	if (c->estimated)
+	if (r->options->fast)
+		c->why = str_format("a fast look: sums of PSS and USS");
+	else if (c->estimated)
 		c->why = str_format("no CAP_SYS_ADMIN on this host: sums of PSS and USS");
 	else if (r->n_unread)
 		c->why = str_format(
@@ -271,7 +299,8 @@ static int judge(const struct reading *r, struct census *c)
 /* Counts of large folios may be averages (CONFIG_NO_PAGE_MAPCOUNT): then all of /proc is read. */
 static bool distrusts_counts(struct reading *r)
 {
-	if (r->scans_host || !frames_has_large(&r->frames) || kpage_is_precise(&r->kpage, r->proc))
+	if (!r->has_frames || r->kpage.count < 0 || !frames_has_large(&r->frames) ||
+		kpage_is_precise(&r->kpage, r->proc))
 		return false;
 	kpage_distrust(&r->kpage);
 	return r->scans_host = true;
@@ -340,6 +369,9 @@ int census_take(const struct census_thing *things, size_t n, const struct census
 		failed = judge(&r, &c);
 	if (failed < 0)
 		return err_set(e, -failed, "measure the memory of %zu containers", n);
+	failed = fill_details(&r, &c, e);
+	if (failed < 0)
+		return err_while(e, "measure the memory of %zu containers", n);
 	fill_totals(&r, &c);
 	*ret = c;
 	c = (struct census){ 0 };

@@ -42,7 +42,7 @@ struct set_sum {
 
 void frames_init(struct frames *f)
 {
-	*f = (struct frames){ .folded = NO_OWNER };
+	*f = (struct frames){ .host = FRAMES_NO_HOST };
 	frame_table_init(&f->table);
 }
 
@@ -129,6 +129,12 @@ int frames_add(struct frames *f, uint32_t owner, bool again, const uint64_t *num
 	return r < 0 ? err_set(e, -r, "add %zu page frames to the table", n) : 0;
 }
 
+/* Of the host alone: no business of the others. */
+static bool is_of_host(const struct frames *f, uint32_t set)
+{
+	return f->sets[set].owner == f->host.owner && f->sets[set].parent == EMPTY_SET;
+}
+
 /* Counts a frame with its set, and leaves in the cell what it is. */
 static void tally(struct frames *f, struct frame_cell *cell, const struct frame_fact *fact)
 {
@@ -141,7 +147,7 @@ static void tally(struct frames *f, struct frame_cell *cell, const struct frame_
 	bool outside = known && fact->mappings > mappings;
 	/* Shared page tables of hugetlb are one mapping to the kernel, and several to us. */
 	if (known && fact->mappings < mappings && fact->kind != FRAME_HUGETLB)
-		f->n_moved++;
+		f->n_moved += !is_of_host(f, cell->mark);
 	uint32_t kind = fact->kind;
 	if (kind == FRAME_ANON && (outside || mappings > 1))
 		kind = FRAME_FORKED;
@@ -187,11 +193,12 @@ static int settle_block(struct frames *f, uint64_t base, struct frame_cell *cell
  * What the host maps is outside for all others; sets with it are leaves, since it is the last
  * owner. Where it does not count, they become those of the others.
  */
-static void fold_host(struct frames *f, struct frames_host host)
+static void fold_host(struct frames *f)
 {
+	struct frames_host host = f->host;
+
 	for (size_t s = 1; s < f->n_sets; s++) {
-		bool alone = f->sets[s].parent == EMPTY_SET;
-		if (f->sets[s].owner != host.owner || (alone && host.counts))
+		if (f->sets[s].owner != host.owner || (is_of_host(f, (uint32_t)s) && host.counts))
 			continue;
 		struct set_sum *from = &f->sums[s];
 		struct set_sum *to = host.counts ? from : &f->sums[f->sets[s].parent];
@@ -239,6 +246,7 @@ int frames_settle(
 
 	if (!f->n_sets)
 		return 0;
+	f->host = host;
 	f->sums = calloc(f->n_sets, sizeof(*f->sums));
 	if (!f->sums)
 		return err_set(e, ENOMEM, "add up %zu sets of page frames", f->n_sets);
@@ -247,9 +255,8 @@ int frames_settle(
 		if (failed < 0)
 			return failed;
 	}
-	f->folded = host.counts ? NO_OWNER : host.owner;
 	if (host.owner != NO_OWNER)
-		fold_host(f, host);
+		fold_host(f);
 	add_up(f);
 	find_runs(f);
 	return 0;
@@ -273,6 +280,15 @@ void frames_count(const struct frames *f, struct frame_counts *counts, size_t n_
 	}
 }
 
+static uint64_t total_of(const struct set_sum *sum)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < 2 * (size_t)FRAME_KINDS; i++)
+		n += sum->total[i / 2][i % 2];
+	return n;
+}
+
 /* Row `owner` of the triangle holds differences from cell to cell: makes them cells. */
 static void add_up_row(uint64_t *row, size_t n)
 {
@@ -291,9 +307,7 @@ void frames_share(const struct frames *f, uint64_t *triangle, size_t n_owners)
 	uint64_t *row = triangle;
 
 	for (size_t s = 1; f->sums && s < f->n_sets && f->sets[s].owner < n_owners; s++) {
-		uint64_t n = 0;
-		for (size_t i = 0; i < 2 * (size_t)FRAME_KINDS; i++)
-			n += f->sums[s].total[i / 2][i % 2];
+		uint64_t n = total_of(&f->sums[s]);
 		if (f->sets[s].owner != owner) {
 			add_up_row(row, owner);
 			owner = f->sets[s].owner;
@@ -315,10 +329,11 @@ bool frames_has_large(const struct frames *f)
 
 uint64_t frames_union(const struct frames *f)
 {
-	uint64_t n = 0;
+	uint64_t n = f->sums ? total_of(&f->sums[EMPTY_SET]) : 0;
 
-	for (size_t i = 0; f->sums && i < 2 * (size_t)FRAME_KINDS; i++)
-		n += f->sums[EMPTY_SET].total[i / 2][i % 2];
+	for (uint32_t s = 1; f->sums && s < f->n_sets; s++)
+		if (is_of_host(f, s))
+			n -= total_of(&f->sums[s]);
 	return n;
 }
 
@@ -332,7 +347,7 @@ static bool state_of(const struct frames *f, const struct frame_cell *cell, stru
 		.outside = cell->n & STATE_OUTSIDE,
 		.large = cell->n & STATE_LARGE,
 	};
-	if (f->sets[ret->set].owner == f->folded) {
+	if (!f->host.counts && f->sets[ret->set].owner == f->host.owner) {
 		ret->set = f->sets[ret->set].parent;
 		ret->outside = true;
 	}

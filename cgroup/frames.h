@@ -40,6 +40,13 @@ struct frame_fact {
 	bool large; /* part of a larger folio (THP and the like), whatever the kind */
 };
 
+/* The owner, behind all others, that stands for all the processes outside. */
+struct frames_host {
+	uint32_t owner; /* UINT32_MAX: there is none */
+	bool counts;	/* is an owner as well: else what only it maps does not count at all */
+};
+#define FRAMES_NO_HOST ((struct frames_host){ UINT32_MAX, false })
+
 struct owner_set;
 struct set_sum;
 
@@ -48,9 +55,11 @@ struct frames {
 	struct owner_set *sets;	  /* the trie; sets[0] is the empty set */
 	struct set_sum *sums;	  /* by set, made by frames_settle() */
 	size_t n_sets, sets_room;
-	uint32_t last_owner, folded;
+	uint32_t last_owner;
+	struct frames_host host;
 	uint64_t n_frames; /* added so far, each once */
-	uint64_t n_moved;  /* frames with fewer mappings in the system than were seen by us */
+	/* Frames with fewer mappings in the system than were seen by us; not the host's own. */
+	uint64_t n_moved;
 };
 
 /* Frames by owner. private: mapped by no other owner and by nobody outside; shared: all others. */
@@ -78,13 +87,6 @@ typedef int frames_look(
 	void *context, uint64_t first, size_t n, struct frame_fact *facts, struct err *e);
 #define FRAMES_LOOK_MAX 512
 
-/* The owner, behind all others, that stands for all the processes outside. */
-struct frames_host {
-	uint32_t owner; /* UINT32_MAX: there is none */
-	bool counts;	/* is an owner as well: else what only it maps does not count at all */
-};
-#define FRAMES_NO_HOST ((struct frames_host){ UINT32_MAX, false })
-
 /*
  * Looks at every frame once, in rising order, in runs (which may span frames that nobody added).
  * What the host maps counts as mapped from outside for all others.
@@ -105,7 +107,7 @@ static inline size_t frames_pair(size_t a, size_t b)
 /* Whether any is part of a larger folio. */
 bool frames_has_large(const struct frames *f);
 
-/* All frames that any owner maps, each once. */
+/* All frames that any owner but the host maps, each once. */
 uint64_t frames_union(const struct frames *f);
 
 /* The rest is for details, and after frames_settle(). A frame that counts: */

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cgroup/maps.h"
 #include "spec/base/fd.h"
 
 /*
@@ -273,47 +274,6 @@ static int spans_by_scan(struct reader *r)
 	return 0;
 }
 
-/* A text file of /proc line by line: the beginning of each, which is all that we need. */
-struct lines {
-	int fd;
-	char text[4096];
-	size_t at, n;
-};
-
-/* 1 and the next line, 0 at the end, or -errno. */
-static int next_line(struct lines *l, char *line, size_t room)
-{
-	for (size_t n = 0;; l->at++) {
-		if (l->at == l->n) {
-			ssize_t got = read(l->fd, l->text, sizeof(l->text));
-			if (got <= 0)
-				return got < 0 ? -errno : 0;
-			l->n = (size_t)got;
-			l->at = 0;
-		}
-		char c = l->text[l->at];
-		if (c == '\n') {
-			line[n] = '\0';
-			l->at++;
-			return 1;
-		}
-		if (n + 1 < room)
-			line[n++] = c;
-	}
-}
-
-/* "start-end ...", in hexadecimal. False for other lines, and for [vsyscall]. */
-static bool parse_mapping(const char *line, uint64_t *ret_start, uint64_t *ret_end)
-{
-	char *end;
-
-	*ret_start = strtoull(line, &end, 16);
-	if (*end != '-')
-		return false;
-	*ret_end = strtoull(end + 1, &end, 16);
-	return *end == ' ' && !(*ret_end >> 63);
-}
-
 /* Of smaps: whether the mapping before this line holds anything. */
 static bool tells_resident(const char *line)
 {
@@ -336,18 +296,20 @@ static bool tells_resident(const char *line)
  */
 static int spans_by_mapping(struct reader *r, int process, bool all)
 {
-	autofd int fd = openat(process, all ? "maps" : "smaps", O_RDONLY | O_CLOEXEC);
-	struct lines lines = { .fd = fd };
+	automatic(maps) struct maps maps;
+	struct mapping mapping;
 	char line[80];
 	uint64_t start = 0, end = 0, page = page_size();
-	int more = fd < 0 ? -errno : next_line(&lines, line, sizeof(line));
+	int more = maps_open(&maps, process, all ? "maps" : "smaps");
 
-	for (; more > 0; more = next_line(&lines, line, sizeof(line))) {
-		uint64_t from, to;
-		bool is_mapping = parse_mapping(line, &from, &to);
+	for (;;) {
+		more = more < 0 ? more : maps_line(&maps, line, sizeof(line));
+		if (more <= 0)
+			return more;
+		bool is_mapping = maps_parse(line, &mapping);
 		if (is_mapping) {
-			start = from;
-			end = to;
+			start = mapping.start;
+			end = mapping.end;
 		}
 		if (start == end || !(all ? is_mapping : tells_resident(line)))
 			continue;
@@ -356,7 +318,6 @@ static int spans_by_mapping(struct reader *r, int process, bool all)
 			return failed;
 		start = end;
 	}
-	return more;
 }
 
 static int read_spans(struct reader *r, int process, bool dense)

@@ -82,12 +82,22 @@ static const struct {
 
 #define N_STAT_FIELDS (sizeof(stat_fields) / sizeof(stat_fields[0]))
 
+/* What a process calls itself is no text for a terminal, nor for a document. */
+static void copy_command(const char *from, size_t n, char *to, size_t room)
+{
+	size_t i = 0;
+
+	for (; i < n && i < room - 1; i++)
+		to[i] = from[i] < ' ' || from[i] > '~' ? '?' : from[i];
+	to[i] = '\0';
+}
+
 bool process_parse_stat(const char *text, struct process_stat *ret)
 {
 	struct process_stat stat = { 0 };
 	size_t found = 0;
 	/* The name before it may hold anything, ")" and newlines too. */
-	const char *at = strrchr(text, ')');
+	const char *at = strrchr(text, ')'), *name = strchr(text, '(');
 
 	if (!at || at[1] != ' ' || !at[2])
 		return false;
@@ -104,6 +114,8 @@ bool process_parse_stat(const char *text, struct process_stat *ret)
 	}
 	if (found < N_STAT_FIELDS)
 		return false;
+	if (name && name < at)
+		copy_command(name + 1, (size_t)(at - name) - 1, stat.command, sizeof(stat.command));
 	stat.zombie = state == 'Z' || state == 'X' || stat.size == 0;
 	*ret = stat;
 	return true;

@@ -13,7 +13,7 @@
 
 #include "spec/base/opt.h"
 
-/* From stat and status. Two readings that are equal saw the same address space. */
+/* From stat. */
 struct process_stat {
 	uint64_t parent; /* its pid */
 	uint64_t flags;	 /* PROCESS_FORKED */
@@ -23,6 +23,7 @@ struct process_stat {
 	uint64_t size, resident;   /* address space in bytes, pages present */
 	uint64_t stack, code, brk; /* addresses; 0 where we may not know */
 	bool zombie;		   /* dead, or without an address space */
+	char command[64];	   /* printable: any other byte is "?" */
 };
 
 #define PROCESS_FORKED (1U << 6) /* it has executed no program since: PF_FORKNOEXEC */

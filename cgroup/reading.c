@@ -40,6 +40,8 @@ int reading_init(struct reading *r, const struct census_thing *things, size_t n,
 	};
 	frames_init(&r->frames);
 	frames_init(&r->slots);
+	singles_init(&r->singles);
+	files_init(&r->files);
 	if (r->proc < 0)
 		return err_set(e, errno, "open '/proc'");
 	int failed = pagemap_init(&r->pagemap, r->proc, e);
@@ -47,19 +49,19 @@ int reading_init(struct reading *r, const struct census_thing *things, size_t n,
 		return failed;
 	if (options->without_scan)
 		r->pagemap.scans = false;
-	r->has_frames = r->pagemap.tells && !options->without_frames;
+	r->has_frames = r->pagemap.tells && !options->without_frames && !options->fast;
 	if (r->has_frames)
 		kpage_init(&r->kpage, r->proc);
 	if (options->without_counts)
 		kpage_distrust(&r->kpage);
-	r->scans_host = r->kpage.count < 0;
+	r->scans_host = options->host || (r->has_frames && r->kpage.count < 0);
 	spaces_init(&r->spaces, r->proc, r->has_frames ? &r->pagemap : NULL);
 	/* One more for the host. */
 	r->groups = calloc(n + 1, sizeof(*r->groups));
 	if (!r->groups)
 		return err_set(e, ENOMEM, "measure %zu containers", n);
 	failed = instant_init(&r->instant, things, n, e);
-	if (failed == 0 && options->freeze == CENSUS_FREEZE_ALL)
+	if (failed == 0 && r->has_frames && options->freeze == CENSUS_FREEZE_ALL)
 		reading_freeze_all(r);
 	return failed;
 }
@@ -73,6 +75,8 @@ static void forget(struct reading *r)
 	free(take(r->claimed));
 	frames_done(&r->frames);
 	frames_done(&r->slots);
+	singles_done(&r->singles);
+	files_clear(&r->files);
 	r->n_gone = r->n_changed = r->n_unread = 0;
 }
 
@@ -168,6 +172,11 @@ static int make_groups(struct reading *r, struct err *e)
 	return 0;
 }
 
+static bool wants(const struct reading *r, unsigned detail)
+{
+	return r->options->details & detail;
+}
+
 static int visit_slots(void *context, const struct pagemap_pages *pages, struct err *e)
 {
 	const struct visit *visit = context;
@@ -196,7 +205,13 @@ static int visit_pages(void *context, const struct pagemap_pages *pages, struct 
 	int failed = frames_add(
 		&visit->r->frames, visit->owner, visit->again, pages->frames, pages->n_frames, e);
 
-	return failed < 0 ? failed : visit_slots(context, pages, e);
+	if (failed == 0)
+		failed = visit_slots(context, pages, e);
+	if (failed == 0 && wants(visit->r, CENSUS_PROCESSES))
+		failed = singles_add(&visit->r->singles, pages, e);
+	if (failed == 0 && wants(visit->r, CENSUS_FILES))
+		failed = files_mark(&visit->r->files, pages);
+	return failed;
 }
 
 /*
@@ -225,28 +240,54 @@ static bool is_dense(const struct process_stat *stat)
 	return stat->size <= 2 * stat->resident * (uint64_t)sysconf(_SC_PAGESIZE) + DENSE_SLACK;
 }
 
+static int read_pages(
+	struct reading *r, size_t thing, int dir, const struct member *m, struct err *e)
+{
+	struct visit visit = { r, (uint32_t)thing, m->again };
+	int failed = wants(r, CENSUS_FILES) ? files_begin(&r->files, thing, m->pid, dir) : 0;
+
+	e->code = 0;
+	return failed < 0
+		       ? failed
+		       : pagemap_read(&r->pagemap, dir, is_dense(&m->stat), visit_pages, &visit, e);
+}
+
+static int read_sums(struct reading *r, size_t thing, int dir, const struct process_memory *memory)
+{
+	struct group *g = &r->groups[thing];
+	struct process_rollup rollup;
+	int failed = process_read_rollup(dir, &rollup);
+
+	if (failed < 0)
+		return failed;
+	g->swap += memory->swap;
+	g->rss += rollup.rss;
+	g->pss += rollup.pss;
+	g->uss += rollup.uss;
+	if (wants(r, CENSUS_PROCESSES))
+		singles_estimate(&r->singles, &rollup, memory->swap);
+	return 0;
+}
+
 /* What is known of an address space, once for all the processes in it. */
 static int read_space(
 	struct reading *r, size_t thing, int dir, const struct member *m, struct err *e)
 {
-	struct group *g = &r->groups[thing];
-	struct visit visit = { r, (uint32_t)thing, m->again };
-	struct process_rollup rollup = { 0 };
 	struct process_memory memory;
+	bool single = wants(r, CENSUS_PROCESSES);
 	int failed = process_read_memory(dir, &memory);
 
-	if (failed == 0)
-		failed = r->has_frames ? pagemap_read(&r->pagemap, dir, is_dense(&m->stat),
-						 visit_pages, &visit, e)
-				       : process_read_rollup(dir, &rollup);
+	if (failed == 0 && single)
+		failed = singles_begin(&r->singles, thing, m->pid, m->again, &m->stat, &memory);
 	if (failed < 0)
 		return failed;
-	g->page_tables += memory.page_tables;
-	g->swap += memory.swap;
-	g->rss += rollup.rss;
-	g->pss += rollup.pss;
-	g->uss += rollup.uss;
-	return 0;
+	failed =
+		r->has_frames ? read_pages(r, thing, dir, m, e) : read_sums(r, thing, dir, &memory);
+	if (failed == 0)
+		r->groups[thing].page_tables += memory.page_tables;
+	else if (single)
+		singles_drop(&r->singles);
+	return failed;
 }
 
 static int read_member(struct reading *r, size_t thing, struct member *m, struct err *e)
@@ -346,19 +387,18 @@ static int read_things(struct reading *r, struct err *e)
 /* All that wants the things to stand still, and nothing else. */
 static int read_all(struct reading *r, struct err *e)
 {
-	struct frames_host host = { (uint32_t)r->n_things, false };
+	struct frames_host host = { (uint32_t)r->n_things, r->options->host };
 	int failed = make_groups(r, e);
 
 	if (failed == 0)
 		failed = read_things(r, e);
+	if (failed == 0 && r->scans_host)
+		failed = read_others(r, read_host, e);
+	else if (failed == 0 && r->slots.n_sets)
+		failed = read_others(r, read_host_slots, e);
 	if (failed < 0 || !r->has_frames)
 		return failed;
-	if (r->scans_host)
-		failed = read_others(r, read_host, e);
-	else if (r->slots.n_sets)
-		failed = read_others(r, read_host_slots, e);
-	if (failed == 0)
-		failed = frames_settle(&r->slots, host, look_at_slots, NULL, e);
+	failed = frames_settle(&r->slots, host, look_at_slots, NULL, e);
 	if (failed == 0)
 		failed = frames_settle(&r->frames, host, kpage_look, &r->kpage, e);
 	return failed;

@@ -13,11 +13,13 @@
 #define CGROUP_READING_H
 
 #include "cgroup/census.h"
+#include "cgroup/files.h"
 #include "cgroup/frames.h"
 #include "cgroup/instant.h"
 #include "cgroup/kpage.h"
 #include "cgroup/pagemap.h"
 #include "cgroup/process.h"
+#include "cgroup/singles.h"
 #include "cgroup/spaces.h"
 
 struct member {
@@ -49,10 +51,12 @@ struct reading {
 	struct spaces spaces;
 	struct frames frames, slots;
 	struct instant instant;
+	struct singles singles; /* of these two only what options->details asks for */
+	struct files files;
 	struct group *groups; /* by thing; one more for the host */
 	bool *claimed;	      /* by pid: a member of some thing */
 	bool has_frames;      /* frames are told */
-	bool scans_host;      /* counts are of no use: every other process is read as well */
+	bool scans_host; /* every other process is read as well: asked for, or counts are of no use */
 	uint64_t n_gone, n_changed, n_unread;
 };
 
