@@ -177,7 +177,8 @@ static int fill_usage(const struct reading *r, size_t i, const struct frame_coun
 	u->limit = t->limit;
 	u->monitor = monitor_bytes(r->proc, t->monitor);
 	/* Some of its processes are not enough to say anything about all of them. */
-	if (g->n_unread)
+	u->n_unread = g->n_unread;
+	if (g->n_unread && !u->is_host)
 		return 0;
 	int failed = 0;
 	if (r->has_frames) {

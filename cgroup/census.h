@@ -106,6 +106,8 @@ struct memory_usage {
 	char *name, *id, *engine;
 	bool is_template, is_host;
 	uint64_t processes, threads;
+	uint64_t
+		n_unread; /* processes that could not be read: no figures; the host's are without */
 	struct opt_u64 unique, private, shared, outside;
 	struct memory_kinds *kinds; /* NULL: not known */
 	struct opt_u64 large;	    /* of unique: in larger folios (THP and the like) */

@@ -101,6 +101,7 @@ bool process_parse_stat(const char *text, struct process_stat *ret)
 
 	if (!at || at[1] != ' ' || !at[2])
 		return false;
+	const char *name_end = at;
 	char state = at[2];
 	at += 3;
 	for (unsigned field = 4; *at == ' ' && found < N_STAT_FIELDS; field++) {
@@ -114,8 +115,9 @@ bool process_parse_stat(const char *text, struct process_stat *ret)
 	}
 	if (found < N_STAT_FIELDS)
 		return false;
-	if (name && name < at)
-		copy_command(name + 1, (size_t)(at - name) - 1, stat.command, sizeof(stat.command));
+	if (name && name < name_end)
+		copy_command(name + 1, (size_t)(name_end - name) - 1, stat.command,
+			sizeof(stat.command));
 	stat.zombie = state == 'Z' || state == 'X' || stat.size == 0;
 	*ret = stat;
 	return true;

@@ -227,7 +227,8 @@ static int missed(struct reading *r, struct group *g, int failed)
 	case -EACCES:
 	case -EFBIG:
 		g->n_unread++;
-		r->n_unread++;
+		/* What the host maps is in the counts too, where there are any. */
+		r->n_unread += g != &r->groups[r->n_things] || r->kpage.count < 0;
 		return 0;
 	default:
 		return failed;
@@ -396,6 +397,9 @@ static int read_all(struct reading *r, struct err *e)
 		failed = read_others(r, read_host, e);
 	else if (failed == 0 && r->slots.n_sets)
 		failed = read_others(r, read_host_slots, e);
+	/* How often a slot is used no count tells. */
+	if (r->slots.n_sets && r->kpage.count >= 0)
+		r->n_unread += r->groups[r->n_things].n_unread;
 	if (failed < 0 || !r->has_frames)
 		return failed;
 	failed = frames_settle(&r->slots, host, look_at_slots, NULL, e);

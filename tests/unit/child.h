@@ -67,4 +67,51 @@ static inline void child_stop(const struct child *c)
 	close(c->from);
 }
 
+/*
+ * A child with a process between us and it that never runs: what we write to meanwhile stays
+ * mapped there, and makes nothing the child's own.
+ */
+struct still {
+	struct child child;
+	pid_t middle;
+};
+
+static inline struct still still_start(child_act *act, void *context)
+{
+	int to[2], from[2], pids[2];
+	struct still s;
+
+	ck_assert(pipe(to) == 0 && pipe(from) == 0 && pipe(pids) == 0);
+	s.middle = fork();
+	ck_assert_int_ge(s.middle, 0);
+	if (s.middle == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pid_t pid = fork();
+		if (pid == 0) {
+			close(to[1]);
+			close(from[0]);
+			child_obey(to[0], from[1], act, context);
+		}
+		if (write(pids[1], &pid, sizeof(pid)) != sizeof(pid))
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(to[0]);
+	close(from[1]);
+	s.child = (struct child){ .to = to[1], .from = from[0] };
+	ck_assert_int_eq(read(pids[0], &s.child.pid, sizeof(pid_t)), sizeof(pid_t));
+	close(pids[0]);
+	close(pids[1]);
+	child_tell(&s.child, 'h');
+	return s;
+}
+
+static inline void still_stop(const struct still *s)
+{
+	kill(s->middle, SIGKILL);
+	waitpid(s->middle, NULL, 0);
+	child_stop(&s->child);
+}
+
 #endif
