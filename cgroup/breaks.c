@@ -169,7 +169,8 @@ static int look_at(struct turn *t, const struct candidate *c, int process, struc
 		.relation = t->relation,
 		.origin = t->relation == RELATION_NONE ? 0 : t->origin.pid,
 		.start = c->stat.start,
-		.faults = c->stat.faults };
+		.faults = c->stat.faults,
+		.major = c->stat.major };
 	int r = p->command ? read_pages(t, process, origin, e)
 			   : err_set(e, ENOMEM, "compare processes");
 	if (r == 0 && merge(t, p, n_broken) < 0)

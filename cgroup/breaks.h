@@ -45,7 +45,7 @@ struct breaks_process {
 	char *command; /* as it calls itself: for terminals to be cleaned */
 	pid_t origin;  /* 0: none */
 	enum relation relation;
-	uint64_t start, faults; /* as in struct process_stat */
+	uint64_t start, faults, major; /* as in struct process_stat */
 	struct breaks_counts counts;
 };
 

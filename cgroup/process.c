@@ -61,7 +61,7 @@ static int read_text(int dir, const char *name, char *text, size_t room, char **
 
 /*
  * Fields of stat, as proc(5) numbers them; the first three are read apart. Two rows of one member
- * are added up.
+ * are added up, and a field may be part of two.
  */
 static const struct {
 	unsigned field;
@@ -71,6 +71,7 @@ static const struct {
 	{ 9, offsetof(struct process_stat, flags) },
 	{ 10, offsetof(struct process_stat, faults) },
 	{ 12, offsetof(struct process_stat, faults) },
+	{ 12, offsetof(struct process_stat, major) },
 	{ 20, offsetof(struct process_stat, threads) },
 	{ 22, offsetof(struct process_stat, start) },
 	{ 23, offsetof(struct process_stat, size) },

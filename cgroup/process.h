@@ -19,6 +19,7 @@ struct process_stat {
 	uint64_t flags;	 /* PROCESS_FORKED */
 	uint64_t start;	 /* clock ticks since boot; tells processes of one pid apart */
 	uint64_t faults; /* minor and major, of all its threads */
+	uint64_t major;	 /* of these */
 	uint64_t threads;
 	uint64_t size, resident;   /* address space in bytes, pages present */
 	uint64_t stack, code, brk; /* addresses; 0 where we may not know */
