@@ -342,8 +342,8 @@ void breaks_done(struct breaks *b)
 
 int breaker_init(struct breaker *b, struct err *e)
 {
-	*b = (struct breaker){ .proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC),
-		.kpage = { .count = -1, .flags = -1 } };
+	*b = BREAKER_NONE;
+	b->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (b->proc < 0)
 		return err_set(e, errno, "open '/proc'");
 	int r = pagemap_init(&b->pagemap, b->proc, e);
@@ -368,5 +368,5 @@ void breaker_done(struct breaker *b)
 	kpage_done(&b->kpage);
 	pagemap_done(&b->pagemap);
 	own_close(&b->proc);
-	*b = (struct breaker){ .proc = -1, .kpage = { .count = -1, .flags = -1 } };
+	*b = BREAKER_NONE;
 }

@@ -87,6 +87,8 @@ struct breaker {
 	bool has_looked;
 };
 
+#define BREAKER_NONE ((struct breaker){ .proc = -1, .kpage = { .count = -1, .flags = -1 } })
+
 /* -EPERM: frames are not told to us. */
 int breaker_init(struct breaker *b, struct err *e);
 void breaker_done(struct breaker *b);

@@ -126,6 +126,7 @@ static const struct command *const commands[] = {
 	&commit_command,
 	&export_command,
 	&mem_command,
+	&faults_command,
 	&doctor_command,
 	&ended_command,
 	NULL,
