@@ -47,7 +47,7 @@ LIB       := $(OUT)/libcowrun.a
 CMDLIB    := $(OUT)/libcmd.a
 
 # program                objects of its own                  how it is linked
-PROGRAMS  := cowrun cow cow-monitor cow-keeper cow-import cow-export cow-registry cow-doctor cow-mem cowrun-systemd
+PROGRAMS  := cowrun cow cow-monitor cow-keeper cow-import cow-export cow-registry cow-doctor cow-mem cow-density cowrun-systemd
 KEEPERS   := cow-monitor cow-keeper
 cowrun_SRC      := cmd/cowrun.c $(START) $(wildcard cmd/oci/*.c)
 cow_SRC         := cmd/cow.c $(START) $(wildcard cmd/cow/*.c)
@@ -55,6 +55,7 @@ cow-import_SRC  := cmd/cow-import.c
 cow-export_SRC  := cmd/cow-export.c $(wildcard cmd/export/*.c)
 cow-registry_SRC  := cmd/cow-registry.c $(wildcard cmd/registry/*.c)
 cow-doctor_SRC  := cmd/cow-doctor.c
+cow-density_SRC := cmd/cow-density.c $(wildcard cmd/density/*.c)
 cow-mem_SRC     := cmd/cow-mem.c
 cowrun-systemd_SRC  := cmd/cowrun-systemd.c $(wildcard cmd/systemd/*.c)
 cowrun_LIBS      := $(STATIC) -ljansson -lcap -lseccomp -lm
@@ -63,6 +64,7 @@ cow-import_LIBS  := -pie -ljansson -larchive -lisal -lzstd -lxxhash -lcrypto
 cow-export_LIBS  := -pie -ljansson -lm -larchive -lisal -lzstd -lxxhash -lcrypto
 cow-registry_LIBS  := -pie -ljansson -lcurl -larchive -lisal -lzstd -lxxhash -lcrypto
 cow-doctor_LIBS  := -pie -ljansson -lcap -lseccomp -lm -lmount -lcgroup
+cow-density_LIBS := -pie -ljansson -lcap -lseccomp -lm -lcgroup
 cow-mem_LIBS     := -pie -ljansson -lcap -lseccomp -lm -lcgroup
 cowrun-systemd_LIBS  := -pie -lsystemd
 PROGRAMS  := $(foreach p,$(PROGRAMS),$(if $(wildcard cmd/$(p).c),$(p)))
@@ -150,10 +152,12 @@ $(KEEPERS:%=$(OUT)/%): $(OUT)/%: $(OUT)/cmd/%.o $(OUT)/runtime/init/text.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKING_INIT) -o $@ $^
 
-$(OUT)/tests/unit/%: tests/unit/%.c $(CMDLIB) $(LIB) Makefile
+# cmd_NOUN is linked with cmd/NOUN/ too.
+.SECONDEXPANSION:
+$(OUT)/tests/unit/%: tests/unit/%.c $$(call objects,$$(wildcard $$(subst cmd_,cmd/,$$*)/*.c)) $(CMDLIB) $(LIB) Makefile
 	$(call say,UNIT,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LINKING) -o $@ $< $(CMDLIB) $(LIB) -lcheck -lsubunit -lrt -lm -lpthread \
+	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LINKING) -o $@ $< $(filter %.o %.a,$^) -lcheck -lsubunit -lrt -lm -lpthread \
 		-ljansson -lcap -lseccomp -lcurl -larchive -lisal -lzstd -lxxhash -lcrypto -lmount -lcgroup
 
 $(OUT)/tests/%: tests/programs/%.c Makefile

@@ -101,6 +101,14 @@ static const struct command doctor_command = {
 	.program_root = true,
 };
 
+static const struct command density_command = {
+	.name = "density",
+	.arguments = "[options] EXPERIMENT.json | [options] --image IMAGE [COMMAND ...]",
+	.summary = "Starts containers by the hundred, and tells what each costs.",
+	.program = "cow-density",
+	.program_root = true,
+};
+
 static const struct command *const commands[] = {
 	&load_command,
 	&import_command,
@@ -127,6 +135,7 @@ static const struct command *const commands[] = {
 	&export_command,
 	&mem_command,
 	&faults_command,
+	&density_command,
 	&doctor_command,
 	&ended_command,
 	NULL,

@@ -186,8 +186,9 @@ static int check_index(const struct index_doc *index, struct err *e)
 int index_parse(
 	const char *what, const char *text, size_t len, struct index_doc *ret, struct err *e)
 {
-	const struct json_limits limits = { IMAGE_DOCUMENT_MAX, json_usual_limits.depth,
-		json_usual_limits.values };
+	const struct json_limits limits = { .bytes = IMAGE_DOCUMENT_MAX,
+		.depth = json_usual_limits.depth,
+		.values = json_usual_limits.values };
 	automatic(index_doc) struct index_doc index = { 0 };
 
 	if (json_read(what, text, len, index_fields, &index, &limits, e) < 0 ||
@@ -279,8 +280,9 @@ static int check_manifest(const struct manifest_doc *m, struct err *e)
 int manifest_parse(
 	const char *what, const char *text, size_t len, struct manifest_doc *ret, struct err *e)
 {
-	const struct json_limits limits = { IMAGE_DOCUMENT_MAX, json_usual_limits.depth,
-		json_usual_limits.values };
+	const struct json_limits limits = { .bytes = IMAGE_DOCUMENT_MAX,
+		.depth = json_usual_limits.depth,
+		.values = json_usual_limits.values };
 	automatic(manifest_doc) struct manifest_doc manifest = { 0 };
 
 	if (json_read(what, text, len, manifest_fields, &manifest, &limits, e) < 0 ||

@@ -72,8 +72,9 @@ static const struct field image_config_fields[] = {
 int image_config_parse(
 	const char *what, const char *text, size_t len, struct image_config *ret, struct err *e)
 {
-	const struct json_limits limits = { IMAGE_CONFIG_MAX, json_usual_limits.depth,
-		json_usual_limits.values };
+	const struct json_limits limits = { .bytes = IMAGE_CONFIG_MAX,
+		.depth = json_usual_limits.depth,
+		.values = json_usual_limits.values };
 	automatic(image_config) struct image_config config = { 0 };
 
 	if (json_read(what, text, len, image_config_fields, &config, &limits, e) < 0 ||

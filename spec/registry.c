@@ -165,7 +165,9 @@ void challenge_done(struct challenge *challenge)
 
 /* --- documents ----------------------------------------------------------------------------------- */
 
-static const struct json_limits limits = { REGISTRY_ANSWER_MAX, 16, 1000 };
+static const struct json_limits limits = {
+	.bytes = REGISTRY_ANSWER_MAX, .depth = 16, .values = 1000
+};
 
 struct token_doc {
 	char *token, *access_token;

@@ -4,7 +4,7 @@
 #include <sys/file.h>
 
 #include "cmd/export/commands.h"
-#include "cmd/export/interrupt.h"
+#include "cmd/interrupt.h"
 #include "cmd/json_list.h"
 #include "overlay/commit.h"
 #include "overlay/confine.h"

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/export/interrupt.h"
+#include "cmd/interrupt.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
 

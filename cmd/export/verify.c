@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cmd/export/commands.h"
-#include "cmd/export/interrupt.h"
+#include "cmd/interrupt.h"
 #include "overlay/confine.h"
 #include "overlay/member.h"
 #include "overlay/verify.h"

@@ -24,6 +24,7 @@ struct place {
 
 struct reader {
 	const char *what, *text;
+	bool strict;
 	const struct json_scan *scan;
 	struct err *e;
 };
@@ -365,13 +366,28 @@ static int fill_field(
 	return fill_value(r, f, &at, value, into + f->offset);
 }
 
+/* Of documents that people write for us: a misspelt key would be left out in silence. */
+static int refuse_unknown(
+	struct reader *r, const struct field *table, json_t *object, const struct place *up)
+{
+	for (void *pair = json_object_iter(object); pair;
+		pair = json_object_iter_next(object, pair)) {
+		struct place at = { .up = up, .key = json_object_iter_key(pair) };
+		const struct field *f = table;
+		while (f->name && strcmp(f->name, at.key) != 0)
+			f++;
+		if (!f->name)
+			return refuse(r, &at, "unknown key");
+	}
+	return 0;
+}
+
 static int fill(struct reader *r, const struct field *table, json_t *object, void *into,
 	const struct place *up)
 {
-	int result = 0;
-
 	if (!json_is_object(object))
 		return expected(r, up, "an object", object);
+	int result = r->strict ? refuse_unknown(r, table, object, up) : 0;
 	for (const struct field *f = table; result == 0 && f->name; f++)
 		result = fill_field(r, f, object, into, up);
 	return result;
@@ -441,48 +457,42 @@ static int read_root(const char *what, const char *path, const char *text, size_
 	struct err *e)
 {
 	automatic(json_scan) struct json_scan scan = { 0 };
-	struct reader r = { .what = what, .text = text, .scan = &scan, .e = e };
+	struct reader r = { what, text, limits->strict, &scan, e };
 	struct place top = { .key = path };
+	json_auto_t *root = NULL;
 	json_error_t syntax;
 
 	int result = json_scan(what, text, len, table, limits, &scan, e);
+	if (result == 0) {
+		seed();
+		root = json_loadb(scan.copy ? scan.copy : text, scan.copy ? scan.copy_len : len,
+			JSON_REJECT_DUPLICATES, &syntax);
+		result = root ? 0 : syntax_error(&r, len, &syntax);
+	}
+	if (result == 0 && root)
+		result = is_list ? fill_list(&r, table, &top, root, into)
+				 : fill(&r, table, root, into, &top);
 	if (result < 0)
-		return result;
-	seed();
-	json_auto_t *root = json_loadb(scan.copy ? scan.copy : text,
-		scan.copy ? scan.copy_len : len, JSON_REJECT_DUPLICATES, &syntax);
-	if (!root)
-		return syntax_error(&r, len, &syntax);
-	return is_list ? fill_list(&r, table, &top, root, into) : fill(&r, table, root, into, &top);
+		json_free(table, into);
+	return result;
 }
 
 int json_read(const char *what, const char *text, size_t len, const struct field *table, void *into,
 	const struct json_limits *limits, struct err *e)
 {
-	int r = read_root(what, NULL, text, len, table, false, into, limits, e);
-
-	if (r < 0)
-		json_free(table, into);
-	return r;
+	return read_root(what, NULL, text, len, table, false, into, limits, e);
 }
 
 int json_read_text(const char *path, const struct json_text *from, const struct field *table,
 	void *into, const struct json_limits *limits, struct err *e)
 {
-	int r = read_root(path, path, from->text, from->len, table, false, into, limits, e);
-
-	if (r < 0)
-		json_free(table, into);
-	return r;
+	return read_root(path, path, from->text, from->len, table, false, into, limits, e);
 }
 
 int json_read_list(const char *what, const char *text, size_t len, const struct field *list,
 	void *into, const struct json_limits *limits, struct err *e)
 {
 	const struct field one[] = { *list, { 0 } };
-	int r = read_root(what, NULL, text, len, one, true, into, limits, e);
 
-	if (r < 0)
-		json_free(one, into);
-	return r;
+	return read_root(what, NULL, text, len, one, true, into, limits, e);
 }

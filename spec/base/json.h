@@ -7,13 +7,14 @@
  *		{ 0 }
  *	};
  *
- * Reading: unknown keys are ignored (the OCI rule); `null` is as absent; a wrong type or a number
- * out of range is an error with its path ("process.args[1]: expected a string, found 7"), a syntax
- * error one with line and column; duplicate keys, too deep nesting and too large documents are
- * errors (struct json_limits). What is read into must be zeroed (or hold defaults); on failure it
- * is freed. Strings, lists and optional objects are allocated; json_free() frees what the table
- * names. Writing: absent values are left out, in table order, and bytes that are not UTF-8 become
- * U+FFFD, so that what was written can be read. jansson is known to json.c alone.
+ * Reading: unknown keys are ignored (the OCI rule), unless the limits are strict; `null` is as
+ * absent; a wrong type or a number out of range is an error with its path ("process.args[1]:
+ * expected a string, found 7"), a syntax error one with line and column; duplicate keys, too deep
+ * nesting and too large documents are errors (struct json_limits). What is read into must be zeroed
+ * (or hold defaults); on failure it is freed. Strings, lists and optional objects are allocated;
+ * json_free() frees what the table names. Writing: absent values are left out, in table order, and
+ * bytes that are not UTF-8 become U+FFFD, so that what was written can be read. jansson is known to
+ * json.c alone.
  */
 #ifndef SPEC_BASE_JSON_H
 #define SPEC_BASE_JSON_H
@@ -92,6 +93,7 @@ struct json_limits {
 	size_t bytes;  /* of the whole text */
 	size_t depth;  /* of nesting */
 	size_t values; /* in the document */
+	bool strict;   /* keys that the table does not have are errors */
 };
 
 /* What fits every document that we read: 4 MiB, 64 deep, 100 000 values. */

@@ -282,6 +282,29 @@ START_TEST(refuses)
 }
 END_TEST
 
+START_TEST(strict_limits_refuse_keys_that_nobody_knows)
+{
+	const struct json_limits strict = {
+		.bytes = 1000, .depth = 9, .values = 99, .strict = true
+	};
+	static const struct {
+		const char *text, *error;
+	} rows[] = {
+		{ "{\"text\": \"a\", \"texts\": 1}", "texts: unknown key" },
+		{ "{\"list\": [{\"name\": \"a\"}, {\"name\": \"b\", \"m\": 1}]}",
+			"list[1].m: unknown key" },
+		{ "{\"map\": {\"any\": \"x\"}, \"keys\": {\"any\": {}}}", NULL },
+	};
+	automatic(thing) struct thing t = { 0 };
+	struct err e = { 0 };
+	int r = json_read("doc", rows[_i].text, strlen(rows[_i].text), fields, &t, &strict, &e);
+
+	ck_assert_int_eq(r, rows[_i].error ? -EINVAL : 0);
+	if (rows[_i].error)
+		ck_assert_str_eq(e.text, rows[_i].error);
+}
+END_TEST
+
 START_TEST(bounds_size_depth_and_count)
 {
 	const struct json_limits limits = { .bytes = 20, .depth = 2, .values = 4 };
@@ -407,6 +430,7 @@ int main(void)
 	tcase_add_test(cases, reading_again_replaces);
 	tcase_add_loop_test(cases, present_means_asked_for, 0, 7);
 	tcase_add_loop_test(cases, refuses, 0, (int)(sizeof(refusals) / sizeof(refusals[0])));
+	tcase_add_loop_test(cases, strict_limits_refuse_keys_that_nobody_knows, 0, 3);
 	tcase_add_loop_test(cases, bounds_size_depth_and_count, 0, 3);
 	tcase_add_test(cases, allows_what_is_just_within);
 	tcase_add_test(cases, stops_at_too_many_values);

@@ -1,5 +1,5 @@
 /* Signals as a note. */
-#include "cmd/export/interrupt.h"
+#include "cmd/interrupt.h"
 
 #include <stddef.h>
 

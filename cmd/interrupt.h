@@ -1,6 +1,6 @@
 /* SIGINT, SIGTERM and SIGHUP as a note: whoever works looks at it, and clears away what he began. */
-#ifndef CMD_EXPORT_INTERRUPT_H
-#define CMD_EXPORT_INTERRUPT_H
+#ifndef CMD_INTERRUPT_H
+#define CMD_INTERRUPT_H
 
 #include <signal.h>
 

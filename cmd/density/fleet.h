@@ -1,0 +1,53 @@
+/*
+ * The containers of one trial: brought up, known by what a census can be asked for, taken down.
+ *
+ * What is left of a fleet whose process was killed is taken down by the same names.
+ */
+#ifndef CMD_DENSITY_FLEET_H
+#define CMD_DENSITY_FLEET_H
+
+#include "cmd/density/schedule.h"
+#include "cmd/density/stage.h"
+
+/* One container. */
+struct ship {
+	char *name, *bundle, *pidfile;
+	char **start, **stop; /* command lines; of the floor none */
+	pid_t pid;	      /* where it is not known by its name: from its pidfile */
+	double start_ms, stop_ms;
+	bool up;
+};
+
+struct fleet {
+	const struct stage *stage; /* borrowed */
+	const struct way *way;	   /* NULL: an engine of the experiment */
+	const struct variant *variant;
+	const char *way_name;
+	uint64_t count; /* of the trial: {n} */
+	struct ship *v;
+	size_t n;
+	uint64_t keep_free; /* bytes of the host that are left alone; 0: all may go */
+	void (*progress)(void *context, const char *what, size_t n, size_t of);
+	void *progress_context;
+	double up_ms, down_ms;
+};
+
+/* `prefix` begins all names. Makes the bundles, and starts nothing. */
+int fleet_make(const struct stage *s, const struct trial *t, const char *prefix, struct fleet *ret,
+	struct err *e);
+
+/*
+ * -ENOBUFS: the host has no more memory to give, and those that are up stay; -EINTR: interrupted;
+ * -ECHILD: a start has failed.
+ */
+int fleet_up(struct fleet *f, struct err *e);
+
+/* All of them that are up; `all`: whether they are known to be or not, and failures are nothing. */
+int fleet_down(struct fleet *f, bool all, struct err *e);
+
+size_t fleet_count_up(const struct fleet *f);
+
+void fleet_done(struct fleet *f);
+DEFINE_AUTO(fleet, fleet_done)
+
+#endif

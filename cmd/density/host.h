@@ -1,0 +1,32 @@
+/* This host: what it is, for whoever reads the results, and what its memory is used for. */
+#ifndef CMD_DENSITY_HOST_H
+#define CMD_DENSITY_HOST_H
+
+#include <stdint.h>
+
+#include "spec/base/err.h"
+#include "spec/base/json.h"
+#include "spec/base/own.h"
+
+struct host {
+	char *kernel, *machine, *cpu;
+	uint64_t processors, memory_bytes, swap_bytes;
+	char *huge_pages, *merging, *swappiness, *overcommit; /* as the kernel writes them */
+	char *version;					      /* ours, with the commit */
+};
+
+extern const struct field host_fields[];
+
+/* What cannot be told is left out. */
+int host_read(struct host *ret, struct err *e);
+void host_done(struct host *h);
+DEFINE_AUTO(host, host_done)
+
+/* Of /proc/meminfo, bytes. */
+struct host_memory {
+	uint64_t available, slab, kernel_stacks, page_tables, per_cpu;
+};
+
+int host_memory_read(struct host_memory *ret, struct err *e);
+
+#endif

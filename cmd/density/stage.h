@@ -1,0 +1,43 @@
+/*
+ * What all trials of an experiment stand on: the image, a root file system for those ways that want
+ * a bundle, the words that start `cow` and `cowrun`, and a mount namespace of our own where all this
+ * is mounted, so that nothing is left on the host whatever becomes of us.
+ */
+#ifndef CMD_DENSITY_STAGE_H
+#define CMD_DENSITY_STAGE_H
+
+#include <limits.h>
+
+#include "cmd/commands.h"
+#include "cmd/density/experiment.h"
+#include "cmd/density/way.h"
+#include "overlay/store.h"
+
+struct stage {
+	struct context *context; /* borrowed, as is the experiment */
+	const struct experiment *experiment;
+	struct store store;
+	int lock;	      /* the image stays */
+	char *scratch;	      /* a directory below the results, absolute */
+	char *rootfs, *state; /* the image's files, read-only; state roots of other runtimes */
+	char *config;	      /* config.json of every bundle */
+	char cow_path[PATH_MAX], cowrun_path[PATH_MAX];
+	const char *cow[6], *cowrun[2]; /* NULL ends them */
+	const char **command, **options;
+};
+
+/*
+ * Finds out whether all is there that the experiment needs, in one line if not: image, programs,
+ * memory, space. `results`: the directory of the results, absolute.
+ */
+int stage_open(struct context *c, const struct experiment *x, const char *results,
+	struct stage *ret, struct err *e);
+
+/* The values of the container `name` for the templates of a way; `bundle` and `pidfile` are its. */
+struct way_values stage_values(const struct stage *s, const char *way, const char *name,
+	const char *bundle, const char *pidfile, uint64_t n);
+
+void stage_done(struct stage *s);
+DEFINE_AUTO(stage, stage_done)
+
+#endif

@@ -1,0 +1,198 @@
+/* Cells: medians over repetitions. */
+#include "cmd/density/summary.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/table.h"
+#include "spec/base/str.h"
+
+static bool is_of(const struct cell *c, const struct result *r)
+{
+	return r->count == c->count && str_equal(r->way, c->way) &&
+	       str_equal(r->variant, c->variant);
+}
+
+typedef uint64_t figure(const struct result *r);
+
+static uint64_t start_of(const struct result *r)
+{
+	return r->start_us.median;
+}
+
+static uint64_t up_of(const struct result *r)
+{
+	return r->up_us;
+}
+
+static uint64_t cost_of(const struct result *r)
+{
+	return r->started ? r->cost_bytes.value / r->started : 0;
+}
+
+static uint64_t taken_of(const struct result *r)
+{
+	return r->started && r->taken.value > 0 ? (uint64_t)r->taken.value / r->started : 0;
+}
+
+static uint64_t union_of(const struct result *r)
+{
+	return r->union_bytes.value;
+}
+
+static uint64_t saved_of(const struct result *r)
+{
+	return r->saved_bytes.value;
+}
+
+/* `room` is for all results. */
+static struct spread spread(
+	const struct results *r, const struct cell *c, figure *of, uint64_t *room)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		if (is_of(c, &r->v[i]))
+			room[n++] = of(&r->v[i]);
+	return spread_of(room, n);
+}
+
+/* A portion is a row of opt_u64 and nothing else. */
+#define N_PORTIONS (sizeof(struct portion) / sizeof(struct opt_u64))
+
+static void fill_portions(const struct results *r, struct cell *c, uint64_t *room)
+{
+	struct opt_u64 *into = (struct opt_u64 *)&c->each;
+
+	for (size_t p = 0; p < N_PORTIONS; p++) {
+		size_t n = 0;
+		for (size_t i = 0; i < r->n; i++) {
+			const struct opt_u64 *from = (const struct opt_u64 *)&r->v[i].each;
+			if (is_of(c, &r->v[i]) && from[p].set)
+				room[n++] = from[p].value;
+		}
+		into[p] = (struct opt_u64){ n > 0, spread_of(room, n).median };
+	}
+}
+
+static void fill_cell(const struct results *r, struct cell *c, uint64_t *room)
+{
+	c->exact = c->all_started = c->settled = true;
+	for (size_t i = 0; i < r->n; i++) {
+		if (!is_of(c, &r->v[i]))
+			continue;
+		c->n++;
+		c->exact &= r->v[i].exact;
+		c->settled &= r->v[i].settled;
+		c->all_started &= !r->v[i].why || r->v[i].exact;
+	}
+	c->start_us = spread(r, c, start_of, room);
+	c->cost_each = spread(r, c, cost_of, room);
+	c->taken_each = spread(r, c, taken_of, room);
+	c->union_bytes = spread(r, c, union_of, room);
+	c->saved_bytes = spread(r, c, saved_of, room);
+	uint64_t up = spread(r, c, up_of, room).median;
+	uint64_t n = r->experiment.inside ? 1 : c->count;
+	c->rate_milli = up ? n * 1000000000 / up : 0;
+	fill_portions(r, c, room);
+}
+
+int summary_make(const struct results *r, struct summary *ret, struct err *e)
+{
+	const struct experiment *x = &r->experiment;
+	size_t n = x->n_variants * x->n_ways * x->n_counts;
+	struct cell *v = calloc(n + 1, sizeof(*v)), *c = v;
+	autofree uint64_t *room = calloc(r->n + 1, sizeof(*room));
+
+	if (!v || !room) {
+		free(v);
+		return err_set(e, ENOMEM, "sum up %zu trials", r->n);
+	}
+	for (size_t variant = 0; variant < x->n_variants; variant++)
+		for (size_t way = 0; way < x->n_ways; way++)
+			for (size_t count = 0; count < x->n_counts; count++, c++) {
+				c->variant = x->variants[variant].name;
+				c->way = x->ways[way];
+				c->count = x->counts[count];
+				fill_cell(r, c, room);
+			}
+	*ret = (struct summary){ v, n };
+	return 0;
+}
+
+void summary_done(struct summary *s)
+{
+	free(s->v);
+	*s = (struct summary){ 0 };
+}
+
+static const struct table_column columns[] = {
+	{ "VARIANT", TABLE_LEFT, 20 },
+	{ "WAY", TABLE_LEFT, 20 },
+	{ "COUNT", TABLE_RIGHT, 0 },
+	{ "TRIALS", TABLE_RIGHT, 0 },
+	{ "COST EACH", TABLE_RIGHT, 0 },
+	{ "SPREAD", TABLE_RIGHT, 0 },
+	{ "HOST EACH", TABLE_RIGHT, 0 },
+	{ "IN ALL", TABLE_RIGHT, 0 },
+	{ "SAVED", TABLE_RIGHT, 0 },
+	{ "START", TABLE_RIGHT, 0 },
+	{ "P90", TABLE_RIGHT, 0 },
+	{ "A SECOND", TABLE_RIGHT, 0 },
+	{ "", TABLE_LEFT, 0 },
+	{ 0 },
+};
+
+static void add_size(struct table *t, const struct cell *c, uint64_t bytes)
+{
+	table_add_bytes(t, (struct opt_u64){ c->n > 0, bytes }, "");
+}
+
+/* How far the middle four fifths of the trials are apart, of their median. */
+static void add_spread(struct table *t, const struct spread *s)
+{
+	if (s->median)
+		table_addf(t, "%.1f %%", 100.0 * (double)(s->p90 - s->p10) / (double)s->median);
+	else
+		table_add(t, NULL);
+}
+
+static void add_time(struct table *t, const struct cell *c, uint64_t us)
+{
+	if (c->n)
+		table_addf(t, "%.1f ms", (double)us / 1000);
+	else
+		table_add(t, NULL);
+}
+
+static void add_row(struct table *t, const struct cell *c)
+{
+	table_add(t, c->variant);
+	table_add(t, c->way);
+	table_addf(t, "%" PRIu64, c->count);
+	table_addf(t, "%zu", c->n);
+	add_size(t, c, c->cost_each.median);
+	add_spread(t, &c->cost_each);
+	add_size(t, c, c->taken_each.median);
+	add_size(t, c, c->union_bytes.median);
+	add_size(t, c, c->saved_bytes.median);
+	add_time(t, c, c->start_us.median);
+	add_time(t, c, c->start_us.p90);
+	table_addf(t, "%.1f", (double)c->rate_milli / 1000);
+	table_add(t, !c->n	       ? "not made"
+		     : !c->all_started ? "not all started"
+		     : !c->settled     ? "not at rest"
+		     : !c->exact       ? "not exact"
+				       : "exact");
+}
+
+int summary_print(FILE *to, const struct summary *s, bool terminal, struct err *e)
+{
+	automatic(table) struct table t = { .columns = columns, .bold = terminal };
+
+	for (size_t i = 0; i < s->n; i++)
+		add_row(&t, &s->v[i]);
+	return table_print(&t, to, terminal, e);
+}

@@ -1,0 +1,47 @@
+/*
+ * Ways to start a container: command lines, as templates, in one table.
+ *
+ * A word that is {name}, {image}, {bundle}, {state}, {pidfile} or {way} stands for that; {cow}, {cowrun},
+ * {options} and {command} for any number of words. In a command, {n} is the count of the trial.
+ */
+#ifndef CMD_DENSITY_WAY_H
+#define CMD_DENSITY_WAY_H
+
+#include <stdbool.h>
+
+#include "cmd/density/experiment.h"
+
+#define WAY_WORDS_MAX 16
+
+struct way {
+	const char *name, *title; /* as the reader of a report sees it */
+	const char *start[WAY_WORDS_MAX], *stop[WAY_WORDS_MAX];
+	bool ours;	     /* a container of cow, known by its name */
+	bool bundle;	     /* is started from a bundle, made before the clock runs */
+	bool floor;	     /* no runtime at all: the bare system calls (floor.h) */
+	const char *program; /* what must be there; NULL: our own */
+};
+
+/* NULL: there is none of that name. What stands behind a colon ("lvm:GROUP/POOL") is not looked at. */
+const struct way *way_find(const char *name);
+
+/* All names, for messages: "overlay, copy, ...". */
+const char *way_names(void);
+
+/* What the words of a template stand for; all borrowed. */
+struct way_values {
+	const char *way, *name, *image, *bundle, *rootfs, *state, *pidfile;
+	const char *const *cow, *const *cowrun, *const *options,
+							*const *command; /* NULL ends each */
+	uint64_t n;
+};
+
+/*
+ * The words of a command line, allocated with their list: the caller frees each and the list, by
+ * way_free(). `words` ends with NULL. -ENOMEM; -EINVAL: an unknown {word}.
+ */
+int way_expand(
+	const char *const *words, const struct way_values *values, char ***ret, struct err *e);
+void way_free(char **words);
+
+#endif

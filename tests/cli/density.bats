@@ -1,0 +1,140 @@
+# cow density: experiments that end as they should, and leave nothing whatever becomes of them.
+load helpers
+load cow
+
+setup_file() {
+	scratch_make
+	image_make
+}
+
+setup() {
+	need_host "what it measures is in cow_mem.bats; a guest is slow"
+	# one experiment at a time on a host
+	exec 7>>/run/lock/cowrun-test-density
+	flock 7
+}
+
+# lab WORDS...: cow density, whose results go to $SCRATCH/results
+lab() { run cow density -q -o "$SCRATCH/results" "$@"; }
+# trials FILTER: of all trials, as a list
+trials() { jq -sc "$1" "$SCRATCH/results/trials.jsonl"; }
+# nothing_is_left: no container, no group, no mount, nothing written down
+nothing_is_left() {
+	[ "$(cow ps -q -a 2>/dev/null | wc -l)" = 0 ]
+	[ ! -e "$SCRATCH/results/running.json" ]
+	[ ! -e /run/cowrun-density/knobs ]
+	run ! grep -q "$SCRATCH/results" /proc/self/mountinfo
+}
+
+@test "two ways, two counts: each trial has its containers, measured exactly, and nothing is left" {
+	rm -rf "$SCRATCH/results"
+	lab --image "$IMAGE" --count 1,3 --way overlay --way cowrun --way floor --repeat 2 sleep 1000
+	assert_status 0
+	[ "$(trials length)" = 12 ]
+	[ "$(trials 'map(.started == .count and .exact and .settled) | all')" = true ]
+	[ "$(trials 'map([.way, .count, .repetition]) | unique | length')" = 12 ]
+	# three containers of one image: what is in files is there once
+	[ "$(trials '[.[] | select(.way == "overlay" and .count == 3)] | map(.saved_bytes > 0 and .each.file_bytes == 0) | all')" = true ]
+	[ "$(trials 'map(.cost_bytes >= .each.cost_bytes and .start_us.median > 0) | all')" = true ]
+	# a line for each container, and its heading
+	[ "$(wc -l <"$SCRATCH/results/containers.csv")" = $((1 + 2 * 3 * (1 + 3))) ]
+	[ "$(jq -r .kernel "$SCRATCH/results/host.json")" = "$(uname -r)" ]
+	assert_output_matches 'overlay +3 +2 .*exact'
+	diff <(printf '%s\n' "$output") "$SCRATCH/results/summary.txt"
+	nothing_is_left
+}
+
+@test "what is there is not made again; another experiment does not go there" {
+	local before
+	rm -rf "$SCRATCH/results"
+	lab --image "$IMAGE" --count 1 --repeat 2 sleep 1000
+	assert_status 0
+	before=$(sha256sum "$SCRATCH/results/trials.jsonl")
+	lab --image "$IMAGE" --count 1 --repeat 2 sleep 1000
+	assert_status 0
+	[ "$(sha256sum "$SCRATCH/results/trials.jsonl")" = "$before" ]
+	lab --image "$IMAGE" --count 2 --repeat 2 sleep 1000
+	assert_status 1
+	[ "$output" = "cow: density: '$SCRATCH/results' has the results of another experiment" ]
+	# half a line, as a power cut leaves it, is no trial
+	truncate -s -10 "$SCRATCH/results/trials.jsonl"
+	lab --image "$IMAGE" --count 1 --repeat 2 sleep 1000
+	assert_status 0
+	[ "$(trials length)" = 2 ]
+}
+
+@test "interrupted, it clears away what is up, and goes on later" {
+	rm -rf "$SCRATCH/results"
+	"$COW" --root "$STATE" --store "$STORE" density -q -o "$SCRATCH/results" --image "$IMAGE" --count 4 --way overlay --way floor --repeat 3 sleep 1000 >"$SCRATCH/said" 2>&1 3>&- 7>&- &
+	local pid=$!
+	until [ -s "$SCRATCH/results/trials.jsonl" ] && [ -e "$SCRATCH/results/running.json" ]; do kill -0 $pid; done
+	kill -INT $pid
+	wait $pid || true
+	nothing_is_left
+	[ "$(trials length)" -lt 6 ]
+	lab --image "$IMAGE" --count 4 --way overlay --way floor --repeat 3 sleep 1000
+	assert_status 0
+	[ "$(trials length)" = 6 ]
+}
+
+@test "killed, the next one takes down what it left, and puts the host back" {
+	rm -rf "$SCRATCH/results"
+	cat >"$SCRATCH/x.json" <<-END
+		{ "image": "$IMAGE", "command": ["sleep", "1000"], "counts": [3], "ways": ["overlay", "floor"], "repetitions": 1,
+		  "settle_seconds": 60, "variants": [{ "name": "v", "swappiness": $(($(</proc/sys/vm/swappiness) ^ 1)) }] }
+	END
+	local was pid left
+	was=$(</proc/sys/vm/swappiness)
+	"$COW" --root "$STATE" --store "$STORE" density -q -o "$SCRATCH/results" "$SCRATCH/x.json" >"$SCRATCH/said" 2>&1 3>&- 7>&- &
+	pid=$!
+	until [ "$(cow ps -q 2>/dev/null | wc -l)" = 3 ] || [ -e "$SCRATCH/results/work/2.pid" ]; do kill -0 $pid; done
+	kill -KILL $pid
+	wait $pid || true
+	[ "$(</proc/sys/vm/swappiness)" != "$was" ]
+	left=$(cat "$SCRATCH"/results/work/*.pid 2>/dev/null || true)
+	lab "$SCRATCH/x.json"
+	assert_status 0
+	[ "$(</proc/sys/vm/swappiness)" = "$was" ]
+	[ "$(trials length)" = 2 ]
+	while read -r pid _; do [ -z "$pid" ] || run ! kill -0 "$pid"; done <<<"$left"
+	nothing_is_left
+}
+
+@test "bad input: one line, and nothing is started" {
+	rm -rf "$SCRATCH/results"
+	local row
+	echo "{ \"image\": \"$IMAGE\", \"cuonts\": [1] }" >"$SCRATCH/x.json"
+	while IFS='|' read -r said row; do
+		eval "lab $row"
+		assert_status 1
+		[ "${#lines[@]}" = 1 ]
+		[[ $output == "cow: density: $said"* ]] || { say "expected '$said', saw: $output"; return 1; }
+	done <<-END
+		read the experiment '$SCRATCH/x.json': cuonts: unknown key|"\$SCRATCH/x.json"
+		which image?|--count 1
+		counts[0]: 1000000000 is not from 1|--image "\$IMAGE" --count 1000000000
+		no image 'nothing:latest'|--image nothing:latest
+		ways[0]: 'teleport' is neither a way|--image "\$IMAGE" --way teleport
+		option --count: 'many' is no number|--image "\$IMAGE" --count many
+		keep_free: 'lots' is no size|--image "\$IMAGE" --keep-free lots
+		read the experiment '/nothing'|/nothing
+	END
+	[ ! -e "$SCRATCH/results/trials.jsonl" ]
+	nothing_is_left
+}
+
+@test "a start that fails ends it, with what the runtime said" {
+	rm -rf "$SCRATCH/results"
+	lab --image "$IMAGE" --count 2 --repeat 1 no-such-program
+	assert_status 1
+	assert_output_matches 'density: overlay, 2: .*no-such-program'
+	nothing_is_left
+}
+
+@test "memory of the host that is to be left alone is left alone" {
+	rm -rf "$SCRATCH/results"
+	lab --image "$IMAGE" --count 3 --repeat 1 --keep-free 1000g sleep 1000
+	assert_status 0
+	[ "$(trials '.[0].started < 3 and (.[0].why | test("keep_free"))')" = true ]
+	nothing_is_left
+}
