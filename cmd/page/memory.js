@@ -213,14 +213,15 @@ function of_pairs() {
 
 /* --- what else the document has --------------------------------------------------------------------- */
 /* An array of objects as a table of its own: members in bytes, other numbers, text, and who has how much of it. */
+const HEADS = { pid: 'PID', shared_inside_bytes: 'Inside', page_table_bytes: 'Tables' };
 function column_of(key, rows) {
-	const label = key.replace(/_bytes$/, '').replace(/_/g, ' ').replace(/^./, (c) => c.toUpperCase());
+	const label = HEADS[key] ?? key.replace(/_bytes$/, '').replace(/_/g, ' ').replace(/^./, (c) => c.toUpperCase());
 	const some = rows.find((row) => row[key] !== null && row[key] !== undefined)?.[key];
 	const value = (row) => row[key] ?? null;
 	if (/(^|_)bytes$/.test(key))
 		return bytes_column(label, value, about);
 	if (typeof some === 'number') /* a pid is no amount */
-		return key === 'pid' ? { label: 'PID', value, show: value } : count_column(label, value);
+		return key === 'pid' ? { label, value, show: value } : count_column(label, value);
 	if (typeof some === 'string')
 		return text_column(label, value);
 	if (Array.isArray(some))
