@@ -127,6 +127,8 @@ static const struct field document_fields[] = {
 	BYTES(struct document, "union_bytes", census.union_bytes),
 	BYTES(struct document, "unshared_bytes", census.unshared_bytes),
 	BYTES(struct document, "saved_bytes", census.saved_bytes),
+	FIELD(struct document, "frozen", FIELD_U64, census.n_frozen, .always = true),
+	FIELD(struct document, "frozen_ns", FIELD_U64, census.frozen_ns, .always = true),
 	{ 0 },
 };
 

@@ -179,6 +179,8 @@ static void sample_fill(struct sample *s)
 		.union_bytes = bytes(60 * MIB),
 		.unshared_bytes = bytes(135 * MIB),
 		.saved_bytes = bytes(75 * MIB),
+		.n_frozen = 2,
+		.frozen_ns = 7000000,
 	};
 }
 
@@ -285,7 +287,9 @@ START_TEST(programs_read_bytes_and_null)
 		"\t\t\t\t\t\"shared_bytes\": 2\n\t\t\t\t}",
 		"\"template\": true,\n",
 		"\"kinds\": null\n\t\t}\n\t],\n\t\"union_bytes\": 62914560,\n",
-		"\"saved_bytes\": 78643200\n}\n",
+		"\"saved_bytes\": 78643200,\n"
+		"\t\"frozen\": 2,\n"
+		"\t\"frozen_ns\": 7000000\n}\n",
 	};
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
 		ck_assert_msg(
