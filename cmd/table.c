@@ -35,16 +35,35 @@ static size_t width_of(const char *text)
 	return n;
 }
 
-/* Control characters, those of C1 too (two bytes in UTF-8), could rewrite the screen. */
+/*
+ * Control characters, those of C1 too (two bytes in UTF-8), could rewrite the screen. A matrix of a
+ * thousand has a million cells: what is harmless goes out in one piece.
+ */
 static void put(const char *text, size_t n, FILE *to)
 {
 	const unsigned char *c = (const unsigned char *)text;
+	size_t from = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		bool is_c1 = c[i] == 0xc2 && i + 1 < n && c[i + 1] >= 0x80 && c[i + 1] < 0xa0;
-		fputc(is_c1 || c[i] < 0x20 || c[i] == 0x7f ? '?' : c[i], to);
+		if (!is_c1 && c[i] >= 0x20 && c[i] != 0x7f)
+			continue;
+		fwrite(text + from, 1, i - from, to);
+		fputc('?', to);
 		i += is_c1;
+		from = i + 1;
 	}
+	fwrite(text + from, 1, n - from, to);
+}
+
+static void put_spaces(size_t n, FILE *to)
+{
+	static const char spaces[] = "                                                ";
+	const size_t most = sizeof(spaces) - 1;
+
+	for (; n > most; n -= most)
+		fwrite(spaces, 1, most, to);
+	fwrite(spaces, 1, n, to);
 }
 
 /* Takes the cell. */
@@ -87,10 +106,18 @@ void table_add_bytes(struct table *t, struct opt_u64 bytes, const char *prefix)
 {
 	char text[16];
 
-	if (bytes.set)
-		table_addf(t, "%s%s", prefix, str_human(bytes.value, text));
-	else
+	if (!bytes.set) {
 		table_add(t, NULL);
+		return;
+	}
+	str_human(bytes.value, text);
+	size_t before = strlen(prefix), n = strlen(text) + 1;
+	char *cell = malloc(before + n);
+	if (cell) {
+		memcpy(cell, prefix, before);
+		memcpy(cell + before, text, n);
+	}
+	keep(t, cell);
 }
 
 static bool is_cut(const struct table_column *column, const char *cell, bool terminal)
@@ -121,16 +148,16 @@ static void print_cell(const struct table_column *column, const char *cell, size
 	bool terminal, FILE *to)
 {
 	size_t shown = shown_width(column, cell, terminal);
-	int pad = (int)(width - shown);
+	size_t pad = width - shown;
 
 	if (column->align == TABLE_RIGHT)
-		fprintf(to, "%*s", pad, "");
+		put_spaces(pad, to);
 	bool cut = is_cut(column, cell, terminal);
 	put(cell, cut ? bytes_of(cell, shown - strlen(ELLIPSIS)) : strlen(cell), to);
 	if (cut)
 		fputs(ELLIPSIS, to);
 	if (!last)
-		fprintf(to, "%*s  ", column->align == TABLE_LEFT ? pad : 0, "");
+		put_spaces(2 + (column->align == TABLE_LEFT ? pad : 0), to);
 }
 
 /* no-color.org; and a terminal that knows no attributes. */
