@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 
 #include "cgroup/mappings.h"
 #include "tests/unit/child.h"
@@ -132,6 +133,33 @@ START_TEST(lines_of_maps)
 			"line %zu", i);
 		ck_assert_pstr_eq(m.name, lines[i].name);
 	}
+}
+END_TEST
+
+START_TEST(what_is_the_same_mapping)
+{
+	const struct mapping memory = { .start = 10, .end = 20, .private = true };
+	const struct mapping file = {
+		.start = 10, .end = 20, .offset = 4096, .inode = 5, .device = 1, .private = true
+	};
+	struct mapping other = memory;
+
+	/* Anonymous memory may have grown, or lost its beginning. */
+	other.start = 15;
+	ck_assert(mapping_is_same(&memory, &other, 4096));
+	ck_assert(!mapping_is_same(&memory, &file, 4096));
+	other = file;
+	other.start = 12;
+	other.offset = 3 * 4096;
+	ck_assert(mapping_is_same(&file, &other, 4096));
+	other.offset = 4096;
+	ck_assert(!mapping_is_same(&file, &other, 4096));
+	other = file;
+	other.private = false;
+	ck_assert(!mapping_is_same(&file, &other, 4096));
+	other = file;
+	other.device = 2;
+	ck_assert(!mapping_is_same(&file, &other, 4096));
 }
 END_TEST
 
@@ -423,6 +451,59 @@ START_TEST(a_program_inherits_nothing)
 }
 END_TEST
 
+/* The only child of a process, when both are called so. */
+static pid_t child_called(pid_t parent, const char *name)
+{
+	char path[64], text[32] = "";
+
+	for (int tries = 0; tries < 2000; tries++, usleep(1000)) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
+		FILE *children = fopen(path, "re");
+		int pid = 0;
+		if (!children || fscanf(children, "%d", &pid) != 1)
+			pid = 0;
+		if (children)
+			fclose(children);
+		bool both = pid != 0;
+		for (int i = 0; both && i < 2; i++) {
+			snprintf(path, sizeof(path), "/proc/%d/comm", i ? pid : (int)parent);
+			FILE *comm = fopen(path, "re");
+			both = comm && fgets(text, sizeof(text), comm) &&
+			       strncmp(text, name, strlen(name)) == 0;
+			if (comm)
+				fclose(comm);
+		}
+		if (both)
+			return pid;
+	}
+	return 0;
+}
+
+/* Without randomized addresses a parent and its child that run the same program look like a fork. */
+START_TEST(two_runs_of_a_program_are_no_fork)
+{
+	if (!begin())
+		return;
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		personality(ADDR_NO_RANDOMIZE);
+		execl("/bin/sh", "sh", "-c", "sleep 1000 & exec sleep 1000", (char *)NULL);
+		_exit(1);
+	}
+	struct child both[] = { { .pid = pid }, { .pid = child_called(pid, "sleep") } };
+	ck_assert_int_ne(both[1].pid, 0);
+	struct breaks b = look(both, 2);
+	ck_assert_uint_eq(b.n_processes, 2);
+	ck_assert_int_eq(b.processes[1].relation, RELATION_NONE);
+	ck_assert_uint_eq(b.counts.pages[PAGE_INHERITED], 0);
+	breaks_done(&b);
+	for (int i = 1; i >= 0; i--)
+		kill(both[i].pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("cgroup_breaks");
@@ -433,12 +514,14 @@ int main(void)
 	tcase_add_test(tests, siblings_tell_who_wrote);
 	tcase_add_test(tests, what_writing_everything_takes);
 	tcase_add_test(tests, lines_of_maps);
+	tcase_add_test(tests, what_is_the_same_mapping);
 	tcase_add_test(tests, small_pages_are_counted);
 	tcase_add_test(tests, of_a_large_page_small_ones_break);
 	tcase_add_test(tests, private_mappings_of_files);
 	tcase_add_test(tests, what_the_origin_writes_is_not_broken_by_its_forks);
 	tcase_add_test(tests, processes_come_and_go);
 	tcase_add_test(tests, a_program_inherits_nothing);
+	tcase_add_test(tests, two_runs_of_a_program_are_no_fork);
 	suite_add_tcase(suite, tests);
 	return unit_run(suite);
 }
