@@ -13,6 +13,7 @@
  * page fault meanwhile. Needs the numbers of page frames: CAP_SYS_ADMIN in the initial user
  * namespace. Nothing is stopped, and nothing of the processes' memory is read.
  *
+ * LIMIT: of a mapping that is longer than its file, what is behind the end counts as exposed.
  * LIMIT: memory that both made anew at one address since the fork counts as broken, also that which
  * was not to be inherited (MADV_DONTFORK, MADV_WIPEONFORK): frames do not tell. From one look to
  * the next it does not.

@@ -9,8 +9,10 @@ enum standing { STANDS_NOT, STANDS_AS_FILE, STANDS_IN_MEMORY, STANDS_IN_SWAP };
 
 static enum standing standing(struct page_sight s)
 {
+	/* A page under migration is there again at once; markers (guards) are no pages. */
 	if (s.entry & PAGEMAP_SWAPPED)
-		return STANDS_IN_SWAP;
+		return PAGEMAP_SWAP_TYPE(s.entry) < PAGEMAP_SWAP_TYPES ? STANDS_IN_SWAP
+								       : STANDS_NOT;
 	if (!(s.entry & PAGEMAP_PRESENT) || s.kind == FRAME_SPECIAL)
 		return STANDS_NOT;
 	return s.entry & PAGEMAP_FILE ? STANDS_AS_FILE : STANDS_IN_MEMORY;

@@ -11,14 +11,8 @@
 #include "cgroup/maps.h"
 #include "spec/base/fd.h"
 
-/*
- * Of a swapped entry: type (5 bits) and offset. The highest types are no swap devices but pages
- * under migration, poisoned ones, device memory and markers: 9 of them at most. A number of a slot
- * has room for 128 TiB on each device.
- */
-#define SLOT_TYPE(entry) ((entry)&31)
+/* Of a swapped entry, behind its type. A number of a slot has room for 128 TiB on each device. */
 #define SLOT_OFFSET(entry) (((entry)&PAGEMAP_FRAME) >> 5)
-#define SLOT_TYPES 23
 #define SLOT_SHIFT 35
 
 /* 64 KiB of entries at once: stays in the second level cache, and a call is 1/1000 of its cost. */
@@ -156,8 +150,8 @@ static size_t find_slots(const uint64_t *entries, size_t n, uint64_t *slots)
 	size_t found = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t type = SLOT_TYPE(entries[i]), offset = SLOT_OFFSET(entries[i]);
-		if ((entries[i] & PAGEMAP_SWAPPED) && type < SLOT_TYPES &&
+		uint64_t type = PAGEMAP_SWAP_TYPE(entries[i]), offset = SLOT_OFFSET(entries[i]);
+		if ((entries[i] & PAGEMAP_SWAPPED) && type < PAGEMAP_SWAP_TYPES &&
 			offset >> SLOT_SHIFT == 0)
 			slots[found++] = type << SLOT_SHIFT | offset;
 	}

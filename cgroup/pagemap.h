@@ -22,6 +22,13 @@
 #define PAGEMAP_SWAPPED (1ULL << 62)
 #define PAGEMAP_PRESENT (1ULL << 63)
 
+/*
+ * Types of slots below this are swap devices; those above pages under migration, poisoned ones,
+ * device memory and markers: 9 of them at most.
+ */
+#define PAGEMAP_SWAP_TYPES 23
+#define PAGEMAP_SWAP_TYPE(entry) ((entry)&31)
+
 struct page_region;
 
 struct pagemap {
