@@ -201,7 +201,7 @@ DEPS := gcc clang libclang-rt-dev make pkg-config libc6-dev libseccomp-dev libca
 	libsystemd-dev systemd dbus-daemon dbus-bin libarchive-dev libisal-dev libssl-dev libzstd-dev libxxhash-dev libcurl4-openssl-dev check libsubunit-dev bats jq busybox-static strace e2fsprogs attr \
 	util-linux uidmap procps iproute2 patch xz-utils zstd mmdebstrap smem crun runc clang-tidy clang-format cppcheck shellcheck mandoc \
 	podman conmon passt slirp4netns criu skopeo umoci btrfs-progs xfsprogs lvm2 thin-provisioning-tools \
-	openssl apache2-utils python3 chromium
+	openssl apache2-utils python3 chromium gnuplot-nox fonts-dejavu-core
 
 deps:                    ## install what the build and the tests need (apt)
 	@tests/deps $(DEPS)

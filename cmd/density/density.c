@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "cmd/density/knobs.h"
+#include "cmd/density/plots.h"
 #include "cmd/density/progress.h"
 #include "cmd/density/summary.h"
 #include "cmd/density/trial.h"
 #include "cmd/interrupt.h"
+#include "spec/base/log.h"
 #include "spec/base/str.h"
 
 /* Settings of the host are written down here, whoever changes them; and one experiment at a time. */
@@ -188,20 +190,29 @@ static int run_trials(const struct trial_setting *setting, const struct schedule
 	return r;
 }
 
-static int write_summary(const struct results *r, struct err *e)
+static int write_text(const struct results *r, const struct summary *s, struct err *e)
+{
+	int fd = openat(r->dir, "summary.txt", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (!file)
+		return err_set(e, errno, "make '%s/summary.txt'", r->path);
+	int failed = summary_print(file, s, false, e);
+	if (fclose(file) != 0 && failed == 0)
+		failed = err_set(e, errno, "write '%s/summary.txt'", r->path);
+	return failed;
+}
+
+/* All that is made of the trials, whichever of them are there. */
+static int present(const struct results *r, bool plots, struct err *e)
 {
 	automatic(summary) struct summary s = { 0 };
 	int failed = summary_make(r, &s, e);
 
-	if (failed < 0)
-		return failed;
-	int fd = openat(r->dir, "summary.txt", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!file)
-		return err_set(e, errno, "make '%s/summary.txt'", r->path);
-	failed = summary_print(file, &s, false, e);
-	if (fclose(file) != 0 && failed == 0)
-		failed = err_set(e, errno, "write '%s/summary.txt'", r->path);
+	if (failed == 0)
+		failed = write_text(r, &s, e);
+	if (failed == 0 && plots)
+		failed = plots_make(r, &s, e);
 	return failed < 0 ? failed : summary_print(stdout, &s, isatty(1), e);
 }
 
@@ -231,11 +242,14 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 
 	interrupt_watch();
 	int r = read_experiment(w, argc, argv, &x, e);
+	bool plots = plots_can_be_made();
+	if (r == 0 && !plots)
+		log_warn("there is no gnuplot: no plots");
 	if (r == 0)
 		r = make_experiment(c, w, &x, &results, e);
 	if (r == -EINTR)
 		return 130;
-	return r < 0 ? r : write_summary(&results, e);
+	return r < 0 ? r : present(&results, plots, e);
 }
 
 const struct command density_command = {

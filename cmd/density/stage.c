@@ -37,8 +37,7 @@ static int find_program(const char *name, char out[PATH_MAX], struct err *e)
 	return err_say(e, ENOENT, "find the program '%s': it is not beside '%s'", name, here);
 }
 
-/* Whether it is in PATH. */
-static bool is_installed(const char *program)
+bool stage_has_program(const char *program)
 {
 	const char *at = getenv("PATH");
 	char path[PATH_MAX];
@@ -80,7 +79,8 @@ static int check_ways(const struct stage *s, struct err *e)
 		const struct way *way = way_find(x->ways[i]);
 		const struct engine *engine = experiment_engine(x, x->ways[i]);
 		const char *program = engine ? engine->start[0] : way->program;
-		if (program && program[0] != '{' && !strchr(program, '/') && !is_installed(program))
+		if (program && program[0] != '{' && !strchr(program, '/') &&
+			!stage_has_program(program))
 			return err_say(e, ENOENT,
 				"the way '%s' needs the program '%s', which is not installed",
 				x->ways[i], program);

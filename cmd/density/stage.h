@@ -37,6 +37,9 @@ int stage_open(struct context *c, const struct experiment *x, const char *result
 struct way_values stage_values(const struct stage *s, const char *way, const char *name,
 	const char *bundle, const char *pidfile, uint64_t n);
 
+/* Whether it is in PATH. */
+bool stage_has_program(const char *program);
+
 void stage_done(struct stage *s);
 DEFINE_AUTO(stage, stage_done)
 

@@ -41,6 +41,25 @@ nothing_is_left() {
 	[ "$(jq -r .kernel "$SCRATCH/results/host.json")" = "$(uname -r)" ]
 	assert_output_matches 'overlay +3 +2 .*exact'
 	diff <(printf '%s\n' "$output") "$SCRATCH/results/summary.txt"
+	# each plot twice, with what it was made of
+	local plot
+	for plot in cost kinds start rate union; do
+		[ "$(head -c 4 "$SCRATCH/results/plots/$plot.png")" = $'\x89PNG' ]
+		grep -q '</svg>' "$SCRATCH/results/plots/$plot.svg"
+		[ -s "$SCRATCH/results/plots/$plot.gp" ] && [ -s "$SCRATCH/results/plots/$plot.dat" ]
+	done
+	grep -q '>overlay<' "$SCRATCH/results/plots/cost.svg"
+	nothing_is_left
+}
+
+@test "without gnuplot there are no plots, and all else" {
+	rm -rf "$SCRATCH/results"
+	run unshare -m --propagation private bash -c 'mount --bind /dev/null "$(command -v gnuplot)" &&
+		"$COW" --root "$STATE" --store "$STORE" density -q -o "$SCRATCH/results" --image "$IMAGE" --count 1 --repeat 1 sleep 1000'
+	assert_status 0
+	assert_output_matches 'warning: there is no gnuplot: no plots'
+	[ "$(trials length)" = 1 ]
+	[ -s "$SCRATCH/results/summary.txt" ] && [ ! -e "$SCRATCH/results/plots" ]
 	nothing_is_left
 }
 

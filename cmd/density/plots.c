@@ -1,0 +1,331 @@
+/* Plots: a table of them, their data, and gnuplot. */
+#include "cmd/density/plots.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/density/errands.h"
+#include "cmd/density/stage.h"
+#include "spec/base/fd.h"
+#include "spec/base/str.h"
+
+/* A curve for each way and variant that has been tried, in the order of the experiment. */
+struct curve {
+	const char *variant, *way;
+	const struct cell *cells; /* n of them, by count */
+	size_t n;
+};
+
+/* A value with what it spreads, in the plot's unit. */
+struct point {
+	bool set;
+	double value, low, high;
+};
+
+static struct point spread_point(const struct cell *c, const struct spread *s, double unit)
+{
+	return (struct point){ c->n > 0, (double)s->median / unit, (double)s->p10 / unit,
+		(double)s->p90 / unit };
+}
+
+static struct point start_point(const struct cell *c)
+{
+	return spread_point(c, &c->start_us, 1000);
+}
+
+static struct point cost_point(const struct cell *c)
+{
+	return spread_point(c, &c->cost_each, 1024);
+}
+
+static struct point taken_point(const struct cell *c)
+{
+	struct point p = spread_point(c, &c->taken_each, 1024);
+
+	p.set = p.set && c->taken_each.median;
+	return p;
+}
+
+static struct point union_point(const struct cell *c)
+{
+	return spread_point(c, &c->union_bytes, 1 << 20);
+}
+
+static struct point saved_point(const struct cell *c)
+{
+	return spread_point(c, &c->saved_bytes, 1 << 20);
+}
+
+static struct point rate_point(const struct cell *c)
+{
+	double rate = (double)c->rate_milli / 1000;
+
+	return (struct point){ c->n > 0, rate, rate, rate };
+}
+
+/* Against the count, one curve for each way and variant. */
+static const struct plot {
+	const char *name, *title, *axis;
+	struct point (*point)(const struct cell *c);
+} plots[] = {
+	{ "cost", "What each container costs", "KiB each", cost_point },
+	{ "host", "What the host has less, for each container", "KiB each", taken_point },
+	{ "start", "Time to start one container, among as many as there are processors",
+		"milliseconds", start_point },
+	{ "rate", "Containers started in a second", "containers / s", rate_point },
+	{ "union", "Memory of all containers together", "MiB", union_point },
+	{ "saved", "Memory that sharing saves", "MiB", saved_point },
+};
+
+/* Of a bar: from below to above, with the colours that cow mem --html has for the same things. */
+static const struct part {
+	const char *name, *colour;
+	size_t offset; /* of a struct opt_u64 in struct portion */
+} parts[] = {
+	{ "anonymous", "#8a43b8", offsetof(struct portion, anon) },
+	{ "inherited by fork", "#d23c86", offsetof(struct portion, forked) },
+	{ "files", "#2c8a4b", offsetof(struct portion, file) },
+	{ "shmem", "#0b8ea0", offsetof(struct portion, shmem) },
+	{ "merged", "#9a7d00", offsetof(struct portion, ksm) },
+	{ "kernel", "#6d7682", offsetof(struct portion, kernel) },
+	{ "monitor", "#3f4650", offsetof(struct portion, monitor) },
+};
+
+#define N_PARTS (sizeof(parts) / sizeof(parts[0]))
+
+/* Ways have colours of their own, in the order of the experiment; they differ in lightness too. */
+static const char *const colours[] = { "#1f6fd0", "#d96a00", "#2c8a4b", "#8a43b8", "#0b8ea0",
+	"#d23c86", "#6d7682", "#9a7d00", "#3f4650", "#8a5a3c" };
+
+#define N_COLOURS (sizeof(colours) / sizeof(colours[0]))
+
+bool plots_can_be_made(void)
+{
+	return stage_has_program("gnuplot");
+}
+
+static size_t count_curves(const struct results *r)
+{
+	return r->experiment.n_variants * r->experiment.n_ways;
+}
+
+static struct curve curve_of(const struct results *r, const struct summary *s, size_t i)
+{
+	size_t n = r->experiment.n_counts;
+	const struct cell *cells = &s->v[i * n];
+
+	return (struct curve){ cells->variant, cells->way, cells, n };
+}
+
+/* Names are the experiment's: a quote or a backslash in one would be gnuplot's. */
+static void add_title(struct str *script, const struct results *r, const struct curve *c)
+{
+	automatic(str) struct str title = { 0 };
+
+	if (r->experiment.n_variants > 1)
+		str_addf(&title, "%s, ", c->variant);
+	str_add(&title, c->way);
+	for (char *at = title.data; at && *at; at++)
+		if (strchr("\"\\'`@{}^_&~$", *at) || (unsigned char)*at < ' ')
+			*at = ' ';
+	str_addf(script, "\"%s\"", title.data);
+	script->failed |= title.failed;
+}
+
+static void add_head(struct str *script, const char *name, const char *title, const char *axis)
+{
+	str_addf(script,
+		"set title \"%s\"\nset ylabel \"%s\"\nset grid ytics lc rgb '#e3e6ea'\n"
+		"set key outside right top Left reverse\nset border 3 lc rgb '#545b64'\n"
+		"set tics nomirror\nset yrange [0:*]\n",
+		title, axis);
+	str_addf(script, "name = '%s'\n", name);
+}
+
+/* Both files from one description: gnuplot draws twice. */
+static void add_drawing(struct str *script, const char *plot)
+{
+	static const struct {
+		const char *terminal, *suffix;
+	} outputs[] = {
+		{ "svg size 900,480 enhanced font 'DejaVu Sans,13' background rgb 'white'", "svg" },
+		{ "pngcairo size 900,480 enhanced font 'DejaVu Sans,11' background rgb 'white'",
+			"png" },
+	};
+
+	for (size_t i = 0; i < 2; i++)
+		str_addf(script, "set terminal %s\nset output name.'.%s'\n%s\n",
+			outputs[i].terminal, outputs[i].suffix, plot);
+}
+
+/* The values of all curves of a plot, and their counts. */
+struct extent {
+	double least, most, first, last;
+};
+
+static void extend(struct extent *x, double value, uint64_t count)
+{
+	if (x->first == 0 || value < x->least)
+		x->least = value;
+	if (x->first == 0 || value > x->most)
+		x->most = value;
+	if (x->first == 0 || (double)count < x->first)
+		x->first = (double)count;
+	if ((double)count > x->last)
+		x->last = (double)count;
+}
+
+/* Ways that are far apart would otherwise be a line on the ground and one at the top. */
+#define FAR_APART 40
+
+static void add_axes(struct str *script, const struct extent *x)
+{
+	str_addf(script, "set xrange [%.6g:%.6g]\n", x->first / 1.25, x->last * 1.25);
+	if (x->least > 0 && x->most / x->least > FAR_APART)
+		str_add(script, "set yrange [*:*]\nset logscale y\n");
+}
+
+/* Blocks of "count value low high", two empty lines between: gnuplot's `index`. */
+static bool add_curve(
+	struct str *data, const struct curve *c, const struct plot *p, struct extent *extent)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < c->n; i++) {
+		struct point point = p->point(&c->cells[i]);
+		if (!point.set)
+			continue;
+		str_addf(data, "%" PRIu64 " %.6g %.6g %.6g\n", c->cells[i].count, point.value,
+			point.low, point.high);
+		extend(extent, point.value, c->cells[i].count);
+		any = true;
+	}
+	return any;
+}
+
+static int write_file(
+	int dir, const char *name, const char *suffix, const struct str *text, struct err *e)
+{
+	autofree char *file = str_format("%s.%s", name, suffix);
+
+	if (!file || !str_ok(text))
+		return err_set(e, ENOMEM, "write the plot '%s'", name);
+	return fd_replace_file(dir, file, text->data, text->len, 0644, e);
+}
+
+/* The curves' data and script; false in ret_any: there is nothing to show. */
+static int write_curves(int dir, const struct results *r, const struct summary *s,
+	const struct plot *p, bool *ret_any, struct err *e)
+{
+	automatic(str) struct str data = { 0 }, script = { 0 }, drawing = { 0 };
+	struct extent extent = { 0 };
+	size_t n = 0;
+
+	add_head(&script, p->name, p->title, p->axis);
+	str_add(&script, "set xlabel \"containers at once\"\nset logscale x\n");
+	str_add(&drawing, "plot ");
+	for (size_t i = 0; i < count_curves(r); i++) {
+		struct curve c = curve_of(r, s, i);
+		if (!add_curve(&data, &c, p, &extent))
+			continue;
+		str_add(&data, "\n\n");
+		const char *colour = colours[i % N_COLOURS];
+		str_addf(&drawing,
+			"%sname.'.dat' index %zu using 1:2:3:4 with yerrorlines lw 2 pt 7 "
+			"ps 0.7 lc rgb '%s' title ",
+			n ? ", " : "", n, colour);
+		add_title(&drawing, r, &c);
+		n++;
+	}
+	*ret_any = n > 0;
+	if (!n)
+		return 0;
+	add_axes(&script, &extent);
+	add_drawing(&script, drawing.data);
+	script.failed |= drawing.failed;
+	int failed = write_file(dir, p->name, "dat", &data, e);
+	return failed < 0 ? failed : write_file(dir, p->name, "gp", &script, e);
+}
+
+/* The last count of each curve as a stacked bar. */
+static int write_bars(
+	int dir, const struct results *r, const struct summary *s, bool *ret_any, struct err *e)
+{
+	automatic(str) struct str data = { 0 }, script = { 0 }, drawing = { 0 };
+
+	*ret_any = false;
+	add_head(&script, "kinds",
+		"What one container has for itself, by kind, with the most of them up", "KiB each");
+	str_add(&script, "set style data histograms\nset style histogram rowstacked\n"
+			 "set style fill solid\nset boxwidth 0.6\nset xtics rotate by -25\n");
+	for (size_t i = 0; i < count_curves(r); i++) {
+		struct curve c = curve_of(r, s, i);
+		const struct cell *last = &c.cells[c.n - 1];
+		if (!last->n)
+			continue;
+		add_title(&data, r, &c);
+		for (size_t p = 0; p < N_PARTS; p++) {
+			const struct opt_u64 *v =
+				(const struct opt_u64 *)((const char *)&last->each +
+							 parts[p].offset);
+			str_addf(&data, " %.6g", (double)v->value / 1024);
+		}
+		str_add(&data, "\n");
+		*ret_any = true;
+	}
+	str_add(&drawing, "plot ");
+	for (size_t p = 0; p < N_PARTS; p++)
+		str_addf(&drawing, "%sname.'.dat' using %zu%s lc rgb '%s' title \"%s\"",
+			p ? ", " : "", p + 2, p ? "" : ":xtic(1)", parts[p].colour, parts[p].name);
+	if (!*ret_any)
+		return 0;
+	add_drawing(&script, drawing.data);
+	script.failed |= drawing.failed;
+	int failed = write_file(dir, "kinds", "dat", &data, e);
+	return failed < 0 ? failed : write_file(dir, "kinds", "gp", &script, e);
+}
+
+static int enter(void *context)
+{
+	return fchdir(*(const int *)context) < 0 ? -errno : 0;
+}
+
+static int draw(int dir, const char *name, struct err *e)
+{
+	autofree char *script = str_format("%s.gp", name);
+	char program[] = "gnuplot";
+	char *words[] = { program, script, NULL };
+	struct errand errand = { .words = words };
+	struct errands errands = {
+		.v = &errand, .n = 1, .parallel = 1, .prepare = enter, .context = &dir
+	};
+
+	if (!script)
+		return err_set(e, ENOMEM, "draw '%s'", name);
+	int r = errands_run(&errands, e);
+	return r < 0 ? err_while(e, "draw '%s'", name) : 0;
+}
+
+int plots_make(const struct results *r, const struct summary *s, struct err *e)
+{
+	if (mkdirat(r->dir, "plots", 0777) < 0 && errno != EEXIST)
+		return err_set(e, errno, "make '%s/plots'", r->path);
+	autofd int dir = openat(r->dir, "plots", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_set(e, errno, "open '%s/plots'", r->path);
+	bool any;
+	int failed = write_bars(dir, r, s, &any, e);
+	if (failed == 0 && any)
+		failed = draw(dir, "kinds", e);
+	for (size_t i = 0; failed == 0 && i < sizeof(plots) / sizeof(plots[0]); i++) {
+		failed = write_curves(dir, r, s, &plots[i], &any, e);
+		if (failed == 0 && any)
+			failed = draw(dir, plots[i].name, e);
+	}
+	return failed;
+}
