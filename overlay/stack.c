@@ -195,6 +195,13 @@ int stack_own(const struct store *store, const char *id, int *ret_fd, struct err
 	return 0;
 }
 
+int stack_claim(const struct store *store, const char *id, struct claim *ret, struct err *e)
+{
+	autofd int dir = open_dir(store, id, O_PATH, e);
+
+	return dir < 0 ? dir : claim_read(dir, ret, e);
+}
+
 /* The layers alone. */
 static int mount_lowers(
 	const struct store *store, const struct claim *claim, int *ret_fd, struct err *e)

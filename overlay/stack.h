@@ -59,6 +59,9 @@ int stack_upper(const struct store *store, const char *id, int *ret_fd, struct e
  */
 int stack_own(const struct store *store, const char *id, int *ret_fd, struct err *e);
 
+/* What it claims: its image and its layers. */
+int stack_claim(const struct store *store, const char *id, struct claim *ret, struct err *e);
+
 /*
  * What a container's files are made of, to be read while it runs: its upper layer is not mounted a
  * second time, which overlay leaves undefined.
