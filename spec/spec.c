@@ -13,7 +13,7 @@
 #include "spec/fields.h"
 
 static const struct field root_fields[] = {
-	FIELD(struct root_spec, "path", FIELD_STRING, path, .always = true),
+	FIELD(struct root_spec, "path", FIELD_STRING, path),
 	FIELD(struct root_spec, "readonly", FIELD_BOOL, readonly),
 	{ 0 },
 };

@@ -136,6 +136,7 @@ static bool is_null(const struct field *f, const void *at)
 	case FIELD_OPT_U64:
 		return !((const struct opt_u64 *)at)->set;
 	case FIELD_OBJECT_PTR:
+	case FIELD_STRING:
 		return !*(char *const *)at;
 	default:
 		return false;
@@ -238,8 +239,6 @@ static bool is_absent(const struct field *f, const char *of)
 	if (f->list || field_is_map(f))
 		return *(const size_t *)(of + f->count_offset) == 0 && !f->always;
 	switch (f->kind) {
-	case FIELD_STRING:
-		return !*(char *const *)at;
 	case FIELD_BOOL:
 		return !f->always && !*(const bool *)at;
 	case FIELD_I32:
@@ -253,6 +252,7 @@ static bool is_absent(const struct field *f, const char *of)
 	case FIELD_OPT_I64:
 	case FIELD_OPT_U64:
 	case FIELD_OBJECT_PTR:
+	case FIELD_STRING:
 		return !f->always && is_null(f, at);
 	case FIELD_TEXT:
 		return !((const struct json_text *)at)->text;
