@@ -28,6 +28,15 @@ static uint64_t page_size(void)
 	return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+void census_layer_done(struct census_layer *l)
+{
+	for (size_t i = 0; i < l->n_images; i++)
+		free(l->images[i]);
+	free(l->images);
+	free(l->name);
+	free(l->digest);
+}
+
 void census_done(struct census *c)
 {
 	for (size_t i = 0; i < c->n_usages; i++) {
@@ -47,6 +56,9 @@ void census_done(struct census *c)
 	free(c->usages);
 	free(c->processes);
 	free(c->files);
+	for (size_t i = 0; i < c->n_layers; i++)
+		census_layer_done(&c->layers[i]);
+	free(c->layers);
 	free(c->shares);
 	free(c->why);
 	*c = (struct census){ 0 };

@@ -161,6 +161,21 @@ struct census_file {
 	char *layer; /* NULL: not known; not filled in here */
 };
 
+/*
+ * A layer of images, and how much of it is in memory; what the files are of that are of no layer
+ * ("own", "host") has a row too. Not filled in here. Bytes.
+ */
+struct census_layer {
+	char *name;    /* as in census_file.layer */
+	char *digest;  /* of a layer of our store; NULL: of none */
+	char **images; /* of that store, that have it */
+	size_t n_images;
+	uint64_t n_things;	 /* that map something of it */
+	uint64_t mapped;	 /* by things, each frame once */
+	struct opt_u64 resident; /* its page cache, mapped or not */
+	struct opt_u64 unmapped; /* of that, mapped by no thing */
+};
+
 struct census {
 	bool exact;
 	char *why;	/* not exact: the reason, one line without a full stop. NULL: exact */
@@ -177,6 +192,8 @@ struct census {
 	size_t n_processes;
 	struct census_file *files; /* largest first; NULL: not asked, or not known */
 	size_t n_files;
+	struct census_layer *layers; /* most first; NULL: not filled in */
+	size_t n_layers;
 	uint64_t *shares; /* bytes by pair: census_shared() reads them; NULL: not known */
 };
 
@@ -187,6 +204,7 @@ struct census {
 int census_take(const struct census_thing *things, size_t n, const struct census_options *options,
 	struct census *ret, struct err *e);
 void census_done(struct census *c);
+void census_layer_done(struct census_layer *layer);
 DEFINE_AUTO(census, census_done)
 
 /* The matrix: bytes that things a and b both map; of one with itself its unique bytes. */

@@ -64,7 +64,8 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	int r = measured_open_any(&m, c, &w->measured, argv, (size_t)argc, e);
 	if (r == 0)
 		r = measured_take(&m,
-			w->html ? CENSUS_PROCESSES | CENSUS_FILES : mem_details((enum mem_by)w->by),
+			w->html ? CENSUS_PROCESSES | CENSUS_FILES | MEASURED_LAYERS
+				: mem_details((enum mem_by)w->by),
 			&census, e);
 	return r < 0 ? r : print(&census, w, e);
 }

@@ -13,6 +13,7 @@
 #include "cgroup/legacy.h"
 #include "cgroup/process.h"
 #include "cgroup/stat.h"
+#include "runtime/census_layers.h"
 #include "runtime/private_cache.h"
 #include "runtime/residents.h"
 #include "spec/base/str.h"
@@ -283,6 +284,8 @@ int measured_open(struct measured *ret, struct context *c, const struct measured
 		return r;
 	if (!words->fast)
 		add_caches(&m);
+	if (containers && !n_names)
+		m.store = c->store;
 	*ret = m;
 	m = (struct measured){ 0 };
 	return 0;
@@ -298,6 +301,22 @@ static int list_members(void *context, size_t thing, pid_t **ret_pids, size_t *r
 	return measured_list(m, &m->sources[thing], ret_pids, ret_n, e);
 }
 
+static int find_files(struct measured *m, unsigned details, struct census *c, struct err *e)
+{
+	automatic(origins) struct origins origins = { 0 };
+	const struct record **records = calloc(m->n + 1, sizeof(struct record *));
+
+	if (!records)
+		return err_set(e, ENOMEM, "find layers");
+	for (size_t i = 0; i < m->n; i++)
+		records[i] = m->sources[i].record;
+	int r = origins_find(c, records, m->n, &origins, e);
+	if (r == 0 && details & MEASURED_LAYERS)
+		r = census_layers_fill(c, &origins, records, m->n, m->store, e);
+	free(records);
+	return r;
+}
+
 int measured_take(struct measured *m, unsigned details, struct census *ret, struct err *e)
 {
 	struct census_options how = {
@@ -306,8 +325,16 @@ int measured_take(struct measured *m, unsigned details, struct census *ret, stru
 		.freeze = m->words->no_freeze ? CENSUS_FREEZE_CHANGED : CENSUS_FREEZE_ALL,
 		.fast = m->words->fast,
 		.host = m->words->host,
-		.details = details,
+		.details = details & (CENSUS_PROCESSES | CENSUS_FILES),
 	};
+	automatic(census) struct census c = { 0 };
+	int r = census_take(m->things, m->n, &how, &c, e);
 
-	return census_take(m->things, m->n, &how, ret, e);
+	if (r == 0 && details & CENSUS_FILES)
+		r = find_files(m, details, &c, e);
+	if (r < 0)
+		return r;
+	*ret = c;
+	c = (struct census){ 0 };
+	return 0;
 }

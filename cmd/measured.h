@@ -95,6 +95,7 @@ struct measured {
 	struct measured_source *sources;
 	size_t n;
 	const struct measured_words *words; /* borrowed */
+	const char *store; /* all of whose layers may be asked for, borrowed; NULL: none */
 	struct engines engines;
 	/* As of the look that is going on. */
 	struct families families;
@@ -134,7 +135,11 @@ void measured_look(struct measured *m);
 int measured_list(struct measured *m, const struct measured_source *s, pid_t **ret, size_t *ret_n,
 	struct err *e);
 
-/* A census of them; `details`: that of census_options. */
+/*
+ * A census of them; `details`: that of census_options. With CENSUS_FILES it is found of which layers
+ * these are; with MEASURED_LAYERS also how much of each layer is in memory.
+ */
+#define MEASURED_LAYERS (1U << 16)
 int measured_take(struct measured *m, unsigned details, struct census *ret, struct err *e);
 
 void measured_done(struct measured *m);

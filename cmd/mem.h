@@ -9,10 +9,10 @@
 #include "spec/base/json.h"
 
 /* What there is a row for; in the order of the words of --by. */
-enum mem_by { MEM_BY_CONTAINER, MEM_BY_PROCESS, MEM_BY_KIND };
-#define MEM_BY_WORDS "process|kind"
+enum mem_by { MEM_BY_CONTAINER, MEM_BY_PROCESS, MEM_BY_KIND, MEM_BY_FILE, MEM_BY_LAYER };
+#define MEM_BY_WORDS "process|kind|file|layer"
 
-/* What a census must be asked for (census_options.details) to tell that. */
+/* What must be asked for (measured_take) to tell that. */
 unsigned mem_details(enum mem_by by);
 
 /*
@@ -29,6 +29,14 @@ int mem_print_matrix(FILE *to, const struct census *c, bool terminal, struct err
 
 /* The table of `by`, with the summary. Processes: of each container the largest first. */
 int mem_print_by(FILE *to, const struct census *c, enum mem_by by, bool terminal, struct err *e);
+
+/*
+ * Files and layers, largest first, with a line of sums. `terminal`: no more than MEM_FILES_SHOWN
+ * files, and how many more there are.
+ */
+#define MEM_FILES_SHOWN 40
+int mem_print_files(FILE *to, const struct census *c, bool terminal, struct err *e);
+int mem_print_layers(FILE *to, const struct census *c, bool terminal, struct err *e);
 
 /* What of a container is of one kind. Bytes; what the host cannot tell is unset. */
 struct mem_kind_row {

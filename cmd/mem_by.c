@@ -4,13 +4,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cmd/measured.h"
 #include "cmd/table.h"
 
 unsigned mem_details(enum mem_by by)
 {
-	static const unsigned details[] = {
-		[MEM_BY_PROCESS] = CENSUS_PROCESSES, [MEM_BY_KIND] = 0
-	};
+	static const unsigned details[] = { [MEM_BY_PROCESS] = CENSUS_PROCESSES,
+		[MEM_BY_KIND] = 0,
+		[MEM_BY_FILE] = CENSUS_FILES,
+		[MEM_BY_LAYER] = CENSUS_FILES | MEASURED_LAYERS };
 
 	return details[by];
 }
@@ -191,6 +193,12 @@ int mem_print_by(FILE *to, const struct census *c, enum mem_by by, bool terminal
 		break;
 	case MEM_BY_KIND:
 		r = print_kinds(to, c, terminal, e);
+		break;
+	case MEM_BY_FILE:
+		r = mem_print_files(to, c, terminal, e);
+		break;
+	case MEM_BY_LAYER:
+		r = mem_print_layers(to, c, terminal, e);
 		break;
 	}
 	if (r == 0)

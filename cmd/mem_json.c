@@ -95,6 +95,35 @@ static const struct field kind_row_fields[] = {
 	{ 0 },
 };
 
+/* A file; who maps how much of it is a list of shares. */
+struct file_row {
+	struct census_file f; /* borrowed */
+	struct memory_share *containers;
+	size_t n_containers;
+};
+
+static const struct field file_fields[] = {
+	FIELD(struct file_row, "path", FIELD_STRING, f.path, .always = true),
+	FIELD(struct file_row, "layer", FIELD_STRING, f.layer, .always = true),
+	FIELD_LIST(struct file_row, "containers", FIELD_OBJECT, containers, n_containers,
+		.inside = share_fields, .size = sizeof(struct memory_share), .always = true),
+	FIELD(struct file_row, "mapped_bytes", FIELD_U64, f.unique, .always = true),
+	FIELD(struct file_row, "private_bytes", FIELD_U64, f.private, .always = true),
+	FIELD(struct file_row, "shared_with_host_bytes", FIELD_U64, f.outside, .always = true),
+	{ 0 },
+};
+
+static const struct field layer_fields[] = {
+	FIELD(struct census_layer, "layer", FIELD_STRING, name),
+	FIELD(struct census_layer, "digest", FIELD_STRING, digest, .always = true),
+	FIELD_LIST(struct census_layer, "images", FIELD_STRING, images, n_images, .always = true),
+	FIELD(struct census_layer, "containers", FIELD_U64, n_things, .always = true),
+	FIELD(struct census_layer, "mapped_bytes", FIELD_U64, mapped, .always = true),
+	BYTES(struct census_layer, "resident_bytes", resident),
+	BYTES(struct census_layer, "unmapped_bytes", unmapped),
+	{ 0 },
+};
+
 /* A row of CSV stands alone, so each says what its figures are worth. */
 struct usage_row {
 	struct memory_usage usage; /* borrowed */
@@ -113,8 +142,17 @@ struct document {
 	struct process_row *processes;
 	struct usage_row *usages;
 	struct mem_kind_row *kinds;
-	size_t n_processes, n_usages, n_kinds;
+	struct file_row *files;
+	struct memory_share *shares; /* that the files' lists are cut from */
+	size_t n_processes, n_usages, n_kinds, n_files;
 };
+
+#define FILES                                                                                      \
+	FIELD_LIST(struct document, "files", FIELD_OBJECT, files, n_files, .inside = file_fields,  \
+		.size = sizeof(struct file_row))
+#define LAYERS                                                                                     \
+	FIELD_LIST(struct document, "layers", FIELD_OBJECT, census.layers, census.n_layers,        \
+		.inside = layer_fields, .size = sizeof(struct census_layer))
 
 static const struct field document_fields[] = {
 	FIELD(struct document, "exact", FIELD_BOOL, census.exact, .always = true),
@@ -124,6 +162,8 @@ static const struct field document_fields[] = {
 		.inside = usage_fields, .size = sizeof(struct memory_usage), .always = true),
 	FIELD_LIST(struct document, "processes", FIELD_OBJECT, processes, n_processes,
 		.inside = process_fields, .size = sizeof(struct process_row)),
+	FILES,
+	LAYERS,
 	BYTES(struct document, "union_bytes", census.union_bytes),
 	BYTES(struct document, "unshared_bytes", census.unshared_bytes),
 	BYTES(struct document, "saved_bytes", census.saved_bytes),
@@ -140,6 +180,8 @@ static const struct field csv_lists[] = {
 		n_processes, .inside = process_fields, .size = sizeof(struct process_row)),
 	[MEM_BY_KIND] = FIELD_LIST(struct document, "kinds", FIELD_OBJECT, kinds, n_kinds,
 		.inside = kind_row_fields, .size = sizeof(struct mem_kind_row)),
+	[MEM_BY_FILE] = FILES,
+	[MEM_BY_LAYER] = LAYERS,
 };
 
 static void document_done(struct document *d)
@@ -147,8 +189,30 @@ static void document_done(struct document *d)
 	free(d->processes);
 	free(d->usages);
 	free(d->kinds);
+	free(d->files);
+	free(d->shares);
 }
 DEFINE_AUTO(document, document_done)
+
+static int fill_files(struct document *d, const struct census *c, struct err *e)
+{
+	size_t n_parts = 0;
+
+	for (size_t i = 0; i < c->n_files; i++)
+		n_parts += c->files[i].n_parts;
+	d->files = calloc(c->n_files + 1, sizeof(*d->files));
+	struct memory_share *next = d->shares = calloc(n_parts + 1, sizeof(*d->shares));
+	if (!d->files || !next)
+		return err_set(e, ENOMEM, "print %zu files", c->n_files);
+	for (; d->n_files < c->n_files; d->n_files++) {
+		const struct census_file *f = &c->files[d->n_files];
+		d->files[d->n_files] = (struct file_row){ *f, next, f->n_parts };
+		for (size_t i = 0; i < f->n_parts; i++)
+			*next++ = (struct memory_share){ c->usages[f->parts[i].thing].name,
+				f->parts[i].bytes };
+	}
+	return 0;
+}
 
 static int document_fill(struct document *d, const struct census *c, struct err *e)
 {
@@ -165,7 +229,8 @@ static int document_fill(struct document *d, const struct census *c, struct err 
 	}
 	for (; d->n_usages < c->n_usages; d->n_usages++)
 		d->usages[d->n_usages] = (struct usage_row){ c->usages[d->n_usages], c->exact };
-	return mem_list_kinds(c, &d->kinds, &d->n_kinds, e);
+	int r = fill_files(d, c, e);
+	return r < 0 ? r : mem_list_kinds(c, &d->kinds, &d->n_kinds, e);
 }
 
 static int print(FILE *to, const struct str *text, const char *end, struct err *e)
