@@ -43,8 +43,8 @@ function bars(label, rows, about) {
 	draw();
 	new ResizeObserver(() => {
 		n_ticks = Math.max(1, Math.min(10, Math.floor(scale.clientWidth / 84)));
-		if (n_ticks !== drawn)
-			draw();
+		if (n_ticks !== drawn) /* not now: that would change sizes while they are told */
+			requestAnimationFrame(draw);
 	}).observe(scale);
 	return element;
 }

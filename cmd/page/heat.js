@@ -37,7 +37,9 @@ function paint(of) {
 	for (let i = 0, at = 0; i < height; i++)
 		for (let j = 0; j < width; j++, at += 4) {
 			const value = of.is_own(i, j) ? null : of.value(i, j);
-			image.data.set(value === null ? OWN_RGBA : [...HEAT_RGB, Math.round(255 * heat_alpha(value))], at);
+			image.data.set(value === null ? OWN_RGBA : HEAT_RGB, at);
+			if (value !== null)
+				image.data[at + 3] = Math.round(255 * heat_alpha(value));
 		}
 	context.putImageData(image, 0, 0);
 	return canvas;
