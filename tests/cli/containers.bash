@@ -102,3 +102,40 @@ created() {
 	cowrun create -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID" >"$SCRATCH/out" 2>&1
 	PID=$(<"$SCRATCH/pid")
 }
+
+# --- what engines say of memory, beside cow mem -------------------------------------------------------------------
+# stats_start COMMAND...: that runs containers in the background, named anon, reader, first, second and shm. What they
+# read is not on tmpfs, whose pages would be memory of another kind.
+stats_start() {
+	local mapper=(-v "$HELPERS:/mnt:ro" -v /usr/bin/skopeo:/file:ro busy /mnt/mapper /file)
+	local shell=(-v "$(command -v busybox):/busybox:ro" -v /usr/bin/umoci:/file:ro busy /busybox sh -c)
+	# Whoever reads them pays: out of memory with them first.
+	dd if=/usr/bin/skopeo iflag=nocache count=0 status=none
+	dd if=/usr/bin/umoci iflag=nocache count=0 status=none
+	"$@" --name anon -v "$HELPERS:/mnt:ro" busy /mnt/hog 64 forever
+	"$@" --name reader "${shell[@]}" '/busybox cat /file >/dev/null; echo ready; exec /busybox sleep 1000'
+	"$@" --name shm "${shell[@]}" '/busybox dd if=/dev/zero of=/dev/shm/x bs=1M count=16; echo ready; exec /busybox sleep 1000'
+	"$@" --name first "${mapper[@]}"
+}
+# stats_ready LOGS...: the command prints the log of each
+stats_ready() {
+	local name
+	for name in anon reader shm first; do "$@" "$name" 2>&1 | grep -q ready || return 1; done
+}
+stats_second() { "$@" --name second -v "$HELPERS:/mnt:ro" -v /usr/bin/skopeo:/file:ro busy /mnt/mapper /file; }
+
+# stats_hold CENSUS STATS: what cow mem --json said of them, and lines "NAME SIZE" of what the engine said, are as we know
+# them; and a table of both, for people.
+stats_hold() {
+	jq -e --argjson mapped "$(stat -c %s /usr/bin/skopeo)" --argjson read "$(stat -c %s /usr/bin/umoci)" '
+		1048576 as $mib | INDEX(.containers[]; .name) as $c | $c.first.shared_with[0] as $with |
+		($c.anon.private_bytes >= 64 * $mib and $c.anon.private_bytes < 66 * $mib) and
+		($c.reader.unique_bytes < 3 * $mib and $c.reader.charged_bytes >= $read) and
+		($c.shm.unique_bytes < 3 * $mib and $c.shm.cost_bytes >= 16 * $mib and $c.shm.cost_bytes < 18 * $mib) and
+		([$c.first, $c.second | .unique_bytes >= $mapped] | all) and
+		($c.first.charged_bytes >= $mapped and $c.second.charged_bytes < $mib) and
+		($with.name == "second" and $with.bytes >= $mapped) and ($c.first.private_bytes < $mib)' "$1" >/dev/null || { say "saw $(jq -c '.containers[]' "$1")"; return 1; }
+	jq -r --rawfile stats "$2" '($stats | split("\n") | map(split(" ") | {(.[0] // ""): (.[1] // "")}) | add) as $seen |
+		.containers[] | select($seen[.name]) | [.name, $seen[.name], (.unique_bytes, .private_bytes, .shared_bytes, .cost_bytes,
+		.charged_bytes | . / 104857.6 | round / 10 | "\(.) MiB")] | join(" | ")' "$1" | sed 's/^/# /' >&3
+}

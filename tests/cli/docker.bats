@@ -238,3 +238,19 @@ out_of_memory() {
 	compared out_of_memory cowrun crun
 	grep -q 'exited 137 true' "$SCRATCH/ours"
 }
+
+@test "docker: what its stats count, and what cow mem does" {
+	need_limits
+	stats_start run_docker -d
+	patiently stats_ready docker logs
+	stats_second run_docker -d
+	patiently eval 'docker logs second | grep -q ready'
+	docker stats --no-stream --format '{{.Name}} {{.MemUsage}}' >"$SCRATCH/stats"
+	mem --all >"$SCRATCH/all"
+	stats_hold "$SCRATCH/all" "$SCRATCH/stats"
+	# Page cache that is not in use is left out of them, what is on tmpfs is not.
+	grep -qE '^anon 6[4-6][.0-9]*MiB' "$SCRATCH/stats"
+	grep -qE '^shm 1[67][.0-9]*MiB' "$SCRATCH/stats"
+	grep -qE '^reader [.0-9]*KiB' "$SCRATCH/stats"
+	grep -qE '^second [.0-9]*KiB' "$SCRATCH/stats"
+}

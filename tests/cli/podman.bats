@@ -260,3 +260,18 @@ sleeper() { podman run -d --name "$ID" "$@" busy sleep 1000 >/dev/null; }
 	run podman exec "$ID" sh -c 'cd /sys/fs/cgroup; cat memory.max cpu.max'
 	assert_output $'67108864\n25000 100000'
 }
+
+@test "podman: what its stats count, and what cow mem does" {
+	need_limits
+	local name
+	stats_start podman run -d
+	await stats_ready podman logs
+	stats_second podman run -d
+	await eval 'podman logs second | grep -q ready'
+	podman stats --no-stream --format '{{.Name}} {{.MemUsage}}' >"$SCRATCH/stats"
+	mem --all >"$SCRATCH/all"
+	stats_hold "$SCRATCH/all" "$SCRATCH/stats"
+	# This podman's are the anonymous memory that is charged, and nothing else.
+	grep -qE '^anon 6[7-9][.0-9]*MB' "$SCRATCH/stats"
+	for name in reader shm first second; do grep -qE "^$name [.0-9]*kB" "$SCRATCH/stats"; done
+}
