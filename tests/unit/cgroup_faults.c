@@ -65,6 +65,8 @@ static void act(void *context, char command)
 	struct scene *s = context;
 	size_t page = PAGE;
 
+	/* 'h' breaks the stack, all of it that is used. */
+	*(volatile size_t *)&s->written += 0;
 	if (command == 'w')
 		write_inherited(s, 10);
 	for (int i = 0; command == 'f' && i < 5; i++)
