@@ -26,7 +26,8 @@ function counted() {
 function head() {
 	const state = memory.exact ? ['exact', 'Exact', 'every page frame was counted, and nothing moved meanwhile']
 		: memory.estimated ? ['estimate', 'Estimates', memory.why] : ['inexact', 'Not exact', memory.why];
-	const facts = [['Host', host.name], ['Kernel', host.kernel], ['Memory', bytes(host.memory_bytes)], ['Time', host.time?.replace('T', ' ').replace('Z', ' UTC')], ['By', host.version]];
+	const stood = memory.frozen > 0 ? `${plural(memory.frozen, 'container')}, ${rounded(memory.frozen_ns / 1e6, 1)} ms at most` : null;
+	const facts = [['Host', host.name], ['Kernel', host.kernel], ['Memory', bytes(host.memory_bytes)], ['Time', host.time?.replace('T', ' ').replace('Z', ' UTC')], ['By', host.version], ['Stood still', stood]];
 	return el('header', null, el('h1', null, `Memory of ${counted()}`),
 		el('p', { class: `state ${state[0]}` }, el('b', null, state[1]), ` ${state[2] ?? ''}`),
 		el('dl', { class: 'facts' }, facts.filter(([, text]) => text).map(([word, text]) =>
@@ -213,7 +214,7 @@ function of_pairs() {
 
 /* --- what else the document has --------------------------------------------------------------------- */
 /* An array of objects as a table of its own: members in bytes, other numbers, text, and who has how much of it. */
-const HEADS = { pid: 'PID', shared_inside_bytes: 'Inside', page_table_bytes: 'Tables' };
+const HEADS = { pid: 'PID', shared_inside_bytes: 'Inside', page_table_bytes: 'Tables', shared_with_host_bytes: 'Host' };
 function column_of(key, rows) {
 	const label = HEADS[key] ?? key.replace(/_bytes$/, '').replace(/_/g, ' ').replace(/^./, (c) => c.toUpperCase());
 	const some = rows.find((row) => row[key] !== null && row[key] !== undefined)?.[key];
@@ -226,8 +227,8 @@ function column_of(key, rows) {
 		return text_column(label, value);
 	if (Array.isArray(some))
 		return { label, value: (row) => value(row)?.length ?? null, text: true,
-			show: (row) => (value(row) ?? []).slice(0, 3).flatMap((one) => [name_of(shortened(String(one.name ?? one), 24)), known(one.bytes) ? ` ${bytes(one.bytes)} ` : ' '])
-				.concat((value(row)?.length ?? 0) > 3 ? `+${value(row).length - 3}` : '') };
+			show: (row) => (value(row) ?? []).slice(0, 3).map((one, i) => [i ? ', ' : '', name_of(shortened(String(one.name ?? one), 24)), known(one.bytes) ? ` ${bytes(one.bytes)}` : ''])
+				.concat((value(row)?.length ?? 0) > 3 ? ` +${value(row).length - 3}` : '') };
 	return null;
 }
 
@@ -235,7 +236,8 @@ function column_of(key, rows) {
 function extra(title, rows, note, bar) {
 	if (!rows?.length)
 		return null;
-	const keys = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+	/* A layer's name is the beginning of its digest. */
+	const keys = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((key) => key !== 'digest');
 	/* What it is called comes first. */
 	keys.sort((a, b) => (typeof rows[0][b] === 'string') - (typeof rows[0][a] === 'string'));
 	const columns = keys.map((key) => column_of(key, rows)).filter((c) => c);

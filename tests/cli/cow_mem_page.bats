@@ -59,15 +59,18 @@ census() {
 	done
 	GROUP=$CGROUP/cowrun-test.$COWRUN_TEST-$HOSTILE
 	mkdir "$GROUP"
-	sleep 1000 3>&- &
+	# A program of its own: what is shared with the host changes as that lives.
+	cp "$HELPERS/hog" "$SCRATCH/hog"
+	"$SCRATCH/hog" 1 forever >"$SCRATCH/foreign" 3>&- &
 	echo $! >"$GROUP/cgroup.procs"
+	eventually grep ready "$SCRATCH/foreign"
 	cow mem "$NAME-a" "$NAME-b" --cgroup "$GROUP" --html "$SCRATCH/page.html"
 	cow mem "$NAME-a" "$NAME-b" --cgroup "$GROUP" --by process --json >"$SCRATCH/json"
 	cow mem "$NAME-a" "$NAME-b" --cgroup "$GROUP" >"$SCRATCH/table"
 	data_of "$SCRATCH/page.html" >"$SCRATCH/data"
 	! grep -qF '<' "$SCRATCH/data" || { say "a name could end the data"; return 1; }
 	# It has details of every sort, --json those that were asked for.
-	for name in data json; do jq -S '(.memory // .) | del(.containers[].shared_with, .files, .layers)' "$SCRATCH/$name" >"$SCRATCH/$name.same"; done
+	for name in data json; do jq -S '(.memory // .) | del(.containers[].shared_with, .files, .layers, .frozen, .frozen_ns)' "$SCRATCH/$name" >"$SCRATCH/$name.same"; done
 	diff -u "$SCRATCH/json.same" "$SCRATCH/data.same"
 	# What it has instead of "shared_with".
 	[ "$(jq '.shares[1][0]' "$SCRATCH/data")" = "$(jq --arg b "$NAME-b" '.containers[0].shared_with[] | select(.name == $b).bytes' "$SCRATCH/json")" ]
@@ -222,7 +225,7 @@ census() {
 @test "a page is written whole or not at all" {
 	local seen
 	cow mem --html - >"$SCRATCH/out.html"
-	[ "$(sed 's/"time":"[^"]*"//' "$SCRATCH/out.html")" = "$(sed 's/"time":"[^"]*"//' "$SCRATCH/none.html")" ]
+	diff -u <(sed 's/^{"host":.*//' "$SCRATCH/none.html") <(sed 's/^{"host":.*//' "$SCRATCH/out.html")
 	# Nothing is asked of anywhere else.
 	run ! grep -E 'https?:|//[a-z]|@import|url\(' "$SCRATCH/out.html"
 	echo old >"$SCRATCH/file"
