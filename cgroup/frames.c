@@ -7,6 +7,7 @@
 
 #define NO_OWNER UINT32_MAX
 #define EMPTY_SET 0
+#define NO_SET UINT32_MAX
 
 /* Reading a frame that nobody added is cheaper than one more run, up to this many of them. */
 #define RUN_GAP 8
@@ -96,18 +97,25 @@ static int set_with(struct frames *f, uint32_t from, uint32_t owner, uint32_t *r
 	return 0;
 }
 
-/* The hot loop of a census: once for each page of each process. */
+/*
+ * The hot loop of a census: once for each page of each process. Neighbours are mostly of one set,
+ * and a set and an owner always make the same one.
+ */
 static int add(struct frames *f, uint32_t owner, bool again, const uint64_t *numbers, size_t n)
 {
+	uint32_t from = NO_SET, to = EMPTY_SET;
+
 	for (size_t i = 0; i < n; i++) {
 		struct frame_cell *cell;
 		int r = frame_table_at(&f->table, numbers[i], &cell);
-		if (r == 0)
-			f->n_frames += cell->mark == EMPTY_SET;
-		if (r == 0)
-			r = set_with(f, cell->mark, owner, &cell->mark);
+		if (r == 0 && cell->mark != from) {
+			from = cell->mark;
+			r = set_with(f, from, owner, &to);
+		}
 		if (r < 0)
 			return r;
+		f->n_frames += from == EMPTY_SET;
+		cell->mark = to;
 		cell->n += !again;
 	}
 	return 0;

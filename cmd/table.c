@@ -111,13 +111,10 @@ void table_add_bytes(struct table *t, struct opt_u64 bytes, const char *prefix)
 		return;
 	}
 	str_human(bytes.value, text);
-	size_t before = strlen(prefix), n = strlen(text) + 1;
-	char *cell = malloc(before + n);
-	if (cell) {
-		memcpy(cell, prefix, before);
-		memcpy(cell + before, text, n);
-	}
-	keep(t, cell);
+	if (*prefix)
+		table_addf(t, "%s%s", prefix, text);
+	else
+		table_add(t, text);
 }
 
 static bool is_cut(const struct table_column *column, const char *cell, bool terminal)
