@@ -93,6 +93,14 @@ static const struct command mem_command = {
 	.program_root = true,
 };
 
+static const struct command top_command = {
+	.name = "top",
+	.arguments = "[options] [NAME ...]",
+	.summary = "Shows what containers cost in memory, live.",
+	.program = "cow-top",
+	.program_root = true,
+};
+
 static const struct command doctor_command = {
 	.name = "doctor",
 	.arguments = "[options]",
@@ -136,6 +144,7 @@ static const struct command *const commands[] = {
 	&mem_command,
 	&faults_command,
 	&density_command,
+	&top_command,
 	&doctor_command,
 	&ended_command,
 	NULL,

@@ -322,7 +322,9 @@ int measured_take(struct measured *m, unsigned details, struct census *ret, stru
 	struct census_options how = {
 		.list = list_members,
 		.context = m,
-		.freeze = m->words->no_freeze ? CENSUS_FREEZE_CHANGED : CENSUS_FREEZE_ALL,
+		.freeze = m->words->never_freeze ? CENSUS_FREEZE_NEVER
+			  : m->words->no_freeze	 ? CENSUS_FREEZE_CHANGED
+						 : CENSUS_FREEZE_ALL,
 		.fast = m->words->fast,
 		.host = m->words->host,
 		.details = details & (CENSUS_PROCESSES | CENSUS_FILES),

@@ -22,6 +22,7 @@
 struct measured_words {
 	struct option_list cgroups, pids;
 	bool all, fast, no_freeze, host;
+	bool never_freeze; /* no word: of those who look again and again, and must not disturb */
 };
 
 #define MEASURED_ROW(type, words, name, kind, member, value, help)                                 \
@@ -30,7 +31,7 @@ struct measured_words {
 	}
 
 /* `words`: the member of `type` that is a struct measured_words. */
-#define MEASURED_ROWS(type, words)                                                                 \
+#define MEASURED_LIVE_ROWS(type, words)                                                            \
 	MEASURED_ROW(type, words, "cgroup", OPTION_LIST, cgroups, "DIR",                           \
 		"measure this cgroup directory too, whoever made it"),                             \
 		MEASURED_ROW(type, words, "pid", OPTION_LIST, pids, "PID",                         \
@@ -38,7 +39,11 @@ struct measured_words {
 		MEASURED_ROW(type, words, "host", OPTION_FLAG, host, NULL,                         \
 			"all other processes as a row too"),                                       \
 		MEASURED_ROW(type, words, "fast", OPTION_FLAG, fast, NULL,                         \
-			"estimate, by the kernel's own sums"),                                     \
+			"estimate, by the kernel's own sums")
+
+/* The same, and how it is read. */
+#define MEASURED_ROWS(type, words)                                                                 \
+	MEASURED_LIVE_ROWS(type, words),                                                           \
 		MEASURED_ROW(type, words, "no-freeze", OPTION_FLAG, no_freeze, NULL,               \
 			"freeze only what changes while it is read")
 
