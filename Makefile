@@ -42,12 +42,12 @@ LINKING_INIT := -static -nostdlib -no-pie -s \
 # that libraries which only some files use (libarchive, libmount, ...) stay out of the static programs.
 ROOM_SRC  := $(wildcard spec/base/*.c spec/*.c overlay/*.c cgroup/*.c runtime/*.c)
 INIT_SRC  := $(wildcard runtime/init/*.c)
-CMD_SRC   := $(filter-out $(wildcard cmd/cow*.c) cmd/start.c,$(wildcard cmd/*.c)) $(wildcard cmd/top/*.c)
+CMD_SRC   := $(filter-out $(wildcard cmd/cow*.c) cmd/start.c,$(wildcard cmd/*.c)) $(wildcard cmd/top/*.c cmd/metrics/*.c)
 LIB       := $(OUT)/libcowrun.a
 CMDLIB    := $(OUT)/libcmd.a
 
 # program                objects of its own                  how it is linked
-PROGRAMS  := cowrun cow cow-monitor cow-keeper cow-import cow-export cow-registry cow-doctor cow-mem cow-density cow-top cowrun-systemd
+PROGRAMS  := cowrun cow cow-monitor cow-keeper cow-import cow-export cow-registry cow-doctor cow-mem cow-density cow-top cow-metrics cowrun-systemd
 KEEPERS   := cow-monitor cow-keeper
 cowrun_SRC      := cmd/cowrun.c $(START) $(wildcard cmd/oci/*.c)
 cow_SRC         := cmd/cow.c $(START) $(wildcard cmd/cow/*.c)
@@ -58,6 +58,7 @@ cow-doctor_SRC  := cmd/cow-doctor.c
 cow-density_SRC := cmd/cow-density.c $(wildcard cmd/density/*.c)
 cow-mem_SRC     := cmd/cow-mem.c
 cow-top_SRC     := cmd/cow-top.c
+cow-metrics_SRC := cmd/cow-metrics.c
 cowrun-systemd_SRC  := cmd/cowrun-systemd.c $(wildcard cmd/systemd/*.c)
 cowrun_LIBS      := $(STATIC) -ljansson -lcap -lseccomp -lm
 cow_LIBS         := $(STATIC) -ljansson -lcap -lseccomp -lm
@@ -68,6 +69,7 @@ cow-doctor_LIBS  := -pie -ljansson -lcap -lseccomp -lm -lmount -lcgroup
 cow-density_LIBS := -pie -ljansson -lcap -lseccomp -lm -lcgroup
 cow-mem_LIBS     := -pie -ljansson -lcap -lseccomp -lm -lcgroup
 cow-top_LIBS     := -pie -ljansson -lcap -lseccomp -lm -lcgroup -lncursesw -ltinfo
+cow-metrics_LIBS := -pie -ljansson -lcap -lseccomp -lm -lcgroup -lmicrohttpd
 cowrun-systemd_LIBS  := -pie -lsystemd
 PROGRAMS  := $(foreach p,$(PROGRAMS),$(if $(wildcard cmd/$(p).c),$(p)))
 BIN       := $(filter cowrun cow,$(PROGRAMS))
@@ -204,8 +206,8 @@ DEPS := gcc clang libclang-rt-dev make pkg-config libc6-dev libseccomp-dev libca
 	util-linux uidmap procps iproute2 patch xz-utils zstd mmdebstrap smem crun runc clang-tidy clang-format cppcheck shellcheck mandoc \
 	podman conmon passt slirp4netns criu skopeo umoci btrfs-progs xfsprogs lvm2 thin-provisioning-tools \
 	openssl apache2-utils python3 chromium gnuplot-nox fonts-dejavu-core
-# The live screen, and what reads it in the tests.
-DEPS += libncurses-dev python3-pyte
+# The live screen and the metrics, and what reads them in the tests.
+DEPS += libncurses-dev libmicrohttpd-dev python3-pyte python3-prometheus-client curl
 
 deps:                    ## install what the build and the tests need (apt)
 	@tests/deps $(DEPS)

@@ -101,6 +101,14 @@ static const struct command top_command = {
 	.program_root = true,
 };
 
+static const struct command metrics_command = {
+	.name = "metrics",
+	.arguments = "[options] [NAME ...]",
+	.summary = "Tells Prometheus what containers cost in memory.",
+	.program = "cow-metrics",
+	.program_root = true,
+};
+
 static const struct command doctor_command = {
 	.name = "doctor",
 	.arguments = "[options]",
@@ -145,6 +153,7 @@ static const struct command *const commands[] = {
 	&faults_command,
 	&density_command,
 	&top_command,
+	&metrics_command,
 	&doctor_command,
 	&ended_command,
 	NULL,

@@ -12,25 +12,6 @@ struct writer {
 	unsigned depth;
 };
 
-/* The bytes of the UTF-8 character at `at`, 0 when it is none (overlong and surrogate ones too). */
-static size_t utf8_length(const unsigned char *at)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = *at < 0x80 ? 1 : *at < 0xc0 ? 0 : *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : 4;
-
-	if (n < 2)
-		return n;
-	uint32_t code = *at & (0xffU >> (n + 1));
-	for (size_t i = 1; i < n; i++) {
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (at[i] & 0x3fU);
-	}
-	if (code < least[n] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-		return 0;
-	return n;
-}
-
 /* Runs of these are added whole: most strings are nothing else. */
 static bool is_plain(unsigned char c)
 {
@@ -40,7 +21,7 @@ static bool is_plain(unsigned char c)
 /* One character that cannot be added as it is; how many bytes of the text it took. */
 static size_t add_special(struct str *out, const unsigned char *at)
 {
-	size_t n = utf8_length(at);
+	size_t n = str_utf8_length((const char *)at);
 
 	if (n == 0)
 		str_add(out, "\xef\xbf\xbd");

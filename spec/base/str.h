@@ -44,6 +44,10 @@ bool str_to_bytes(const char *text, uint64_t *ret);
 /* Bytes as people read them, into `out`: "41.2 MiB", "420 KiB", "17 B". Returns `out`. */
 char *str_human(uint64_t bytes, char out[16]);
 
+/* The bytes of the UTF-8 character that `text` begins with, 0 when it is none (overlong and surrogate
+ * ones too). */
+size_t str_utf8_length(const char *text);
+
 bool str_starts(const char *text, const char *prefix);
 bool str_equal(const char *a, const char *b); /* NULL equals NULL only */
 

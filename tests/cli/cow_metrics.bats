@@ -1,0 +1,222 @@
+# cow metrics: OpenMetrics text, held against a strict parser, over Unix sockets and loopback ports.
+# shellcheck disable=SC2153 # NAME and CGROUP are from helpers.bash and cow.bash
+load helpers
+load cow
+
+# Two containers of 8 and 1 MiB, for all tests: A and B.
+setup_file() {
+	scratch_make
+	image_make
+	A=$NAME-a B=$NAME-b
+	export A B
+	cow run -d --name "$A" "$IMAGE" hog 8 forever >/dev/null
+	cow run -d --name "$B" "$IMAGE" hog 1 forever >/dev/null
+	eventually has_line "$A" ready
+	eventually has_line "$B" ready
+}
+
+setup() {
+	need_program curl
+	/usr/bin/python3 -c 'import prometheus_client.openmetrics.parser' 2>/dev/null || skip "needs python3-prometheus-client"
+}
+
+# What a test has started, is ended by its pid.
+teardown() {
+	local pid
+	for pid in ${SERVERS:-}; do kill -KILL "$pid" 2>/dev/null || true; done
+}
+teardown_file() {
+	containers_remove
+	scratch_remove
+}
+
+# serve WORD...: cow metrics with these words, in the background; SERVER is its pid, WHERE where it listens
+serve() {
+	: >"$SCRATCH/where"
+	"$COW" --root "$STATE" --store "$STORE" metrics "$@" >"$SCRATCH/where" 2>"$SCRATCH/errors" 3>&- &
+	SERVER=$!
+	SERVERS+=" $SERVER"
+	eventually test -s "$SCRATCH/where"
+	WHERE=$(<"$SCRATCH/where")
+}
+
+# sample NAME LABEL=VALUE...: of the text in $SCRATCH/text
+sample() { "$BATS_TEST_DIRNAME/metrics.py" "$@" <"$SCRATCH/text"; }
+scrape() { curl -sS "$@" >"$SCRATCH/text"; }
+scrape_unix() { scrape --max-time 30 --unix-socket "$1" http://localhost/metrics; }
+
+@test "the text is what a strict parser takes, and says what cow mem says" {
+	cow metrics --once --pairs >"$SCRATCH/text"
+	cow mem --json >"$SCRATCH/census"
+	[ "$(sample)" -ge 25 ]
+	local name figure
+	for name in "$A" "$B"; do
+		for figure in unique private shared kernel cost swap; do
+			[ "$(sample "cow_container_${figure}_bytes" "name=$name")" = \
+				"$(jq ".containers[] | select(.name == \"$name\").${figure}_bytes" "$SCRATCH/census")" ]
+		done
+		[ "$(sample cow_container_kind_private_bytes "name=$name" kind=anon)" = \
+			"$(jq ".containers[] | select(.name == \"$name\").kinds.anon.private_bytes" "$SCRATCH/census")" ]
+	done
+	[ "$(sample cow_container_shared_with_bytes "name=$A" "with=$B")" = \
+		"$(jq ".containers[] | select(.name == \"$A\").shared_with[] | select(.name == \"$B\").bytes" "$SCRATCH/census")" ]
+	[ "$(sample cow_union_bytes)" = "$(jq .union_bytes "$SCRATCH/census")" ]
+	[ "$(sample cow_container_info role=container | wc -l)" = 2 ]
+	[ "$(sample cow_census_exact)" = 1 ]
+	[ "$(tail -n 1 "$SCRATCH/text")" = '# EOF' ]
+	# Absent, and not 0, where the host cannot tell.
+	[ "$(sample cow_container_charged_bytes | wc -l)" = "$(jq '[.containers[].charged_bytes | numbers] | length' "$SCRATCH/census")" ]
+	cow metrics --once "$B" >"$SCRATCH/text"
+	[ "$(sample cow_container_processes)" = 1 ]
+	[ -z "$(sample cow_container_shared_with_bytes)" ]
+}
+
+@test "a loopback port: one census a scrape, and one for all that come meanwhile" {
+	serve -l 127.0.0.1:0
+	[[ $WHERE =~ ^http://127.0.0.1:[0-9]+/metrics$ ]]
+	run curl -sS -D "$SCRATCH/head" -o "$SCRATCH/text" "$WHERE"
+	assert_status 0
+	grep -qi '^content-type: application/openmetrics-text; version=1.0.0; charset=utf-8' "$SCRATCH/head"
+	[ "$(sample cow_container_processes "name=$A")" = 1 ]
+	[ "$(sample cow_censuses_total)" = 1 ]
+	scrape --max-time 30 "$WHERE"
+	[ "$(sample cow_censuses_total)" = 2 ]
+	local i pids=()
+	for i in {1..30}; do
+		curl -sS --max-time 30 "$WHERE" >"$SCRATCH/scrape.$i" 3>&- &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	for i in {1..30}; do [ "$(tail -n 1 "$SCRATCH/scrape.$i")" = '# EOF' ]; done
+	scrape --max-time 30 "$WHERE"
+	[ "$(sample cow_censuses_total)" -lt 25 ]
+	kill -TERM "$SERVER"
+	ends_with 0 "$SERVER"
+	[ ! -s "$SCRATCH/errors" ]
+}
+
+@test "it can be ended while somebody waits" {
+	local i n port pids=()
+	for i in 1 2 3; do
+		serve -l 127.0.0.1:0
+		# Behind a census is a rest, in which those who ask wait.
+		scrape --max-time 30 "$WHERE"
+		for n in 1 2 3; do
+			curl -sS --max-time 30 "$WHERE" >"$SCRATCH/scrape" 2>&1 3>&- &
+			pids+=($!)
+		done
+		port=${WHERE##*:}
+		# Some are there, most likely.
+		for n in {1..30}; do
+			! grep -qi "$(printf ' 0100007F:%04X 0100007F:[0-9A-F]* 01 ' "${port%/metrics}")" /proc/net/tcp || break
+		done
+		kill -TERM "$SERVER"
+		ends_with 0 "$SERVER"
+	done
+	for i in "${pids[@]}"; do wait "$i" || true; done
+	[ ! -s "$SCRATCH/errors" ]
+}
+
+@test "what is no scrape is told so" {
+	serve -l 127.0.0.1:0
+	status_of() { curl -sS -o /dev/null -w '%{http_code}' "$@"; }
+	[ "$(status_of "${WHERE%/metrics}/")" = 404 ]
+	[ "$(status_of "$WHERE/")" = 404 ]
+	[ "$(status_of -X POST -d x "$WHERE")" = 405 ]
+	[ "$(status_of -H 'Host: example.org' "$WHERE")" = 403 ]
+	[ "$(status_of -I "$WHERE")" = 200 ]
+	[ "$(curl -sS "${WHERE%/metrics}/")" = 'The metrics are at /metrics.' ]
+}
+
+@test "a Unix socket is its owner's, is removed, and is replaced where nobody listens" {
+	local socket=$SCRATCH/a-directory-with-a-name-that-is-longer-than-a-socket-address-has-room-for-and-more-than-that/socket
+	mkdir "${socket%/*}"
+	serve --listen "unix:$socket"
+	[ "$(stat -c '%a %F' "$socket")" = '600 socket' ]
+	(cd "${socket%/*}" && scrape_unix socket)
+	[ "$(sample cow_container_processes "name=$A")" = 1 ]
+	fails "somebody listens at '.*/socket' already" cow metrics --listen "unix:$socket"
+	(cd "${socket%/*}" && scrape_unix socket)
+	# One that was killed leaves it, and another one takes its place.
+	kill -KILL "$SERVER"
+	wait "$SERVER" || true
+	[ -S "$socket" ]
+	serve --listen "unix:$socket"
+	(cd "${socket%/*}" && scrape_unix socket)
+	kill -INT "$SERVER"
+	ends_with 0 "$SERVER"
+	[ ! -e "$socket" ]
+	echo text >"$socket"
+	fails "is there, and is no socket" cow metrics --listen "unix:$socket"
+	[ "$(<"$socket")" = text ]
+}
+
+@test "who only holds connections does not keep others out" {
+	serve -l 127.0.0.1:0
+	local port=${WHERE#http://127.0.0.1:}
+	/usr/bin/python3 - "${port%/metrics}" "$SCRATCH/held" <<-'EOT' 3>&- &
+	import socket, sys, time
+	held = []
+	for i in range(300):
+	    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+	    s.setblocking(False)
+	    try:
+	        s.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-" + b"x" * (i % 3 * 100))
+	    except OSError:
+	        pass
+	    held.append(s)
+	open(sys.argv[2], "w").write("yes")
+	time.sleep(60)
+	EOT
+	SERVERS+=" $!"
+	eventually test -s "$SCRATCH/held"
+	# Sooner than anybody is dropped for being slow.
+	scrape --max-time 8 "$WHERE"
+	[ "$(sample cow_container_processes "name=$A")" = 1 ]
+	# And a request without an end is dropped at once.
+	run curl -sS --max-time 20 -H "X: $(printf '%20000s' x)" "$WHERE"
+	[[ $status -ne 0 || $output != *EOF* ]]
+	scrape --max-time 30 "$WHERE"
+	[ "$(sample cow_container_processes "name=$A")" = 1 ]
+}
+
+@test "names are what they are, whatever is in them" {
+	local group=$CGROUP/cowrun-test.$COWRUN_TEST-'"quoted" back\slash'$'\033容器\xff'
+	mkdir "$group"
+	cow metrics --once --cgroup "$group" >"$SCRATCH/text"
+	rmdir "$group"
+	[ "$(sample cow_container_processes "name=cowrun-test.$COWRUN_TEST-\"quoted\" back\\slash"$'\033容器\xef\xbf\xbd')" = 0 ]
+}
+
+@test "no container at all; a census that fails" {
+	"$COW" --root "$SCRATCH/none" metrics --once >"$SCRATCH/text"
+	[ "$(sample cow_union_bytes)" = 0 ]
+	[ -z "$(sample cow_container_processes)" ]
+	fails 'none' cow metrics --once "$NAME-none"
+	serve -l 127.0.0.1:0 "$NAME-none"
+	run curl -sS -w ' %{http_code}' "$WHERE"
+	assert_output_matches "$NAME-none.* 500$"
+	grep -q "$NAME-none" "$SCRATCH/errors"
+}
+
+@test "addresses of other devices are refused" {
+	fails "'0.0.0.0:9477': not of the loopback device" cow metrics -l 0.0.0.0:9477
+	fails "'\[::\]:9477': not of the loopback device" cow metrics -l '[::]:9477'
+	fails "neither unix:PATH nor" cow metrics -l 9477
+	serve -l 127.0.0.1:0
+	local port=${WHERE#http://}
+	fails "listen at '127.0.0.1:.*in use" cow metrics -l "${port%/metrics}"
+}
+
+@test "systemd hands over its socket" {
+	need_program systemd-socket-activate
+	systemd-socket-activate -l "$SCRATCH/activated" "$COW" --root "$STATE" --store "$STORE" metrics >"$SCRATCH/out" 2>&1 3>&- &
+	SERVERS+=" $!"
+	eventually test -S "$SCRATCH/activated"
+	scrape_unix "$SCRATCH/activated"
+	[ "$(sample cow_container_processes "name=$A")" = 1 ]
+	kill -TERM "${SERVERS##* }"
+	ends_with 0 "${SERVERS##* }"
+	# It is systemd's to remove.
+	[ -S "$SCRATCH/activated" ]
+}
