@@ -50,7 +50,10 @@ static bool has_memory(int proc, const pid_t *pids, size_t n)
 	return false;
 }
 
-/* Whether there is anybody in it who is in no row of a smaller rank; or -errno. */
+/*
+ * Whether there is anybody in it who is in no row of a smaller rank; or -errno. What an ordinary user
+ * may not look into is no row of his.
+ */
 static int is_inhabited(struct measured *m, const struct measured_source *s, struct err *e)
 {
 	autofd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -58,6 +61,8 @@ static int is_inhabited(struct measured *m, const struct measured_source *s, str
 	size_t n = 0;
 
 	int r = proc < 0 ? err_set(e, errno, "open '/proc'") : measured_list(m, s, &pids, &n, e);
+	if (r == -EACCES || r == -EPERM)
+		return 0;
 	return r < 0 ? r : has_memory(proc, pids, n);
 }
 

@@ -100,6 +100,13 @@ row() { jq -c --arg id "$1" '[.containers[] | select(.id == $id)][0]'" | $2" "$S
 	measure --all --pid "$PID"
 	[ "$(row "$PID" .processes)" = 1 ]
 	[ "$(row "${GROUP%/below}" .)" = null ]
+	# An ordinary user sees what he may.
+	chmod 700 "$GROUP"
+	chmod 711 "$SCRATCH"
+	run setpriv --reuid 65534 --regid 65534 --clear-groups "$COW" --root "$SCRATCH/no-root" mem --all --json
+	chmod 700 "$SCRATCH"
+	assert_status 0
+	[ "$(jq -c .exact <<<"$output")" = false ]
 	fails 'option --all: names have no place beside it' cow mem --all web
 }
 
