@@ -253,6 +253,7 @@ swapped() { for pid in $(processes "$1"); do cat "/proc/$pid/status"; done | awk
 @test "pages on swap count once, however many processes have inherited them" {
 	need_controller memory
 	need_guest "a host's swap is its own affair"
+	need_kernel 6.12 "a User-Mode Linux in which processes that have pages on swap can end"
 	local group
 	truncate -s 64M "$SCRATCH/swap"
 	LOOP=$(losetup -f --show "$SCRATCH/swap")
