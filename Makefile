@@ -248,7 +248,7 @@ lessons: deps            ## copy-on-write, shown by small programs in containers
 	@$(MAKE) --no-print-directory $(JOBS) all helpers
 	@examples/copy-on-write/run $(OUT)
 
-bench: deps              ## side by side with crun, runc and tar: ratios
+bench: deps              ## side by side with crun, runc, tar and smem: ratios
 	@$(MAKE) --no-print-directory $(JOBS) all helpers benches
 	@tests/bench/run $(OUT)
 
