@@ -8,6 +8,7 @@
 
 #include "cmd/measured.h"
 #include "cmd/mem.h"
+#include "spec/base/log.h"
 
 struct mem_words {
 	bool json, csv, matrix, legend;
@@ -62,6 +63,9 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		return 0;
 	}
 	int r = measured_open_any(&m, c, &w->measured, argv, (size_t)argc, e);
+	if (r == 0 && m.n_without_cache)
+		log_warn("%s: it is not in the cost of %zu container%s", m.without_cache.text,
+			m.n_without_cache, m.n_without_cache == 1 ? "" : "s");
 	if (r == 0)
 		r = measured_take(&m,
 			w->html ? CENSUS_PROCESSES | CENSUS_FILES | MEASURED_LAYERS

@@ -247,9 +247,13 @@ static void add_caches(struct measured *m)
 	for (size_t i = 0; i < m->n; i++) {
 		struct census_thing *t = &m->things[i];
 		struct private_cache_bytes bytes;
-		struct err ignored;
-		if (!m->sources[i].record ||
-			private_cache_read(&cache, m->sources[i].record, &bytes, &ignored) < 0)
+		struct err why = { 0 };
+		int r = m->sources[i].record
+				? private_cache_read(&cache, m->sources[i].record, &bytes, &why)
+				: -ENODATA;
+		if (r == -E2BIG && m->n_without_cache++ == 0)
+			m->without_cache = why;
+		if (r < 0)
 			continue;
 		t->private_cache = (struct opt_u64){ true, bytes.all };
 		/* It is in there too. */

@@ -100,6 +100,9 @@ struct measured {
 	struct measured_source *sources;
 	size_t n;
 	const struct measured_words *words; /* borrowed */
+	/* Containers that have too many files to know their page cache; the first of them, said. */
+	size_t n_without_cache;
+	struct err without_cache;
 	const char *store; /* all of whose layers may be asked for, borrowed; NULL: none */
 	struct engines engines;
 	/* As of the look that is going on. */

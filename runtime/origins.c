@@ -131,6 +131,7 @@ static bool find_proof(struct finder *f, const struct census_file *file, struct 
 
 /* --- where to look ------------------------------------------------------------------------------ */
 
+/* NULL: it has none of that file system. */
 static const struct mount_row *mount_of(struct finder *f, const struct census_file *file)
 {
 	if (f->mounts_of != file->pid) {
@@ -139,6 +140,15 @@ static const struct mount_row *mount_of(struct finder *f, const struct census_fi
 		mount_list_read(f->proc, file->pid, &f->mounts);
 	}
 	return mount_list_find(&f->mounts, file->dev, file->path);
+}
+
+/* Before 6.8 a mapping shows the device of the layer's file system: then the path tells. */
+static const struct mount_row *overlay_of(
+	struct finder *f, const struct census_file *file, const struct mount_row *mount)
+{
+	if (!mount || strcmp(mount->type, "overlay") != 0)
+		mount = mount_list_of(&f->mounts, file->path);
+	return mount && strcmp(mount->type, "overlay") == 0 ? mount : NULL;
 }
 
 static int use_store(struct finder *f, const char *path, struct err *e)
@@ -219,7 +229,7 @@ static char *path_within(const struct mount_row *mount, const char *path)
 }
 
 /* With and without the word that the kernel adds: a name may end in it. */
-static int look_in(
+static int look_for(
 	const struct strata *s, char *path, const struct proof *proof, struct origin *ret)
 {
 	size_t len = strlen(path), more = sizeof(deleted) - 1;
@@ -232,6 +242,18 @@ static int look_in(
 		path[len - more] = ' ';
 	}
 	return r > 0 ? take_hit(s, &hit, ret) : r;
+}
+
+/* As it is named, and as the overlay has it that seems to be there: one may lie over another. */
+static int look_in(const struct strata *s, const struct mount_row *overlay, const char *name,
+	const struct proof *proof, struct origin *ret)
+{
+	autofree char *path = strdup(name), *within = path_within(overlay, name);
+
+	if (!path || !within)
+		return -ENOMEM;
+	int r = look_for(s, path, proof, ret);
+	return r || strcmp(path, within) == 0 ? r : look_for(s, within, proof, ret);
 }
 
 /* By the file system alone. */
@@ -264,17 +286,15 @@ static int find_one(
 		return 0;
 	}
 	const struct mount_row *mount = mount_of(f, file);
+	const struct mount_row *overlay = overlay_of(f, file, mount);
 	const struct strata *strata = strata_of(f, file);
 	bool has_proof = find_proof(f, file, &proof);
-	autofree char *path = path_within(mount, file->path);
-	if (!path)
-		return err_set(e, ENOMEM, "find layers");
-	if (!strata && mount && strcmp(mount->type, "overlay") == 0) {
-		strata = foreign_strata(f, mount);
+	if (!strata && overlay) {
+		strata = foreign_strata(f, overlay);
 		r = strata ? 0 : -ENOMEM;
 	}
 	if (has_proof && strata)
-		r = look_in(strata, path, &proof, ret);
+		r = look_in(strata, overlay, file->path, &proof, ret);
 	if (r == 0 && mount)
 		ret->kind = kind_of(mount);
 	return r < 0 ? err_set(e, -r, "find layers") : 0;
