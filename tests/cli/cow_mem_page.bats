@@ -224,8 +224,9 @@ census() {
 
 @test "a page is written whole or not at all" {
 	local seen
+	cow mem --html "$SCRATCH/file.html"
 	cow mem --html - >"$SCRATCH/out.html"
-	diff -u <(sed 's/^{"host":.*//' "$SCRATCH/none.html") <(sed 's/^{"host":.*//' "$SCRATCH/out.html")
+	diff -u <(sed 's/^{"host":.*//' "$SCRATCH/file.html") <(sed 's/^{"host":.*//' "$SCRATCH/out.html")
 	# Nothing is asked of anywhere else.
 	run ! grep -E 'https?:|//[a-z]|@import|url\(' "$SCRATCH/out.html"
 	echo old >"$SCRATCH/file"
