@@ -17,7 +17,7 @@ setup_file() {
 
 setup() {
 	need_program curl
-	/usr/bin/python3 -c 'import prometheus_client.openmetrics.parser' 2>/dev/null || skip "needs python3-prometheus-client"
+	[ -e /usr/lib/python3/dist-packages/prometheus_client/openmetrics ] || skip "needs python3-prometheus-client"
 }
 
 # What a test has started, is ended by its pid.
@@ -40,15 +40,21 @@ serve() {
 	WHERE=$(<"$SCRATCH/where")
 }
 
-# sample NAME LABEL=VALUE...: of the text in $SCRATCH/text
-sample() { "$BATS_TEST_DIRNAME/metrics.py" "$@" <"$SCRATCH/text"; }
-scrape() { curl -sS "$@" >"$SCRATCH/text"; }
+# parse: the text in $SCRATCH/text; sample NAME LABEL=VALUE...: the values of its samples of that name with these labels
+parse() { "$BATS_TEST_DIRNAME/metrics.py" <"$SCRATCH/text" >"$SCRATCH/samples"; }
+sample() {
+	jq -r --args '($ARGS.positional[1:] | map(split("=") | {key: .[0], value: (.[1:] | join("="))})) as $labels |
+		select(.name == $ARGS.positional[0]) | . as $sample |
+		select($labels | all($sample.labels[.key] == .value)) | .value' "$@" <"$SCRATCH/samples"
+}
+scrape() { curl -sS "$@" >"$SCRATCH/text" && parse; }
 scrape_unix() { scrape --max-time 30 --unix-socket "$1" http://localhost/metrics; }
 
 @test "the text is what a strict parser takes, and says what cow mem says" {
 	cow metrics --once --pairs >"$SCRATCH/text"
+	parse
 	cow mem --json >"$SCRATCH/census"
-	[ "$(sample)" -ge 25 ]
+	[ "$(grep -c '^{"family"' "$SCRATCH/samples")" -ge 25 ]
 	local name figure
 	for name in "$A" "$B"; do
 		for figure in unique private shared kernel cost swap; do
@@ -67,6 +73,7 @@ scrape_unix() { scrape --max-time 30 --unix-socket "$1" http://localhost/metrics
 	# Absent, and not 0, where the host cannot tell.
 	[ "$(sample cow_container_charged_bytes | wc -l)" = "$(jq '[.containers[].charged_bytes | numbers] | length' "$SCRATCH/census")" ]
 	cow metrics --once "$B" >"$SCRATCH/text"
+	parse
 	[ "$(sample cow_container_processes)" = 1 ]
 	[ -z "$(sample cow_container_shared_with_bytes)" ]
 }
@@ -76,6 +83,7 @@ scrape_unix() { scrape --max-time 30 --unix-socket "$1" http://localhost/metrics
 	[[ $WHERE =~ ^http://127.0.0.1:[0-9]+/metrics$ ]]
 	run curl -sS -D "$SCRATCH/head" -o "$SCRATCH/text" "$WHERE"
 	assert_status 0
+	parse
 	grep -qi '^content-type: application/openmetrics-text; version=1.0.0; charset=utf-8' "$SCRATCH/head"
 	[ "$(sample cow_container_processes "name=$A")" = 1 ]
 	[ "$(sample cow_censuses_total)" = 1 ]
@@ -185,11 +193,13 @@ scrape_unix() { scrape --max-time 30 --unix-socket "$1" http://localhost/metrics
 	mkdir "$group"
 	cow metrics --once --cgroup "$group" >"$SCRATCH/text"
 	rmdir "$group"
+	parse
 	[ "$(sample cow_container_processes "name=cowrun-test.$COWRUN_TEST-\"quoted\" back\\slash"$'\033容器\xef\xbf\xbd')" = 0 ]
 }
 
 @test "no container at all; a census that fails" {
 	"$COW" --root "$SCRATCH/none" metrics --once >"$SCRATCH/text"
+	parse
 	[ "$(sample cow_union_bytes)" = 0 ]
 	[ -z "$(sample cow_container_processes)" ]
 	fails 'none' cow metrics --once "$NAME-none"

@@ -28,7 +28,7 @@ teardown_file() {
 # top SIZE STEP... -- WORD...: cow top with these words and steps. Its pages are in $output, from the first to the last.
 top() {
 	local words=()
-	/usr/bin/python3 -c 'import pyte' 2>/dev/null || skip "needs python3-pyte"
+	[ -e /usr/lib/python3/dist-packages/pyte ] || skip "needs python3-pyte"
 	while [ "$1" != -- ]; do words+=("$1") && shift; done
 	shift
 	run --separate-stderr timeout 60 "$BATS_TEST_DIRNAME/screen.py" "${words[@]}" -- "$COW" --root "$STATE" --store "$STORE" top "$@"
@@ -126,7 +126,7 @@ fits() {
 	PS1='ready> '
 	top() { "$COW" --root "$STATE" --store "$STORE" top; }
 	EOT
-	/usr/bin/python3 -c 'import pyte' 2>/dev/null || skip "needs python3-pyte"
+	[ -e /usr/lib/python3/dist-packages/pyte ] || skip "needs python3-pyte"
 	run --separate-stderr timeout 60 "$BATS_TEST_DIRNAME/screen.py" 24x80 'wait:ready>' "send:stty -a >$SCRATCH/before; top\n" \
 		'wait: every 3 s' 'send:\x1a' 'wait:Stopped' 'send:clear\n' 'gone:Stopped' "send:stty -a >$SCRATCH/stopped; fg\n" \
 		'wait: every 3 s' "wait:${A::8}" show 'send:q' 'wait:ready>' "send:stty -a >$SCRATCH/after; exit 7\n" ends \
