@@ -123,11 +123,13 @@ static void add_row(struct table *t, const struct census *c, size_t i, bool engi
 
 static void print_count(FILE *to, const struct census *c)
 {
-	size_t templates = 0;
+	size_t templates = 0, hosts = 0;
 
-	for (size_t i = 0; i < c->n_usages; i++)
+	for (size_t i = 0; i < c->n_usages; i++) {
 		templates += c->usages[i].is_template;
-	size_t containers = c->n_usages - templates;
+		hosts += c->usages[i].is_host;
+	}
+	size_t containers = c->n_usages - templates - hosts;
 	fprintf(to, "%zu container%s", containers, containers == 1 ? "" : "s");
 	if (templates)
 		fprintf(to, " and %zu template%s", templates, templates == 1 ? "" : "s");

@@ -23,8 +23,10 @@ void view_count(const struct model *m, struct str *s)
 {
 	size_t templates = 0, n = m->census.n_usages;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < m->census.n_usages; i++) {
 		templates += m->census.usages[i].is_template;
+		n -= m->census.usages[i].is_host;
+	}
 	if (m->filter[0])
 		str_addf(s, "%zu of ", m->n_rows);
 	str_addf(s, "%zu container%s", n - templates, n - templates == 1 ? "" : "s");

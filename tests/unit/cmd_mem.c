@@ -236,10 +236,11 @@ START_TEST(what_moved_is_said)
 	s.census.exact = false;
 	s.census.why = why;
 	s.usages[3].is_template = true;
+	s.usages[2].is_host = true; /* a row, and no container */
 	ck_assert_int_eq(mem_print_table(output_open(&o), &s.census, false, &e), 0);
 	fclose(o.to);
 	ck_assert_ptr_nonnull(strstr(o.text,
-		"\n3 containers and 1 template: 60.0 MiB in all, 135.0 MiB without sharing, 75.0 MiB "
+		"\n2 containers and 1 template: 60.0 MiB in all, 135.0 MiB without sharing, 75.0 MiB "
 		"saved (56 %). Not exact: 1 process changed while being read.\n"));
 	free(o.text);
 }

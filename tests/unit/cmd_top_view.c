@@ -343,6 +343,11 @@ START_TEST(what_the_figures_are_worth_is_told)
 	m.census.frozen_ns = 2340000;
 	draw(&c, &m, PAGE_LIST, 24, 80);
 	row_is(&c, 1, " Exact. Read in 12 ms, frozen for 2.3 ms.");
+	ck_assert(canvas_shows(&c, "cow top: 1 container "));
+	/* The host is a row and no container. */
+	m.census.usages[0].is_host = true;
+	draw(&c, &m, PAGE_LIST, 24, 80);
+	ck_assert(canvas_shows(&c, "cow top: 0 containers "));
 	struct view v = { .page = PAGE_LIST, .failure = "no container 'a'" };
 	view_draw(&v, &m, &c);
 	row_is(&c, 1, " no container 'a'");
