@@ -6,7 +6,7 @@
  * many of its processes map it.
  *
  *	unique	frames that it maps
- *	private	of these, mapped by nobody else: what its death would free
+ *	private	of these, mapped by nobody else: what its end would free
  *	shared	of these, all others: `with` says with whom, `outside` with processes of no thing
  *	kernel	page tables (once for each address space), 16 KiB of stack for each thread, and the
  *		other kernel memory where the caller knows it

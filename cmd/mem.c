@@ -31,7 +31,8 @@ enum { N_COLUMNS = sizeof(columns) / sizeof(columns[0]), COLUMN_ENGINE = 1 };
 const struct mem_word mem_legend[] = {
 	{ "ENGINE", "whose container it is, by the path of its cgroup" },
 	{ "UNIQUE", "pages that its processes map, each once" },
-	{ "PRIVATE", "of these, mapped by nobody else: what its death would free" },
+	{ "PRIVATE",
+		"of these, mapped by nobody else: what its end would free (a file's stay as cache)" },
 	{ "SHARED", "of these, mapped by others too" },
 	{ "WITH", "who these are, who shares most first (host: processes of no container)" },
 	{ "KERNEL", "page tables, kernel stacks, and other kernel memory where the host tells" },
