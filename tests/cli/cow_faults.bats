@@ -28,10 +28,10 @@ tell() {
 }
 has_done() { [ "$(cow logs "$1" | grep -c '^done')" -ge "$2" ]; }
 
-# watch NAME...: looks into $SCRATCH/looks, five times a second; the first has been when it returns
+# watch NAME...: looks into $SCRATCH/looks, ten times a second; the first has been when it returns
 watch() {
 	: >"$SCRATCH/looks"
-	cow faults --json -i 0.2 "$@" >"$SCRATCH/looks" &
+	cow faults --json -i 0.1 "$@" >"$SCRATCH/looks" &
 	WATCH=$!
 	eventually has_looks 1
 }
