@@ -173,6 +173,71 @@ START_TEST(a_host_that_was_read_replaces_counts)
 }
 END_TEST
 
+START_TEST(a_host_that_counts_is_an_owner_too)
+{
+	automatic(frames) struct frames f;
+	struct frame_fact facts[12];
+	struct world w = { facts, 12, 0, 0 };
+	struct frame_counts counts[3] = { 0 };
+	uint64_t shared[3] = { 0 };
+
+	frames_init(&f);
+	for (size_t i = 0; i < 12; i++)
+		facts[i] = (struct frame_fact){ .mappings = 1 + (i >= 4) + (i == 5),
+			.kind = FRAME_FILE };
+	/* 5 is of all three; of 8 to 11 the host sees all mappings but one that is gone. */
+	add(&f, 0, 0, 6);
+	add(&f, 1, 4, 4);
+	add(&f, 2, 5, 7);
+	add(&f, 2, 10, 2);
+	add(&f, 2, 11, 1);
+	settle(&f, &w, (struct frames_host){ 2, true });
+	frames_count(&f, counts, 3);
+	frames_share(&f, shared, 3);
+	ck_assert_uint_eq(counts[0].outside, 1);
+	ck_assert_uint_eq(counts[1].outside, 3);
+	ck_assert_uint_eq(shared[frames_pair(0, 2)], 1);
+	ck_assert_uint_eq(shared[frames_pair(1, 2)], 3);
+	ck_assert_uint_eq(sum(counts[2].private) + sum(counts[2].shared), 7);
+	/* Its own are in no union, and no reason for doubt. */
+	ck_assert_uint_eq(frames_union(&f), 8);
+	ck_assert_uint_eq(f.n_moved, 0);
+}
+END_TEST
+
+START_TEST(frames_can_be_asked_for_and_are_within_a_party)
+{
+	automatic(frames) struct frames f;
+	struct frame_fact facts[10];
+	struct world w = { facts, 10, 7000, 0 };
+	static const uint32_t parties[3] = { 0, 0, 1 };
+	uint64_t within[3] = { 0 };
+	struct frame_state state;
+
+	frames_init(&f);
+	for (size_t i = 0; i < 10; i++)
+		facts[i] = (struct frame_fact){ .mappings = 1, .kind = FRAME_FILE };
+	for (size_t i = 2; i < 5; i++)
+		facts[i].mappings = i == 4 ? 9 : 2; /* 4 is mapped outside too */
+	facts[6].mappings = 2;
+	facts[9].kind = FRAME_SPECIAL;
+	add(&f, 0, 7000, 7); /* 0 1 alone, 2 3 4 with the second, 5 alone, 6 with the third */
+	add(&f, 1, 7002, 3);
+	add(&f, 2, 7006, 4);
+	settle(&f, &w, NO_HOST);
+	ck_assert_int_eq(frames_count_within(&f, parties, within), 0);
+	ck_assert_uint_eq(within[0], 5);
+	ck_assert_uint_eq(within[1], 2);
+	ck_assert_uint_eq(within[2], 2);
+	ck_assert(frames_find(&f, 7004, &state) && state.outside && state.kind == FRAME_FILE);
+	uint32_t set = state.set;
+	ck_assert_uint_eq(frames_owner(&f, &set), 1);
+	ck_assert_uint_eq(frames_owner(&f, &set), 0);
+	ck_assert_uint_eq(set, 0);
+	ck_assert(!frames_find(&f, 7009, &state) && !frames_find(&f, 123456789, &state));
+}
+END_TEST
+
 START_TEST(one_process_in_two_owners_is_mapped_once)
 {
 	automatic(frames) struct frames f;
@@ -418,6 +483,8 @@ int main(void)
 	tcase_add_test(tests, special_frames_are_nobodys);
 	tcase_add_test(tests, fewer_mappings_than_seen_is_noticed);
 	tcase_add_test(tests, a_host_that_was_read_replaces_counts);
+	tcase_add_test(tests, a_host_that_counts_is_an_owner_too);
+	tcase_add_test(tests, frames_can_be_asked_for_and_are_within_a_party);
 	tcase_add_test(tests, one_process_in_two_owners_is_mapped_once);
 	tcase_add_test(tests, any_sets_are_counted_as_the_long_way);
 	tcase_add_test(tests, a_thousand_forks_make_few_sets);
