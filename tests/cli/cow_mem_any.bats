@@ -59,13 +59,16 @@ teardown() {
 }
 
 @test "who measures is in none of the figures" {
-	measure --pid $$ --host
+	# A shell that waits for it, alone in a group with it.
+	group_make "$CGROUP" reader
+	bash -c 'echo $$ >"$0/cgroup.procs"; "$1" mem --json --pid $$ --cgroup "$0" >"$2"; true' "$GROUP" "$COW" "$SCRATCH/census" 3>&-
+	holds '[.containers[].processes] == [1, 1]'
 	holds '.exact or (.why | contains("moved"))'
-	run jq '.containers[0].processes' "$SCRATCH/census"
-	local before=$output
-	hog 4
-	measure --pid $$
-	holds ".containers[0].processes == $((before + 1))"
+	# And alone with itself, in the same group: nobody.
+	bash -c 'echo $$ >"$0/cgroup.procs"; exec "$1" mem --json --cgroup "$0" >"$2"' "$GROUP" "$COW" "$SCRATCH/census" 3>&-
+	holds '.exact and [.containers[].processes] == [0]'
+	measure --pid $$ --host
+	holds '.containers[-1].host'
 }
 
 # Rows of --all are picked by what is in them: whatever else this host does is there as well.
