@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -122,9 +123,13 @@ static inline size_t count(const struct frost *f)
 static inline int frozen_run(Suite *suite)
 {
 	struct cgroup all = CGROUP_NONE;
+	struct stat namespace;
 
 	if (geteuid() != 0 || hierarchy_open(&root, &e) < 0)
 		return unit_skip(suite, "needs root and a cgroup v2 mount");
+	/* PROC_PID_INIT_INO */
+	if (stat("/proc/self/ns/pid", &namespace) < 0 || namespace.st_ino != 0xEFFFFFFC)
+		return unit_skip(suite, "needs the first pid namespace");
 	snprintf(base, sizeof(base), "/cowrun-unit-%d", (int)getpid());
 	if (cgroup_make(root, base, NULL, &all, &e) < 0)
 		return unit_skip(suite, e.text);
