@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroup/cgroup.h"
 #include "cgroup/guardian.h"
 #include "cgroup/hierarchy.h"
 #include "cgroup/kin.h"
@@ -69,6 +70,34 @@ static void add_groups(struct guard *g, const int *groups, size_t n, const struc
 	g->n = kept;
 }
 
+static uint64_t price_of(int group)
+{
+	autofree pid_t *pids = NULL;
+	size_t n = 0;
+	struct err ignored;
+
+	return cgroup_processes(group, true, &pids, &n, &ignored) < 0 ? 0 : guardian_price(n);
+}
+
+/*
+ * What takes too long to freeze shall not be begun with: one group with thousands of processes, or
+ * that many groups.
+ */
+static void drop_dear(struct guard *g, uint64_t patience)
+{
+	size_t kept = 0;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < g->n; i++) {
+		uint64_t price = price_of(g->groups[i].group);
+		if (price > patience)
+			continue;
+		sum += price;
+		g->groups[kept++] = g->groups[i];
+	}
+	g->n = sum > patience ? 0 : kept;
+}
+
 static void find_places(struct frost *f, const int *groups)
 {
 	for (size_t i = 0; i < f->n; i++) {
@@ -84,7 +113,8 @@ static void find_places(struct frost *f, const int *groups)
 	}
 }
 
-static int make_guard(struct frost *f, const int *groups, size_t n, const struct kin *kin)
+static int make_guard(
+	struct frost *f, const int *groups, size_t n, uint64_t bytes, const struct kin *kin)
 {
 	f->guard_size = sizeof(*f->guard) + n * sizeof(f->guard->groups[0]);
 	void *memory = mmap(
@@ -96,7 +126,9 @@ static int make_guard(struct frost *f, const int *groups, size_t n, const struct
 	if (!f->places)
 		return -ENOMEM;
 	f->n = n;
+	f->guard->bytes = bytes;
 	add_groups(f->guard, groups, n, kin);
+	drop_dear(f->guard, guardian_freeze_patience(bytes));
 	find_places(f, groups);
 	return 0;
 }
@@ -217,11 +249,10 @@ int frost_begin(const int *groups, size_t n, uint64_t bytes, struct frost *ret, 
 	int r = kin_find(root, &kin, e);
 	if (r < 0)
 		return r;
-	if (make_guard(&f, groups, n, &kin) < 0)
+	if (make_guard(&f, groups, n, bytes, &kin) < 0)
 		return err_set(e, ENOMEM, "freeze %zu groups", n);
-	if (!f.guard->n || !guardian_is_able(f.guard->n, bytes))
+	if (!f.guard->n)
 		return 0;
-	f.guard->bytes = bytes;
 	r = start_guardian(&f, root, e);
 	if (r < 0)
 		return r;

@@ -6,8 +6,8 @@
  * A guardian (guardian.h) freezes and thaws them: they run again when we are killed or stopped in the
  * middle, and when we take too long. What is frozen already was paused by its user and stays so.
  * Never frozen are the groups that we, or the processes that started us, live in, and the root.
- * Nor are more groups than can be frozen in the time that a set of that size has. Failing to freeze
- * is no error: frost_held() tells of each whether it stood still all the time.
+ * Nor are more groups, or processes in one, than can be frozen in the time that a set of that size
+ * has. Failing to freeze is no error: frost_held() tells of each whether it stood still all the time.
  *
  * Who asks meanwhile whether such a container is paused waits until it is known (freeze_lock.h).
  * LIMIT: other engines do not know that lock: their `pause` in that very instant is undone, and

@@ -25,7 +25,8 @@
 #define STILL_NS (16 * MS)
 #define STILL_MAX_NS (1500 * MS) /* whatever the size: below what others wait for the lock */
 #define FREEZE_NS (10 * MS)	 /* of these, until all have to be frozen */
-#define FREEZE_ONE_NS 20000	 /* measured: 17 us for each of 1000 groups */
+#define GROUP_NS 10000		 /* measured: 17 us for each of 1000 groups of a process, */
+#define PROCESS_NS 10000	 /* and 4 to 10 for each process of a group of 3000 */
 #define LOCK_NS (200 * MS)	 /* nothing is frozen yet */
 
 uint64_t guardian_patience(uint64_t bytes)
@@ -35,15 +36,14 @@ uint64_t guardian_patience(uint64_t bytes)
 	return ns < STILL_MAX_NS ? ns : STILL_MAX_NS;
 }
 
-/* Of that, how long it may take until all are frozen. */
-static uint64_t freeze_patience(uint64_t bytes)
+uint64_t guardian_freeze_patience(uint64_t bytes)
 {
 	return FREEZE_NS + (guardian_patience(bytes) - STILL_NS) / 2;
 }
 
-bool guardian_is_able(size_t n, uint64_t bytes)
+uint64_t guardian_price(size_t n_processes)
 {
-	return n * FREEZE_ONE_NS < freeze_patience(bytes);
+	return GROUP_NS + n_processes * PROCESS_NS;
 }
 
 static uint64_t now_ns(void)
@@ -258,7 +258,7 @@ _Noreturn void guardian_run(struct guard *g, int reader, const int *keep, size_t
 	uint64_t began = now_ns();
 	for (size_t i = 0; i < g->n; i++)
 		freeze(&g->groups[i]);
-	if (confirm_all(g, reader, began + freeze_patience(g->bytes))) {
+	if (confirm_all(g, reader, began + guardian_freeze_patience(g->bytes))) {
 		tell(reader, 'f');
 		stand_by(g, reader, began);
 	}

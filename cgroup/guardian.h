@@ -45,8 +45,9 @@ struct guard {
 /* What a container may stand still, by the bytes of the set. */
 uint64_t guardian_patience(uint64_t bytes);
 
-/* Whether so many groups can be frozen, and something be read, before that is over. */
-bool guardian_is_able(size_t n, uint64_t bytes);
+/* Of that, how long it may take until all are frozen; and how long one of so many processes takes. */
+uint64_t guardian_freeze_patience(uint64_t bytes);
+uint64_t guardian_price(size_t n_processes);
 
 /* Its whole life. `keep`: fds that stay open, sorted; one of them is the socket. */
 _Noreturn void guardian_run(struct guard *g, int reader, const int *keep, size_t n_keep);

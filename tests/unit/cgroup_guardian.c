@@ -110,6 +110,11 @@ START_TEST(patience_grows_with_the_set)
 	ck_assert_uint_lt(none, 20000000);
 	ck_assert_uint_eq(guardian_patience(16 << 20), none + 1000000);
 	ck_assert_uint_eq(guardian_patience((uint64_t)1 << 30), none + 64000000);
+	/* All have to be frozen before that is over: a thousand processes cannot be, in a small set. */
+	ck_assert_uint_lt(guardian_freeze_patience(0), none);
+	ck_assert_uint_lt(guardian_price(500), guardian_freeze_patience(0));
+	ck_assert_uint_gt(guardian_price(1000), guardian_freeze_patience(0));
+	ck_assert_uint_lt(guardian_price(3000), guardian_freeze_patience((uint64_t)1 << 30));
 	/* What others wait for is longer than any. */
 	ck_assert_uint_lt(
 		guardian_patience(UINT64_MAX), FREEZE_LOCK_TIMEOUT_MS * UINT64_C(1000000));
