@@ -6,6 +6,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/doctor.h"
+#include "cmd/libexec.h"
 #include "cmd/table.h"
 #include "overlay/store.h"
 #include "spec/base/json.h"
@@ -205,17 +206,7 @@ static const struct command doctor_command = {
 
 static const struct command *const commands[] = { &doctor_command, NULL };
 
-static const struct option_row options[] = {
-	{ "root", 0, OPTION_TEXT, offsetof(struct context, root), "DIR", "the state root" },
-	{ "store", 0, OPTION_TEXT, offsetof(struct context, store), "DIR", "the store" },
-	{ 0 },
-};
-
 int main(int argc, char **argv)
 {
-	static const struct program program = { "cow", "Looks at this host.", options, commands,
-		NULL, .has_store = true, .unknown_status = 1 };
-	struct context context = { 0 };
-
-	return program_main(&program, &context, argc, argv);
+	return libexec_main("Looks at this host.", commands, argc, argv);
 }

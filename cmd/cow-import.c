@@ -13,13 +13,13 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
 #include "cmd/json_list.h"
+#include "cmd/libexec.h"
 #include "overlay/confine.h"
 #include "overlay/import.h"
 
@@ -252,31 +252,7 @@ static const struct command import_command = {
 
 static const struct command *const commands[] = { &load_command, &import_command, NULL };
 
-static const struct option_row options[] = {
-	{ "store", 0, OPTION_TEXT, offsetof(struct context, store), "DIR",
-		"where images and files are kept (" STORE_DEFAULT ")" },
-	{ "version", 'v', OPTION_FLAG, offsetof(struct context, version), NULL,
-		"print the version" },
-	{ 0 },
-};
-
-static void print_version(void)
-{
-	printf("cow-import version " COWRUN_VERSION "\ncommit: " COWRUN_COMMIT "\n");
-}
-
 int main(int argc, char **argv)
 {
-	static const struct program program = {
-		"cow",
-		"Takes images into the store.",
-		options,
-		commands,
-		print_version,
-		.has_store = true,
-		.unknown_status = 1,
-	};
-	struct context context = { 0 };
-
-	return program_main(&program, &context, argc, argv);
+	return libexec_main("Takes images into the store.", commands, argc, argv);
 }

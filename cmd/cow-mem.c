@@ -6,6 +6,7 @@
  */
 #include <unistd.h>
 
+#include "cmd/libexec.h"
 #include "cmd/measured.h"
 #include "cmd/mem.h"
 #include "spec/base/log.h"
@@ -87,17 +88,7 @@ static const struct command mem_command = {
 
 static const struct command *const commands[] = { &mem_command, NULL };
 
-static const struct option_row program_options[] = {
-	{ "root", 0, OPTION_TEXT, offsetof(struct context, root), "DIR", "the state root" },
-	{ "store", 0, OPTION_TEXT, offsetof(struct context, store), "DIR", "the store" },
-	{ 0 },
-};
-
 int main(int argc, char **argv)
 {
-	static const struct program program = { "cow", "Tells what containers cost.",
-		program_options, commands, NULL, .has_store = true, .unknown_status = 1 };
-	struct context context = { 0 };
-
-	return program_main(&program, &context, argc, argv);
+	return libexec_main("Tells what containers cost.", commands, argc, argv);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/libexec.h"
 #include "cmd/metrics/server.h"
 
 #define USUAL_ADDRESS "127.0.0.1:9477"
@@ -83,17 +84,7 @@ static const struct command metrics_command = {
 
 static const struct command *const commands[] = { &metrics_command, NULL };
 
-static const struct option_row program_options[] = {
-	{ "root", 0, OPTION_TEXT, offsetof(struct context, root), "DIR", "the state root" },
-	{ "store", 0, OPTION_TEXT, offsetof(struct context, store), "DIR", "the store" },
-	{ 0 },
-};
-
 int main(int argc, char **argv)
 {
-	static const struct program program = { "cow", "Tells Prometheus what containers cost.",
-		program_options, commands, NULL, .has_store = true, .unknown_status = 1 };
-	struct context context = { 0 };
-
-	return program_main(&program, &context, argc, argv);
+	return libexec_main("Tells Prometheus what containers cost.", commands, argc, argv);
 }

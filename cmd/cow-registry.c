@@ -13,13 +13,13 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/libexec.h"
 #include "cmd/registry/pull.h"
 #include "cmd/registry/push.h"
 #include "overlay/package.h"
@@ -196,32 +196,8 @@ static const struct command push_command = {
 
 static const struct command *const commands[] = { &pull_command, &push_command, NULL };
 
-static const struct option_row options[] = {
-	{ "store", 0, OPTION_TEXT, offsetof(struct context, store), "DIR",
-		"where images and files are kept (" STORE_DEFAULT ")" },
-	{ "debug", 0, OPTION_FLAG, offsetof(struct context, debug), NULL, "tell what is done" },
-	{ "version", 'v', OPTION_FLAG, offsetof(struct context, version), NULL,
-		"print the version" },
-	{ 0 },
-};
-
-static void print_version(void)
-{
-	printf("cow-registry version " COWRUN_VERSION "\ncommit: " COWRUN_COMMIT "\n");
-}
-
 int main(int argc, char **argv)
 {
-	static const struct program program = {
-		"cow",
-		"Fetches images from registries, and sends them there.",
-		options,
-		commands,
-		print_version,
-		.has_store = true,
-		.unknown_status = 1,
-	};
-	struct context context = { 0 };
-
-	return program_main(&program, &context, argc, argv);
+	return libexec_main(
+		"Fetches images from registries, and sends them there.", commands, argc, argv);
 }

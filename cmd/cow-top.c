@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/libexec.h"
 #include "cmd/top/live.h"
 
 struct top_words {
@@ -101,17 +102,7 @@ static const struct command top_command = {
 
 static const struct command *const commands[] = { &top_command, NULL };
 
-static const struct option_row program_options[] = {
-	{ "root", 0, OPTION_TEXT, offsetof(struct context, root), "DIR", "the state root" },
-	{ "store", 0, OPTION_TEXT, offsetof(struct context, store), "DIR", "the store" },
-	{ 0 },
-};
-
 int main(int argc, char **argv)
 {
-	static const struct program program = { "cow", "Shows what containers cost, live.",
-		program_options, commands, NULL, .has_store = true, .unknown_status = 1 };
-	struct context context = { 0 };
-
-	return program_main(&program, &context, argc, argv);
+	return libexec_main("Shows what containers cost, live.", commands, argc, argv);
 }

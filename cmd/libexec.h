@@ -9,4 +9,7 @@
 int libexec_run(const struct context *c, const struct command *command, int argc, char **argv,
 	struct err *e);
 
+/* main() of such a program: what is said before the command is where things are kept. */
+int libexec_main(const char *summary, const struct command *const *commands, int argc, char **argv);
+
 #endif
