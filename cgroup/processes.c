@@ -1,12 +1,11 @@
 /* The processes of a group. */
 #include "cgroup/cgroup.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgroup/groups.h"
 #include "cgroup/knob.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
@@ -53,39 +52,13 @@ static int add_own(int fd, struct pids *pids)
 	return r;
 }
 
-static int add_all(int fd, struct pids *pids);
-
-/* Takes fd, a directory open for reading. Groups that vanish meanwhile hold nothing any more. */
-static int add_children(int fd, struct pids *pids)
+/* Groups that vanish meanwhile hold nothing any more. */
+static int add_below(void *context, const char *path, int fd, struct err *e)
 {
-	DIR *dir = fdopendir(fd);
-	int r = 0;
+	int r = fd < 0 ? fd : add_own(fd, context);
 
-	if (!dir) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	for (struct dirent *d; r == 0 && (d = readdir(dir));) {
-		if (d->d_type != DT_DIR || str_equal(d->d_name, ".") || str_equal(d->d_name, ".."))
-			continue;
-		autofd int child = openat(fd, d->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		r = child < 0 ? -errno : add_all(child, pids);
-		if (knob_is_gone(r))
-			r = 0;
-	}
-	closedir(dir);
-	return r;
-}
-
-static int add_all(int fd, struct pids *pids)
-{
-	int r = add_own(fd, pids);
-
-	if (r < 0)
-		return r;
-	int dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return dir < 0 ? -errno : add_children(dir, pids);
+	(void)path;
+	return r < 0 && !knob_is_gone(r) ? err_set(e, -r, "list the processes of the cgroup") : 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -111,11 +84,15 @@ static size_t sort_unique(pid_t *v, size_t n)
 int cgroup_processes(int fd, bool recursive, pid_t **ret, size_t *ret_n, struct err *e)
 {
 	struct pids pids = { 0 };
-	int r = recursive ? add_all(fd, &pids) : add_own(fd, &pids);
+	int r = add_own(fd, &pids);
 
+	if (r < 0)
+		knob_error(e, -r, "list the processes of the cgroup");
+	else if (recursive)
+		r = groups_walk(fd, add_below, &pids, e);
 	if (r < 0) {
 		free(pids.v);
-		return knob_error(e, -r, "list the processes of the cgroup");
+		return r;
 	}
 	*ret_n = sort_unique(pids.v, pids.n);
 	*ret = pids.v;

@@ -245,7 +245,7 @@ START_TEST(removal_reaches_the_frozen)
 END_TEST
 
 /* A container that was given its cgroup may nest deeper than we may open files. */
-START_TEST(removal_of_a_deep_nest)
+START_TEST(a_deep_nest_is_listed_and_removed)
 {
 	automatic(cgroup) struct cgroup c = make("x");
 	const struct rlimit few = { 24, 24 };
@@ -266,6 +266,10 @@ START_TEST(removal_of_a_deep_nest)
 	close(fd);
 	ck_assert_int_eq(width, 6);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	autofree pid_t *pids = NULL;
+	size_t n = 0;
+	OK(cgroup_processes(c.fd, true, &pids, &n, &e));
+	ck_assert(n == 1 && pids[0] == pid);
 	OK(cgroup_remove(root, at("x"), 1, &e));
 	ck_assert(!exists(at("x")));
 	ck_assert_int_eq(end_of(pid), SIGKILL);
@@ -419,7 +423,7 @@ int main(void)
 	tcase_add_test(tcase, groups_above_may_vanish);
 	tcase_add_test(tcase, removal_kills_everything_below);
 	tcase_add_test(tcase, removal_reaches_the_frozen);
-	tcase_add_test(tcase, removal_of_a_deep_nest);
+	tcase_add_test(tcase, a_deep_nest_is_listed_and_removed);
 	tcase_add_test(tcase, killed_not_removed);
 	tcase_add_test(tcase, processes_are_listed);
 	tcase_add_test(tcase, frozen_and_thawed);
