@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "spec/base/opt.h"
+#include "spec/base/str.h"
 
 struct writer {
 	struct str *out;
@@ -25,6 +26,9 @@ static size_t add_special(struct str *out, const unsigned char *at)
 
 	if (n == 0)
 		str_add(out, "\xef\xbf\xbd");
+	else if (n == 2 && at[0] == 0xc2 && at[1] < 0xa0)
+		/* C1: JSON allows them, and a terminal obeys them. */
+		str_addf(out, "\\u%04x", at[1]);
 	else if (n > 1)
 		str_add_bytes(out, at, n);
 	else if (*at == '"' || *at == '\\')

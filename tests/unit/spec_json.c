@@ -400,6 +400,8 @@ START_TEST(writes_strings_that_can_be_read)
 	} rows[] = {
 		{ "plain", "\"plain\"" }, { "a\"b\\c", "\"a\\\"b\\\\c\"" },
 		{ "\n\t\r\x01", "\"\\n\\t\\u000d\\u0001\"" }, { "a/b\x7f", "\"a/b\\u007f\"" },
+		{ "a\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", /* C1, and what follows it */
+			"\"a\\u0080\\u009b\\u009f\xc2\xa0\"" },
 		{ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
 			"\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"" },
 		{ "\xff\xc0\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" }, /* no UTF-8 */
