@@ -2,7 +2,7 @@
  * Listings: columns as wide as their widest cell.
  *
  * Cells are kept as they came and made harmless when they are printed, so widths are of what is
- * shown: a control character and the '?' in its place are both one wide.
+ * shown: what is not harmless (shown.h) and the '?' in its place are both one wide.
  */
 #include "cmd/table.h"
 
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/base/shown.h"
 #include "spec/base/str.h"
 
 #define ELLIPSIS "..."
@@ -25,33 +26,33 @@ static size_t count_columns(const struct table *t)
 	return n;
 }
 
-/* Characters, not bytes: what continues one in UTF-8 has no width. */
+/* Characters, not bytes. */
 static size_t width_of(const char *text)
 {
 	size_t n = 0;
+	bool harmless;
 
-	for (; *text; text++)
-		n += ((unsigned char)*text & 0xc0) != 0x80;
+	for (; *text; n++)
+		text += shown_next(text, &harmless);
 	return n;
 }
 
 /*
- * Control characters, those of C1 too (two bytes in UTF-8), could rewrite the screen. A matrix of a
- * thousand has a million cells: what is harmless goes out in one piece.
+ * What is not harmless could rewrite the screen. A matrix of a thousand has a million cells: what is
+ * goes out in one piece.
  */
 static void put(const char *text, size_t n, FILE *to)
 {
-	const unsigned char *c = (const unsigned char *)text;
-	size_t from = 0;
+	size_t from = 0, bytes;
 
-	for (size_t i = 0; i < n; i++) {
-		bool is_c1 = c[i] == 0xc2 && i + 1 < n && c[i + 1] >= 0x80 && c[i + 1] < 0xa0;
-		if (!is_c1 && c[i] >= 0x20 && c[i] != 0x7f)
+	for (size_t i = 0; i < n; i += bytes) {
+		bool harmless;
+		bytes = shown_next(text + i, &harmless);
+		if (harmless)
 			continue;
 		fwrite(text + from, 1, i - from, to);
 		fputc('?', to);
-		i += is_c1;
-		from = i + 1;
+		from = i + bytes;
 	}
 	fwrite(text + from, 1, n - from, to);
 }
@@ -132,11 +133,10 @@ static size_t shown_width(const struct table_column *column, const char *cell, b
 static size_t bytes_of(const char *text, size_t width)
 {
 	size_t n = 0;
+	bool harmless;
 
-	while (text[n] && (width || ((unsigned char)text[n] & 0xc0) == 0x80)) {
-		width -= ((unsigned char)text[n] & 0xc0) != 0x80;
-		n++;
-	}
+	for (; text[n] && width; width--)
+		n += shown_next(text + n, &harmless);
 	return n;
 }
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <wctype.h>
 
+#include "spec/base/shown.h"
+
 #define ELLIPSIS L'\u2026'
 
 void canvas_clear(struct canvas *c)
@@ -61,28 +63,6 @@ bool canvas_has_blocks(void)
 	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
-/* What is no character at all to look at, but turns others around, or hides. */
-static bool is_invisible(wchar_t c)
-{
-	static const struct {
-		wchar_t first, last;
-	} ranges[] = {
-		{ 0x00ad, 0x00ad }, /* soft hyphen */
-		{ 0x061c, 0x061c }, /* directions of writing */
-		{ 0x200b, 0x200f },
-		{ 0x2028, 0x202e },
-		{ 0x2060, 0x206f },
-		{ 0xfe00, 0xfe0f }, /* variation selectors: their width is the terminal's guess */
-		{ 0xfeff, 0xfeff },
-		{ 0xe0000, 0xe0fff },
-	};
-
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-		if (c >= ranges[i].first && c <= ranges[i].last)
-			return true;
-	return false;
-}
-
 /*
  * The next character of a text, harmless, and how many columns it takes; behind the last, L'\0'.
  * `*text` moves on.
@@ -102,7 +82,7 @@ static wchar_t next_character(const char **text, int *ret_width)
 	}
 	*text += n;
 	int width = wcwidth(c);
-	if (width < 0 || !iswprint((wint_t)c) || is_invisible(c))
+	if (width < 0 || !iswprint((wint_t)c) || !shown_is_harmless((uint32_t)c))
 		return L'?';
 	*ret_width = width;
 	return c;

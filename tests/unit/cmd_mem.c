@@ -103,6 +103,35 @@ START_TEST(names_cannot_write_on_the_screen)
 }
 END_TEST
 
+/* U+202E and U+2066 turn what follows, U+200F and U+200B are not seen; and no UTF-8 at all. */
+START_TEST(names_cannot_look_like_others)
+{
+	automatic(table) struct table t = { .columns = two_columns };
+
+	table_add(&t, "a\xe2\x80\xae"
+		      "b\xe2\x81\xa6"
+		      "c");
+	table_add(&t, "1");
+	table_add(&t, "\xe2\x80\x8f\xe2\x80\x8b");
+	table_add(&t, "2");
+	table_add(&t, "\xff\xe2\x80");
+	table_add(&t, "3");
+	print_is(&t, false,
+		"NAME   N\n"
+		"a?b?c  1\n"
+		"??     2\n"
+		"???    3\n");
+	automatic(table) struct table cut = { .columns = two_columns };
+	table_add(&cut, "123\xe2\x80\xae"
+			"\xff"
+			"6789");
+	table_add(&cut, "1");
+	print_is(&cut, true,
+		"NAME      N\n"
+		"123??...  1\n");
+}
+END_TEST
+
 START_TEST(only_terminals_cut)
 {
 	automatic(table) struct table t = { .columns = two_columns };
@@ -450,6 +479,7 @@ int main(void)
 	tcase_add_test(tests, a_last_column_has_nothing_behind_it);
 	tcase_add_test(tests, characters_are_counted_and_not_bytes);
 	tcase_add_test(tests, names_cannot_write_on_the_screen);
+	tcase_add_test(tests, names_cannot_look_like_others);
 	tcase_add_test(tests, only_terminals_cut);
 	tcase_add_test(tests, an_unfinished_row_is_an_error);
 	tcase_add_test(tests, an_exact_census);
