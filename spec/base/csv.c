@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "spec/base/opt.h"
+#include "spec/base/shown.h"
 
 static bool is_object(const struct field *f)
 {
@@ -16,30 +17,38 @@ static bool has_column(const struct field *f)
 	return !f->list && !field_is_map(f) && f->kind != FIELD_TEXT && !is_object(f);
 }
 
-static bool is_control(unsigned char c)
+static void add_character(const char *at, size_t n, bool harmless, struct str *out)
 {
-	return (c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f;
+	if (*at == '"')
+		str_add(out, "\"\"");
+	else if (harmless || strchr("\n\r\t", *at))
+		str_add_bytes(out, at, n);
+	else
+		str_add(out, str_utf8_length(at) ? "?" : "\xef\xbf\xbd");
 }
 
-static void add_text(const char *text, struct str *out)
+static void add_text(const char *text, const char *before, struct str *out)
 {
 	bool quoted = text[strcspn(text, ",\"\r\n")] != '\0';
 
 	if (quoted)
 		str_add(out, "\"");
-	for (const char *at = text; *at; at++) {
-		/* Those of C1 are two bytes in UTF-8. */
-		bool is_c1 = *at == '\xc2' && (at[1] & 0xe0) == 0x80;
-		if (*at == '"')
-			str_add(out, "\"\"");
-		else if (is_c1 || is_control((unsigned char)*at))
-			str_add(out, "?");
-		else
-			str_add_bytes(out, at, 1);
-		at += is_c1;
+	str_add(out, before);
+	for (const char *at = text; *at;) {
+		bool harmless;
+		size_t n = shown_next(at, &harmless);
+		add_character(at, n, harmless, out);
+		at += n;
 	}
 	if (quoted)
 		str_add(out, "\"");
+}
+
+/* What a spreadsheet takes for a formula becomes text. */
+static void add_string(const char *text, struct str *out)
+{
+	if (text)
+		add_text(text, *text && strchr("=+-@\t\r", *text) ? "'" : "", out);
 }
 
 static void add_value(const struct field *f, const void *at, struct str *out)
@@ -49,7 +58,7 @@ static void add_value(const struct field *f, const void *at, struct str *out)
 
 	switch ((int)f->kind) {
 	case FIELD_STRING:
-		text = *(char *const *)at;
+		add_string(*(char *const *)at, out);
 		break;
 	case FIELD_ENUM:
 		text = enum_name_of(f->names, *(const int *)at);
@@ -83,7 +92,7 @@ static void add_value(const struct field *f, const void *at, struct str *out)
 		break;
 	}
 	if (text)
-		add_text(text, out);
+		add_text(text, "", out);
 }
 
 static void separate(struct str *out, bool *first)
@@ -106,7 +115,7 @@ static void add_header(const struct field *table, const char *prefix, struct str
 		if (!has_column(f))
 			continue;
 		separate(out, first);
-		add_text(name.data, out);
+		add_text(name.data, "", out);
 	}
 }
 

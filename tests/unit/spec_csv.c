@@ -95,14 +95,43 @@ START_TEST(what_would_end_a_field_is_quoted)
 		{ "a,b", "\"a,b\"" },
 		{ "say \"so\"", "\"say \"\"so\"\"\"" },
 		{ "two\nlines", "\"two\nlines\"" },
-		{ "\r", "\"\r\"" },
+		{ "a\r", "\"a\r\"" },
 		{ "h\xc3\xa9", "h\xc3\xa9" },
 		{ "\033[2J\177\xc2\x9b", "?[2J??" },
+		{ "a\xe2\x80\xae\xe2\x81\xa6z", "a??z" }, /* directions of writing */
+		/* No UTF-8. */
+		{ "\xff\xc2", "\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct thing thing = { .name = (char *)rows[i].name };
 		autofree char *expected = str_format(HEADER "%s,false,,0,,,\n", rows[i].field);
+		writes(&thing, 1, expected);
+	}
+}
+END_TEST
+
+/* Spreadsheets compute what begins so, and could be told to run programs. */
+START_TEST(no_name_is_a_formula)
+{
+	static const struct {
+		const char *name, *field;
+	} rows[] = {
+		{ "=1+2", "'=1+2" },
+		{ "+1", "'+1" },
+		{ "-1", "'-1" },
+		{ "@SUM(A1)", "'@SUM(A1)" },
+		{ "=HYPERLINK(\"a\",\"b\")", "\"'=HYPERLINK(\"\"a\"\",\"\"b\"\")\"" },
+		{ "\t=1", "'\t=1" },
+		{ "\r=1", "\"'\r=1\"" },
+		{ "a=1", "a=1" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		/* Numbers stay what they are. */
+		struct thing thing = { .name = (char *)rows[i].name, .below = -1 };
+		autofree char *expected = str_format(HEADER "%s,false,,-1,,,\n", rows[i].field);
 		writes(&thing, 1, expected);
 	}
 }
@@ -115,6 +144,7 @@ int main(void)
 
 	tcase_add_test(tests, one_row_a_struct_and_the_keys_above);
 	tcase_add_test(tests, what_would_end_a_field_is_quoted);
+	tcase_add_test(tests, no_name_is_a_formula);
 	suite_add_tcase(suite, tests);
 	return unit_run(suite);
 }
