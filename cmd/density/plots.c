@@ -35,7 +35,7 @@ static struct point spread_point(const struct cell *c, const struct spread *s, d
 
 static struct point start_point(const struct cell *c)
 {
-	return spread_point(c, &c->start_us, 1000);
+	return spread_point(c, &c->containers_us, 1000);
 }
 
 static struct point cost_point(const struct cell *c)
@@ -63,9 +63,7 @@ static struct point saved_point(const struct cell *c)
 
 static struct point rate_point(const struct cell *c)
 {
-	double rate = (double)c->rate_milli / 1000;
-
-	return (struct point){ c->n > 0, rate, rate, rate };
+	return spread_point(c, &c->rate_milli, 1000);
 }
 
 /* Against the count, one curve for each way and variant. */
@@ -96,13 +94,27 @@ static const struct part {
 	{ "monitor", "#3f4650", offsetof(struct portion, monitor) },
 };
 
+/* What is left of the cost: page cache, and files in memory, that are not mapped. */
+#define REST "page cache"
+#define REST_COLOUR "#9fd3b0"
+
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
 
-/* Ways have colours of their own, in the order of the experiment; they differ in lightness too. */
+/*
+ * Ways have colours of their own, in the order of the experiment, as in the report (page.css); where
+ * there is but one way, variants have. What else differs is told by dashes and points.
+ */
 static const char *const colours[] = { "#1f6fd0", "#d96a00", "#2c8a4b", "#8a43b8", "#0b8ea0",
 	"#d23c86", "#6d7682", "#9a7d00", "#3f4650", "#8a5a3c" };
 
 #define N_COLOURS (sizeof(colours) / sizeof(colours[0]))
+
+static const unsigned points[] = { 7, 5, 9, 13 };
+
+#define N_POINTS (sizeof(points) / sizeof(points[0]))
+
+/* Characters of a name that a key and an axis have room for. */
+#define NAME_MAX_SHOWN 30
 
 bool plots_can_be_made(void)
 {
@@ -122,25 +134,84 @@ static struct curve curve_of(const struct results *r, const struct summary *s, s
 	return (struct curve){ cells->variant, cells->way, cells, n };
 }
 
+/* A long name with its end, as beginnings are often alike. */
+static void shorten(struct str *name)
+{
+	size_t n = 0, head = 0, tail = 0;
+
+	for (const char *at = name->data; *at; at += str_utf8_length(at))
+		n++;
+	if (n <= NAME_MAX_SHOWN)
+		return;
+	for (size_t i = 0, at = 0; i < n; at += str_utf8_length(name->data + at), i++) {
+		head = i == NAME_MAX_SHOWN / 2 ? at : head;
+		tail = i == n - NAME_MAX_SHOWN / 2 + 1 ? at : tail;
+	}
+	autofree char *end = strdup(name->data + tail);
+	if (!end) {
+		name->failed = true;
+		return;
+	}
+	name->len = head;
+	str_add(name, "…");
+	str_add(name, end);
+}
+
 /* Names are the experiment's: a quote or a backslash in one would be gnuplot's. */
 static void add_title(struct str *script, const struct results *r, const struct curve *c)
 {
 	automatic(str) struct str title = { 0 };
 
 	if (r->experiment.n_variants > 1)
-		str_addf(&title, "%s, ", c->variant);
-	str_add(&title, c->way);
+		str_add(&title, c->variant);
+	if (r->experiment.n_variants > 1 && r->experiment.n_ways > 1)
+		str_add(&title, ", ");
+	if (r->experiment.n_variants < 2 || r->experiment.n_ways > 1)
+		str_add(&title, c->way);
 	for (char *at = title.data; at && *at; at++)
-		if (strchr("\"\\'`@{}^_&~$", *at) || (unsigned char)*at < ' ')
+		if (strchr("\"\\'`@{}^_&~$", *at) || (unsigned char)*at < ' ' ||
+			!str_utf8_length(at))
 			*at = ' ';
-	str_addf(script, "\"%s\"", title.data);
-	script->failed |= title.failed;
+	if (str_ok(&title))
+		shorten(&title);
+	str_addf(script, "\"%s\"", str_ok(&title) ? title.data : "");
+	script->failed |= !str_ok(&title);
+}
+
+/* Where an experiment has many, pictures grow with their keys. */
+struct size {
+	size_t width, height;
+};
+
+#define USUAL_WIDTH 900
+#define USUAL_HEIGHT 480
+#define KEY_LINE 19
+
+static size_t at_least(size_t n, size_t least)
+{
+	return n > least ? n : least;
+}
+
+struct look {
+	const char *colour;
+	unsigned dash, point;
+};
+
+static struct look look_of(const struct results *r, size_t i)
+{
+	size_t n_ways = r->experiment.n_ways, way = i % n_ways, variant = i / n_ways;
+	size_t colour = n_ways > 1 ? way : variant;
+	size_t other = colour / N_COLOURS + (n_ways > 1 ? variant : 0);
+
+	return (struct look){ colours[colour % N_COLOURS], (unsigned)(other % N_POINTS) + 1,
+		points[other % N_POINTS] };
 }
 
 static void add_head(struct str *script, const char *name, const char *title, const char *axis)
 {
 	str_addf(script,
 		"set title \"%s\"\nset ylabel \"%s\"\nset grid ytics lc rgb '#e3e6ea'\n"
+		"set encoding utf8\nset format y '%%.12g'\n"
 		"set key outside right top Left reverse\nset border 3 lc rgb '#545b64'\n"
 		"set tics nomirror\nset yrange [0:*]\n",
 		title, axis);
@@ -148,19 +219,21 @@ static void add_head(struct str *script, const char *name, const char *title, co
 }
 
 /* Both files from one description: gnuplot draws twice. */
-static void add_drawing(struct str *script, const char *plot)
+static void add_drawing(struct str *script, const char *plot, struct size size)
 {
 	static const struct {
-		const char *terminal, *suffix;
+		const char *terminal, *font, *suffix;
 	} outputs[] = {
-		{ "svg size 900,480 enhanced font 'DejaVu Sans,13' background rgb 'white'", "svg" },
-		{ "pngcairo size 900,480 enhanced font 'DejaVu Sans,11' background rgb 'white'",
-			"png" },
+		{ "svg", "'DejaVu Sans,13'", "svg" },
+		{ "pngcairo", "'DejaVu Sans,11'", "png" },
 	};
 
 	for (size_t i = 0; i < 2; i++)
-		str_addf(script, "set terminal %s\nset output name.'.%s'\n%s\n",
-			outputs[i].terminal, outputs[i].suffix, plot);
+		str_addf(script,
+			"set terminal %s size %zu,%zu enhanced font %s background rgb 'white'\n"
+			"set output name.'.%s'\n%s\n",
+			outputs[i].terminal, size.width, size.height, outputs[i].font,
+			outputs[i].suffix, plot);
 }
 
 /* The values of all curves of a plot, and their counts. */
@@ -234,11 +307,11 @@ static int write_curves(int dir, const struct results *r, const struct summary *
 		if (!add_curve(&data, &c, p, &extent))
 			continue;
 		str_add(&data, "\n\n");
-		const char *colour = colours[i % N_COLOURS];
+		struct look look = look_of(r, i);
 		str_addf(&drawing,
-			"%sname.'.dat' index %zu using 1:2:3:4 with yerrorlines lw 2 pt 7 "
+			"%sname.'.dat' index %zu using 1:2:3:4 with yerrorlines lw 2 dt %u pt %u "
 			"ps 0.7 lc rgb '%s' title ",
-			n ? ", " : "", n, colour);
+			n ? ", " : "", n, look.dash, look.point, look.colour);
 		add_title(&drawing, r, &c);
 		n++;
 	}
@@ -246,45 +319,69 @@ static int write_curves(int dir, const struct results *r, const struct summary *
 	if (!n)
 		return 0;
 	add_axes(&script, &extent);
-	add_drawing(&script, drawing.data);
+	add_drawing(&script, drawing.data,
+		(struct size){ USUAL_WIDTH, at_least(n * KEY_LINE + 60, USUAL_HEIGHT) });
 	script.failed |= drawing.failed;
 	int failed = write_file(dir, p->name, "dat", &data, e);
 	return failed < 0 ? failed : write_file(dir, p->name, "gp", &script, e);
 }
+
+static void add_bar(struct str *data, const struct cell *c)
+{
+	double rest = (double)c->each.cost.value / 1024;
+
+	for (size_t p = 0; p < N_PARTS; p++) {
+		const struct opt_u64 *v =
+			(const struct opt_u64 *)((const char *)&c->each + parts[p].offset);
+		double kib = (double)v->value / 1024;
+		str_addf(data, " %.6g", kib);
+		rest -= kib;
+	}
+	str_addf(data, " %.6g\n", rest > 0 ? rest : 0);
+}
+
+/* Names that have no room beside each other stand upright below their bars. */
+#define UPRIGHT_HEIGHT 160
+#define LINE_CHARACTERS 70
+#define BAR_WIDTH 26
 
 /* The last count of each curve as a stacked bar. */
 static int write_bars(
 	int dir, const struct results *r, const struct summary *s, bool *ret_any, struct err *e)
 {
 	automatic(str) struct str data = { 0 }, script = { 0 }, drawing = { 0 };
+	size_t n = 0, longest = 0;
 
-	*ret_any = false;
 	add_head(&script, "kinds",
 		"What one container has for itself, by kind, with the most of them up", "KiB each");
 	str_add(&script, "set style data histograms\nset style histogram rowstacked\n"
-			 "set style fill solid\nset boxwidth 0.6\nset xtics rotate by -25\n");
+			 "set style fill solid\nset boxwidth 0.6\n");
 	for (size_t i = 0; i < count_curves(r); i++) {
 		struct curve c = curve_of(r, s, i);
 		const struct cell *last = &c.cells[c.n - 1];
 		if (!last->n)
 			continue;
+		size_t before = data.len;
 		add_title(&data, r, &c);
-		for (size_t p = 0; p < N_PARTS; p++) {
-			const struct opt_u64 *v =
-				(const struct opt_u64 *)((const char *)&last->each +
-							 parts[p].offset);
-			str_addf(&data, " %.6g", (double)v->value / 1024);
-		}
-		str_add(&data, "\n");
-		*ret_any = true;
+		longest = at_least(longest, data.len - before);
+		add_bar(&data, last);
+		n++;
 	}
 	str_add(&drawing, "plot ");
 	for (size_t p = 0; p < N_PARTS; p++)
 		str_addf(&drawing, "%sname.'.dat' using %zu%s lc rgb '%s' title \"%s\"",
 			p ? ", " : "", p + 2, p ? "" : ":xtic(1)", parts[p].colour, parts[p].name);
-	if (!*ret_any)
+	str_addf(&drawing, ", name.'.dat' using %zu lc rgb '%s' title \"%s\"", N_PARTS + 2,
+		REST_COLOUR, REST);
+	*ret_any = n > 0;
+	if (!n)
 		return 0;
-	add_drawing(&script, drawing.data);
+	bool upright = n * longest > LINE_CHARACTERS;
+	if (upright)
+		str_add(&script, "set xtics rotate by 90 right\n");
+	add_drawing(&script, drawing.data,
+		(struct size){ at_least(n * BAR_WIDTH + 340, USUAL_WIDTH),
+			USUAL_HEIGHT + (upright ? UPRIGHT_HEIGHT : 0) });
 	script.failed |= drawing.failed;
 	int failed = write_file(dir, "kinds", "dat", &data, e);
 	return failed < 0 ? failed : write_file(dir, "kinds", "gp", &script, e);

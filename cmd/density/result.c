@@ -16,7 +16,7 @@ const struct field spread_fields[] = {
 	{ 0 },
 };
 
-static const struct field portion_fields[] = {
+const struct field portion_fields[] = {
 	BYTES(struct portion, "anon_bytes", anon),
 	BYTES(struct portion, "forked_bytes", forked),
 	BYTES(struct portion, "file_bytes", file),

@@ -39,7 +39,7 @@ struct result {
 };
 
 extern const struct field result_fields[];
-extern const struct field spread_fields[];
+extern const struct field spread_fields[], portion_fields[];
 
 /* Sorts `v`. Zeros for none. */
 struct spread spread_of(uint64_t *v, size_t n);

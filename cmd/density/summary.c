@@ -9,6 +9,29 @@
 #include "cmd/table.h"
 #include "spec/base/str.h"
 
+#define SPREAD(key, member) FIELD(struct cell, key, FIELD_OBJECT, member, .inside = spread_fields)
+#define FLAG(key, member) FIELD(struct cell, key, FIELD_BOOL, member, .always = true)
+
+const struct field cell_fields[] = {
+	FIELD(struct cell, "variant", FIELD_STRING, variant),
+	FIELD(struct cell, "way", FIELD_STRING, way),
+	FIELD(struct cell, "count", FIELD_U64, count),
+	FIELD(struct cell, "trials", FIELD_U64, n, .always = true),
+	FLAG("exact", exact),
+	FLAG("all_started", all_started),
+	FLAG("settled", settled),
+	FIELD(struct cell, "why", FIELD_STRING, why),
+	SPREAD("start_us", start_us),
+	SPREAD("containers_us", containers_us),
+	SPREAD("cost_each_bytes", cost_each),
+	SPREAD("host_each_bytes", taken_each),
+	SPREAD("union_bytes", union_bytes),
+	SPREAD("saved_bytes", saved_bytes),
+	SPREAD("rate_milli", rate_milli),
+	FIELD(struct cell, "each", FIELD_OBJECT, each, .inside = portion_fields),
+	{ 0 },
+};
+
 static bool is_of(const struct cell *c, const struct result *r)
 {
 	return r->count == c->count && str_equal(r->way, c->way) &&
@@ -20,6 +43,21 @@ typedef uint64_t figure(const struct result *r);
 static uint64_t start_of(const struct result *r)
 {
 	return r->start_us.median;
+}
+
+static uint64_t first_of(const struct result *r)
+{
+	return r->start_us.p10;
+}
+
+static uint64_t last_of(const struct result *r)
+{
+	return r->start_us.p90;
+}
+
+static uint64_t most_of(const struct result *r)
+{
+	return r->start_us.most;
 }
 
 static uint64_t up_of(const struct result *r)
@@ -77,6 +115,16 @@ static void fill_portions(const struct results *r, struct cell *c, uint64_t *roo
 	}
 }
 
+static void fill_rate(const struct results *r, struct cell *c, uint64_t *room)
+{
+	struct spread up = spread(r, c, up_of, room);
+	uint64_t n = (r->experiment.inside ? 1 : c->count) * 1000000000;
+
+	if (up.p10)
+		c->rate_milli =
+			(struct spread){ n / up.median, n / up.p90, n / up.p10, n / up.p10 };
+}
+
 static void fill_cell(const struct results *r, struct cell *c, uint64_t *room)
 {
 	c->exact = c->all_started = c->settled = true;
@@ -87,15 +135,16 @@ static void fill_cell(const struct results *r, struct cell *c, uint64_t *room)
 		c->exact &= r->v[i].exact;
 		c->settled &= r->v[i].settled;
 		c->all_started &= !r->v[i].why || r->v[i].exact;
+		c->why = c->why ? c->why : r->v[i].why;
 	}
 	c->start_us = spread(r, c, start_of, room);
 	c->cost_each = spread(r, c, cost_of, room);
 	c->taken_each = spread(r, c, taken_of, room);
 	c->union_bytes = spread(r, c, union_of, room);
 	c->saved_bytes = spread(r, c, saved_of, room);
-	uint64_t up = spread(r, c, up_of, room).median;
-	uint64_t n = r->experiment.inside ? 1 : c->count;
-	c->rate_milli = up ? n * 1000000000 / up : 0;
+	c->containers_us = (struct spread){ c->start_us.median, spread(r, c, first_of, room).median,
+		spread(r, c, last_of, room).median, spread(r, c, most_of, room).median };
+	fill_rate(r, c, room);
 	fill_portions(r, c, room);
 }
 
@@ -179,8 +228,8 @@ static void add_row(struct table *t, const struct cell *c)
 	add_size(t, c, c->union_bytes.median);
 	add_size(t, c, c->saved_bytes.median);
 	add_time(t, c, c->start_us.median);
-	add_time(t, c, c->start_us.p90);
-	table_addf(t, "%.1f", (double)c->rate_milli / 1000);
+	add_time(t, c, c->containers_us.p90);
+	table_addf(t, "%.1f", (double)c->rate_milli.median / 1000);
 	table_add(t, !c->n	       ? "not made"
 		     : !c->all_started ? "not all started"
 		     : !c->settled     ? "not at rest"

@@ -14,10 +14,15 @@ struct cell {
 	uint64_t count;
 	size_t n;			  /* of trials; 0: none yet */
 	bool exact, all_started, settled; /* of every one of them */
+	const char *why;		  /* of the first that was not exact, or not all started */
 	struct spread start_us, cost_each, taken_each, union_bytes, saved_bytes;
-	uint64_t rate_milli; /* containers a second, by the median, times 1000 */
-	struct portion each; /* medians of medians */
+	struct spread
+		containers_us;	  /* starts of the containers of a trial: medians over the trials */
+	struct spread rate_milli; /* containers a second, times 1000; most: as p90 */
+	struct portion each;	  /* medians of medians */
 };
+
+extern const struct field cell_fields[]; /* for writing */
 
 struct summary {
 	struct cell *v; /* in the experiment's order: variant, way, count */

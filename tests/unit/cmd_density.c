@@ -205,7 +205,7 @@ START_TEST(a_cell_is_the_median_of_its_trials)
 	ck_assert_uint_eq(s.v[0].n, 3);
 	ck_assert(!s.v[0].exact && s.v[0].settled);
 	ck_assert_uint_eq(s.v[0].cost_each.median, 200);
-	ck_assert_uint_eq(s.v[0].rate_milli, 5000); /* 10 in 2 s */
+	ck_assert_uint_eq(s.v[0].rate_milli.median, 5000); /* 10 in 2 s */
 	ck_assert(s.v[0].each.anon.set && s.v[0].each.anon.value == 1);
 	ck_assert(!s.v[0].each.file.set);
 	ck_assert_uint_eq(s.v[1].n, 0);
