@@ -10,12 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/density/compare.h"
 #include "cmd/density/knobs.h"
 #include "cmd/density/plots.h"
 #include "cmd/density/progress.h"
 #include "cmd/density/summary.h"
 #include "cmd/density/trial.h"
 #include "cmd/interrupt.h"
+#include "cmd/json_list.h"
 #include "spec/base/log.h"
 #include "spec/base/str.h"
 
@@ -23,7 +25,7 @@
 #define LAB "/run/cowrun-density"
 
 struct density_words {
-	bool quiet;
+	bool quiet, json, compare;
 	const char *out, *image, *counts, *keep_free;
 	struct option_list ways;
 	int repetitions, parallel;
@@ -48,6 +50,10 @@ static const struct option_row options[] = {
 	{ "keep-free", 0, OPTION_TEXT, offsetof(struct density_words, keep_free), "SIZE",
 		"memory of the host that is left alone" },
 	{ "quiet", 'q', OPTION_FLAG, offsetof(struct density_words, quiet), NULL, "no progress" },
+	{ "json", 0, OPTION_FLAG, offsetof(struct density_words, json), NULL,
+		"print the summary as JSON" },
+	{ "compare", 0, OPTION_FLAG, offsetof(struct density_words, compare), NULL,
+		"start nothing: hold the results in two directories against each other" },
 	{ 0 },
 };
 
@@ -204,7 +210,7 @@ static int write_text(const struct results *r, const struct summary *s, struct e
 }
 
 /* All that is made of the trials, whichever of them are there. */
-static int present(const struct results *r, bool plots, struct err *e)
+static int present(const struct results *r, bool plots, bool json, struct err *e)
 {
 	automatic(summary) struct summary s = { 0 };
 	int failed = summary_make(r, &s, e);
@@ -213,6 +219,8 @@ static int present(const struct results *r, bool plots, struct err *e)
 		failed = write_text(r, &s, e);
 	if (failed == 0 && plots)
 		failed = plots_make(r, &s, e);
+	if (failed == 0 && json)
+		return json_list_print(cell_fields, s.v, s.n, sizeof(*s.v), e);
 	return failed < 0 ? failed : summary_print(stdout, &s, isatty(1), e);
 }
 
@@ -234,12 +242,29 @@ static int make_experiment(struct context *c, const struct density_words *w, str
 	return r < 0 ? r : run_trials(&setting, &schedule, w->quiet, e);
 }
 
+static int compare(const struct density_words *w, int argc, char **argv, struct err *e)
+{
+	automatic(results) struct results a = RESULTS_NONE, b = RESULTS_NONE;
+
+	if (argc != 2)
+		return err_say(e, ERR_USAGE, "--compare needs two directories of results");
+	int r = results_look(argv[0], &a, e);
+	if (r == 0)
+		r = results_look(argv[1], &b, e);
+	if (r < 0)
+		return r;
+	return w->json ? compare_print_json(&a, &b, e)
+		       : compare_print(stdout, &a, &b, isatty(1), e);
+}
+
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	automatic(experiment) struct experiment x = { 0 };
 	automatic(results) struct results results = RESULTS_NONE;
 	const struct density_words *w = data;
 
+	if (w->compare)
+		return compare(w, argc, argv, e);
 	interrupt_watch();
 	int r = read_experiment(w, argc, argv, &x, e);
 	bool plots = plots_can_be_made();
@@ -249,12 +274,13 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		r = make_experiment(c, w, &x, &results, e);
 	if (r == -EINTR)
 		return 130;
-	return r < 0 ? r : present(&results, plots, e);
+	return r < 0 ? r : present(&results, plots, w->json, e);
 }
 
 const struct command density_command = {
 	.name = "density",
-	.arguments = "[options] EXPERIMENT.json | [options] --image IMAGE [COMMAND ...]",
+	.arguments =
+		"[options] EXPERIMENT.json | [options] --image IMAGE [COMMAND ...] | --compare DIR DIR",
 	.summary = "Starts containers by the hundred, and tells what each costs.",
 	.options = options,
 	.options_size = sizeof(struct density_words),

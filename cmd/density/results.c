@@ -75,22 +75,25 @@ static int keep(struct results *r, struct result *result, struct err *e)
 }
 
 /* A last line without its end was being written when we were killed: that trial is made again. */
-static int read_trials(struct results *r, struct err *e)
+static int read_trials(struct results *r, bool cut, struct err *e)
 {
 	autofree char *text = NULL;
-	size_t n;
+	size_t n, n_lines = 0;
 	int failed = fd_read_file(r->dir, "trials.jsonl", TRIALS_MAX, &text, &n, e);
 
 	if (failed == -ENOENT)
 		return 0;
 	for (char *line = text, *end; failed == 0 && (end = strchr(line, '\n')); line = end + 1) {
 		automatic(result) struct result result = { 0 };
-		failed = json_read("trials.jsonl", line, (size_t)(end - line), result_fields,
+		failed = json_read("a trial", line, (size_t)(end - line), result_fields,
 			&result, &json_usual_limits, e);
 		if (failed == 0)
 			failed = keep(r, &result, e);
+		n_lines++;
+		if (failed < 0)
+			err_while(e, "line %zu of 'trials.jsonl'", n_lines);
 	}
-	if (failed == 0 && n && text[n - 1] != '\n') {
+	if (failed == 0 && cut && n && text[n - 1] != '\n') {
 		const char *last = memrchr(text, '\n', n);
 		autofd int fd = openat(r->dir, "trials.jsonl", O_WRONLY | O_CLOEXEC);
 		if (fd < 0 || ftruncate(fd, last ? last + 1 - text : 0) < 0)
@@ -108,7 +111,7 @@ static int open_dir(const char *path, struct results *r, struct err *e)
 	return r->path ? 0 : err_set(e, errno, "find the directory '%s'", path);
 }
 
-int results_open(const char *path, struct results *ret, struct err *e)
+static int read_results(const char *path, bool cut, struct results *ret, struct err *e)
 {
 	automatic(results) struct results r = RESULTS_NONE;
 	int failed = open_dir(path, &r, e);
@@ -120,7 +123,7 @@ int results_open(const char *path, struct results *ret, struct err *e)
 	if (failed == 0)
 		failed = read_document(&r, "host.json", host_fields, &r.host, e);
 	if (failed == 0)
-		failed = read_trials(&r, e);
+		failed = read_trials(&r, cut, e);
 	if (failed < 0)
 		return err_while(e, "read the results in '%s'", path);
 	failed = read_document(&r, "running.json", running_fields, &r.running, e);
@@ -129,6 +132,16 @@ int results_open(const char *path, struct results *ret, struct err *e)
 	*ret = r;
 	r = (struct results)RESULTS_NONE;
 	return 0;
+}
+
+int results_open(const char *path, struct results *ret, struct err *e)
+{
+	return read_results(path, true, ret, e);
+}
+
+int results_look(const char *path, struct results *ret, struct err *e)
+{
+	return read_results(path, false, ret, e);
 }
 
 static bool is_same(const struct experiment *a, const struct experiment *b)

@@ -43,8 +43,11 @@ struct results {
 		.dir = -1                                                                          \
 	}
 
-/* Reads a directory. -ENOENT: there is none, or no experiment in it. */
+/* Reads a directory, which nobody writes meanwhile. -ENOENT: there is none, or no experiment in it. */
 int results_open(const char *path, struct results *ret, struct err *e);
+
+/* The same, and changes nothing: for those of a run that goes on. */
+int results_look(const char *path, struct results *ret, struct err *e);
 
 /*
  * Makes the directory, or opens it when it holds the same experiment (-EEXIST: another one). Takes
