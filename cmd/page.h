@@ -18,6 +18,7 @@ struct page_part {
 extern const struct page_part page_html, page_css;
 /* Elements, formats, colours; then what is made of them. */
 extern const struct page_part page_js, page_table_js, page_bars_js, page_heat_js, page_memory_js;
+extern const struct page_part page_lines_js, page_density_js;
 
 struct page {
 	const char *title;			/* until the script knows better; no markup */

@@ -14,6 +14,7 @@
 #include "cmd/density/knobs.h"
 #include "cmd/density/plots.h"
 #include "cmd/density/progress.h"
+#include "cmd/density/report.h"
 #include "cmd/density/summary.h"
 #include "cmd/density/trial.h"
 #include "cmd/interrupt.h"
@@ -217,6 +218,8 @@ static int present(const struct results *r, bool plots, bool json, struct err *e
 
 	if (failed == 0)
 		failed = write_text(r, &s, e);
+	if (failed == 0)
+		failed = report_make(r, &s, e);
 	if (failed == 0 && plots)
 		failed = plots_make(r, &s, e);
 	if (failed == 0 && json)

@@ -31,16 +31,17 @@ function cell_of(column, row, first) {
 
 /*
  * { element, show(test) }: rows that test(row) lets through. `ordered` is told the rows in their order. `sort`: the
- * index of the column to begin with.
+ * index of the column to begin with; null: in the order of the rows.
  */
 function table(caption, columns, rows, sort, ordered) {
 	const made = rows.map((row) => ({ row, tr: el('tr', null, columns.map((c, i) => cell_of(c, row, i === 0))) }));
 	const body = el('tbody');
-	let at = sort, down = !columns[sort].text, test = () => true;
+	let at = sort, down = sort !== null && !columns[sort].text, test = () => true;
 
 	function draw() {
 		const column = columns[at];
-		made.sort((a, b) => compare(column.value(a.row), column.value(b.row), down));
+		if (column)
+			made.sort((a, b) => compare(column.value(a.row), column.value(b.row), down));
 		const shown = made.filter((m) => test(m.row));
 		body.replaceChildren(...shown.map((m) => m.tr));
 		heads.forEach((th, i) => {
