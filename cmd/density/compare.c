@@ -44,7 +44,7 @@ static const struct table_column difference_columns[] = {
 static const char *const untold[] = { "name", "ways", "counts" };
 
 struct pair {
-	const struct cell *a, *b;
+	struct cell a, b; /* what they point to is of the summaries */
 };
 
 struct comparison {
@@ -99,7 +99,7 @@ static int compare(
 		const struct cell *one = &c->first.v[i];
 		const struct cell *other = one->n ? find(&c->second, one) : NULL;
 		if (other)
-			c->pairs[c->n++] = (struct pair){ one, other };
+			c->pairs[c->n++] = (struct pair){ *one, *other };
 	}
 	c->only_a = count_made(&c->first) - c->n;
 	c->only_b = count_made(&c->second) - c->n;
@@ -117,15 +117,15 @@ static const struct spread *spread_of_cell(const struct cell *c, const struct fi
 /* Of one trial nobody knows what it spreads. */
 static bool is_apart(const struct pair *p, const struct figure *f)
 {
-	const struct spread *a = spread_of_cell(p->a, f), *b = spread_of_cell(p->b, f);
+	const struct spread *a = spread_of_cell(&p->a, f), *b = spread_of_cell(&p->b, f);
 
-	return p->a->n > 1 && p->b->n > 1 && (a->p90 < b->p10 || b->p90 < a->p10);
+	return p->a.n > 1 && p->b.n > 1 && (a->p90 < b->p10 || b->p90 < a->p10);
 }
 
 /* False where one of them is nothing, which is no figure that others could be a multiple of. */
 static bool ratio_of(const struct pair *p, const struct figure *f, double *ret)
 {
-	uint64_t a = spread_of_cell(p->a, f)->median, b = spread_of_cell(p->b, f)->median;
+	uint64_t a = spread_of_cell(&p->a, f)->median, b = spread_of_cell(&p->b, f)->median;
 
 	if (!a || !b)
 		return false;
@@ -195,10 +195,10 @@ static void tell_row(void *to, const char *what, const char *a, const char *b)
 
 static void add_row(struct table *t, const struct pair *p)
 {
-	table_add(t, p->a->variant);
-	table_add(t, p->a->way);
-	table_addf(t, "%" PRIu64, p->a->count);
-	table_addf(t, "%zu, %zu", p->a->n, p->b->n);
+	table_add(t, p->a.variant);
+	table_add(t, p->a.way);
+	table_addf(t, "%" PRIu64, p->a.count);
+	table_addf(t, "%zu, %zu", p->a.n, p->b.n);
 	for (size_t i = 0; i < N_FIGURES; i++) {
 		double ratio;
 		if (ratio_of(p, &figures[i], &ratio))
@@ -255,9 +255,9 @@ static void add_figure(struct str *out, const struct pair *p, const struct figur
 	double ratio;
 
 	str_addf(out, ",\"%s\":{\"first\":", f->key);
-	json_write(spread_fields, spread_of_cell(p->a, f), JSON_COMPACT, out);
+	json_write(spread_fields, spread_of_cell(&p->a, f), JSON_COMPACT, out);
 	str_add(out, ",\"second\":");
-	json_write(spread_fields, spread_of_cell(p->b, f), JSON_COMPACT, out);
+	json_write(spread_fields, spread_of_cell(&p->b, f), JSON_COMPACT, out);
 	if (ratio_of(p, f, &ratio))
 		str_addf(out, ",\"ratio\":%.4f", ratio);
 	else
@@ -268,10 +268,10 @@ static void add_figure(struct str *out, const struct pair *p, const struct figur
 static void add_pair(struct str *out, const struct pair *p)
 {
 	str_add(out, "{\"variant\":");
-	json_write_string(p->a->variant, out);
+	json_write_string(p->a.variant, out);
 	str_add(out, ",\"way\":");
-	json_write_string(p->a->way, out);
-	str_addf(out, ",\"count\":%" PRIu64 ",\"trials\":[%zu,%zu]", p->a->count, p->a->n, p->b->n);
+	json_write_string(p->a.way, out);
+	str_addf(out, ",\"count\":%" PRIu64 ",\"trials\":[%zu,%zu]", p->a.count, p->a.n, p->b.n);
 	for (size_t i = 0; i < N_FIGURES; i++)
 		add_figure(out, p, &figures[i]);
 	str_add(out, "}");

@@ -139,7 +139,7 @@ static void shorten(struct str *name)
 {
 	size_t n = 0, head = 0, tail = 0;
 
-	for (const char *at = name->data; *at; at += str_utf8_length(at))
+	for (const char *at = name->data; at && *at; at += str_utf8_length(at))
 		n++;
 	if (n <= NAME_MAX_SHOWN)
 		return;

@@ -85,8 +85,8 @@ static int read_trials(struct results *r, bool cut, struct err *e)
 		return 0;
 	for (char *line = text, *end; failed == 0 && (end = strchr(line, '\n')); line = end + 1) {
 		automatic(result) struct result result = { 0 };
-		failed = json_read("a trial", line, (size_t)(end - line), result_fields,
-			&result, &json_usual_limits, e);
+		failed = json_read("a trial", line, (size_t)(end - line), result_fields, &result,
+			&json_usual_limits, e);
 		if (failed == 0)
 			failed = keep(r, &result, e);
 		n_lines++;
