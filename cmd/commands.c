@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,11 +224,19 @@ static int end(const struct command *command, const char *name, const struct err
 }
 
 /* A reader that went away has seen enough; output that did not arrive is an error else. */
+/* What we were writing to, a pipe, has nobody any more who reads it. */
+static bool reader_has_left(void)
+{
+	struct pollfd out = { .fd = 1 };
+
+	return ferror(stdout) && poll(&out, 1, 0) == 1 && out.revents & POLLERR;
+}
+
 static int finish(const struct command *command, int status, struct err *e)
 {
 	bool arrived = fflush(stdout) == 0 && !ferror(stdout);
 
-	if (status == 0 && !arrived && errno == EPIPE)
+	if (!arrived && (status == 0 || status == -EIO) && reader_has_left())
 		return 128 + SIGPIPE;
 	if (status == 0 && !arrived)
 		status = err_set(e, errno, "write the output");

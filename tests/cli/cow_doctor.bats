@@ -24,6 +24,18 @@ assert_runs() { [ "$(jq .runs <<<"$output")" = "$1" ]; }
 	[ -z "$(ls -A "$SCRATCH")" ]
 }
 
+@test "who reads may leave early: it ends as by SIGPIPE, in silence, in the middle of a table too" {
+	need_program stdbuf
+	need_program python3
+	# into a pipe that nobody reads, line by line
+	run python3 -c 'import os, subprocess, sys
+r, w = os.pipe()
+os.close(r)
+ended = subprocess.run(sys.argv[1:], stdout=w, stderr=subprocess.PIPE)
+print(ended.returncode, ended.stderr.decode())' stdbuf -oL "$COW" --root "$STATE" --store "$STORE" doctor
+	[ "$output" = "141 " ] || { say "$output"; return 1; }
+}
+
 @test "for programs" {
 	run cow doctor --json
 	assert_status 0
