@@ -213,7 +213,7 @@ export -f cow
 	fails "option --cpus: '0' is not a number" cow run --cpus 0 "$IMAGE"
 	fails "option --pids-limit: '-' is neither a number nor -1" cow run --pids-limit - "$IMAGE"
 	fails "container 'x' does not exist" cow mem x
-	fails "'/proc' is not a cgroup v2" cow mem --cgroup /proc
+	fails "'/proc' is neither a cgroup v2 directory" cow mem --cgroup /proc
 	fails "open the cgroup '/no/such'" cow mem --cgroup /no/such
 	assert_nothing_left
 }
