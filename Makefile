@@ -80,7 +80,7 @@ UNITS     := $(UNIT_SRC:tests/unit/%.c=$(OUT)/tests/unit/%)
 # Small static programs that tests run inside containers and guests.
 HELPERS   := $(patsubst tests/programs/%.c,$(OUT)/tests/%,$(wildcard tests/programs/*.c))
 # The same for people to run: lessons on copy-on-write.
-LESSONS   := $(patsubst %.c,$(OUT)/%,$(wildcard examples/copy-on-write/*.c))
+LESSONS   := $(patsubst %.c,$(OUT)/%,$(wildcard examples/copy-on-write/*.c examples/density/*.c))
 # libFuzzer's targets, by clang, and the parsers of foreign bytes: what else they need is the usual archive's.
 FUZZERS   := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(filter-out tests/fuzz/spec.c,$(wildcard tests/fuzz/*.c)))
 FUZZ_SRC  := $(wildcard spec/base/*.c spec/image*.c spec/reference.c spec/registry.c) $(addprefix overlay/,attributes.c \

@@ -28,6 +28,7 @@ static const struct field engine_fields[] = {
 	FIELD_LIST(struct engine, "start", FIELD_STRING, start, n_start, .must = true),
 	FIELD_LIST(struct engine, "stop", FIELD_STRING, stop, n_stop, .must = true),
 	FIELD(struct engine, "bundle", FIELD_BOOL, bundle),
+	FIELD(struct engine, "ours", FIELD_BOOL, ours),
 	{ 0 },
 };
 

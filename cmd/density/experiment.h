@@ -33,12 +33,13 @@ struct variant {
 	struct opt_u64 swappiness, overcommit; /* vm.swappiness, vm.overcommit_memory of the host */
 };
 
-/* Another engine, by its command lines: {name}, {image}, {rootfs}, {bundle}, {n}, {pidfile}. */
+/* Another engine, by its command lines: {name}, {image}, {rootfs}, {bundle}, {n}, {i}, {pidfile}. */
 struct engine {
 	char *name;
 	char **start, **stop;
 	size_t n_start, n_stop;
 	bool bundle; /* wants a bundle for each container, made before the clock runs */
+	bool ours;   /* what it starts is a container of cow, under {name} */
 };
 
 struct experiment {

@@ -43,6 +43,12 @@ static const char *const *words_of(const struct fleet *f, bool stop)
 	return (const char *const *)(stop ? engine->stop : engine->start);
 }
 
+/* Known to cow by their names. */
+static bool is_ours(const struct fleet *f)
+{
+	return f->way ? f->way->ours : experiment_engine(f->stage->experiment, f->way_name)->ours;
+}
+
 static bool wants_bundle(const struct fleet *f)
 {
 	return f->way ? f->way->bundle
@@ -61,10 +67,10 @@ static int make_bundle(const struct fleet *f, const struct ship *ship, struct er
 }
 
 /* -memory of the variant is an option like those of the experiment. */
-static int make_words(const struct fleet *f, struct ship *ship, struct err *e)
+static int make_words(const struct fleet *f, size_t i, struct ship *ship, struct err *e)
 {
 	struct way_values values = stage_values(
-		f->stage, f->way_name, ship->name, ship->bundle, ship->pidfile, f->count);
+		f->stage, f->way_name, ship->name, ship->bundle, ship->pidfile, f->count, i + 1);
 	size_t n = f->stage->experiment->n_options;
 	autofree const char **options = calloc(n + 3, sizeof(*options));
 
@@ -89,7 +95,7 @@ static int make_ship(
 	if (!ship->name || !ship->bundle || !ship->pidfile)
 		return err_set(e, ENOMEM, "make command lines");
 	int r = wants_bundle(f) && !is_floor(f) ? make_bundle(f, ship, e) : 0;
-	return r < 0 || is_floor(f) ? r : make_words(f, ship, e);
+	return r < 0 || is_floor(f) ? r : make_words(f, i, ship, e);
 }
 
 int fleet_make(const struct stage *s, const struct trial *t, const char *prefix, struct fleet *ret,
@@ -193,7 +199,7 @@ static int read_pid(const struct fleet *f, struct ship *ship, struct err *e)
 	uint64_t pid;
 	size_t n;
 
-	if (f->way && f->way->ours)
+	if (is_ours(f))
 		return 0;
 	int r = fd_read_file(AT_FDCWD, ship->pidfile, 64, &text, &n, e);
 	if (r < 0)

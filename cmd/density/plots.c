@@ -300,7 +300,8 @@ static int write_curves(int dir, const struct results *r, const struct summary *
 	size_t n = 0;
 
 	add_head(&script, p->name, p->title, p->axis);
-	str_add(&script, "set xlabel \"containers at once\"\nset logscale x\n");
+	str_addf(&script, "set xlabel \"%s\"\nset logscale x\n",
+		r->experiment.inside ? "so many in one container" : "containers at once");
 	str_add(&drawing, "plot ");
 	for (size_t i = 0; i < count_curves(r); i++) {
 		struct curve c = curve_of(r, s, i);

@@ -2,8 +2,11 @@
 #include "cmd/density/result.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "spec/base/str.h"
 
 #define BYTES(type, key, member) FIELD(type, key, FIELD_OPT_U64, member, .always = true)
 #define COUNT(type, key, member) FIELD(type, key, FIELD_U64, member, .always = true)
@@ -119,6 +122,25 @@ static struct opt_u64 value_of(const struct memory_usage *u, const struct part *
 	return (struct opt_u64){ true, kind->private_bytes };
 }
 
+/* What was in the way of a start is told already. A container without a process is no result. */
+static int tell_why(struct result *r, const struct census *c)
+{
+	uint64_t alive = 0;
+
+	for (size_t i = 0; i < c->n_usages; i++)
+		alive += c->usages[i].processes > 0;
+	if (alive < r->started) {
+		r->exact = false;
+		free(r->why);
+		r->why = str_format("%" PRIu64 " of %" PRIu64 " have ended by themselves",
+			r->started - alive, r->started);
+		return r->why ? 0 : -ENOMEM;
+	}
+	if (c->why && !r->why && !(r->why = strdup(c->why)))
+		return -ENOMEM;
+	return 0;
+}
+
 int result_measure(struct result *r, const struct census *c)
 {
 	uint64_t *values = calloc(c->n_usages + 1, sizeof(*values)), cost = 0;
@@ -143,7 +165,5 @@ int result_measure(struct result *r, const struct census *c)
 	r->unshared_bytes = c->unshared_bytes;
 	r->saved_bytes = c->saved_bytes;
 	r->exact = c->exact;
-	if (c->why && !r->why && !(r->why = strdup(c->why)))
-		return -ENOMEM;
-	return 0;
+	return tell_why(r, c);
 }

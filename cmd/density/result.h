@@ -44,7 +44,7 @@ extern const struct field spread_fields[], portion_fields[];
 /* Sorts `v`. Zeros for none. */
 struct spread spread_of(uint64_t *v, size_t n);
 
-/* The figures of a census, over its usages. -ENOMEM. */
+/* The figures of a census, over its usages, when `started` is set. -ENOMEM. */
 int result_measure(struct result *r, const struct census *c);
 
 void result_done(struct result *r);

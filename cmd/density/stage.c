@@ -230,7 +230,7 @@ int stage_open(struct context *c, const struct experiment *x, const char *result
 }
 
 struct way_values stage_values(const struct stage *s, const char *way, const char *name,
-	const char *bundle, const char *pidfile, uint64_t n)
+	const char *bundle, const char *pidfile, uint64_t n, uint64_t i)
 {
 	return (struct way_values){
 		.way = way,
@@ -245,6 +245,7 @@ struct way_values stage_values(const struct stage *s, const char *way, const cha
 		.options = s->options,
 		.command = s->command,
 		.n = n,
+		.i = i,
 	};
 }
 

@@ -35,7 +35,7 @@ int stage_open(struct context *c, const struct experiment *x, const char *result
 
 /* The values of the container `name` for the templates of a way; `bundle` and `pidfile` are its. */
 struct way_values stage_values(const struct stage *s, const char *way, const char *name,
-	const char *bundle, const char *pidfile, uint64_t n);
+	const char *bundle, const char *pidfile, uint64_t n, uint64_t i);
 
 /* Whether it is in PATH. */
 bool stage_has_program(const char *program);

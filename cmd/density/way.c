@@ -18,6 +18,10 @@
 		"--pid-file", "{pidfile}", "{name}" },                                             \
 	.stop = { __VA_ARGS__, "--root", "{state}", "delete", "-f", "{name}" }, .bundle = true
 
+/* It writes no pid down. */
+static const char docker_run[] = "pid=$1; shift; docker run -d --name \"$0\" \"$@\" >/dev/null && "
+				 "docker inspect -f '{{.State.Pid}}' \"$0\" >\"$pid\"";
+
 static const struct way ways[] = {
 	{ "overlay", "cow, overlay", OURS },
 	{ "btrfs", "cow, btrfs snapshot", OURS },
@@ -33,7 +37,7 @@ static const struct way ways[] = {
 			"{options}", "{image}", "{command}" },
 		.stop = { "podman", "rm", "-f", "-t", "0", "{name}" }, .program = "podman" },
 	{ "docker", "Docker",
-		.start = { "docker", "run", "-d", "--name", "{name}", "{options}", "{image}",
+		.start = { "sh", "-c", docker_run, "{name}", "{pidfile}", "{options}", "{image}",
 			"{command}" },
 		.stop = { "docker", "rm", "-f", "{name}" }, .program = "docker" },
 	{ "floor", "bare system calls", .floor = true, .bundle = true },
@@ -85,17 +89,21 @@ static void add(struct words *w, char *word)
 	w->v[w->n] = NULL;
 }
 
-/* With {n} in it replaced, wherever it stands. */
-static char *with_number(const char *word, uint64_t n)
+/* With {n} and {i} in it replaced, wherever they stand. */
+static char *with_numbers(const char *word, const struct way_values *v)
 {
 	automatic(str) struct str text = { 0 };
-	const char *at;
 
-	for (; (at = strstr(word, "{n}")); word = at + 3) {
-		str_add_bytes(&text, word, (size_t)(at - word));
-		str_addf(&text, "%" PRIu64, n);
+	for (; *word; word++) {
+		bool n = strncmp(word, "{n}", 3) == 0, i = strncmp(word, "{i}", 3) == 0;
+		if (n || i) {
+			str_addf(&text, "%" PRIu64, n ? v->n : v->i);
+			word += 2;
+		} else {
+			str_add_bytes(&text, word, 1);
+		}
 	}
-	str_add(&text, word);
+	str_add(&text, "");
 	return str_ok(&text) ? take(text.data) : NULL;
 }
 
@@ -105,11 +113,11 @@ struct value {
 	const char *const *many;
 };
 
-static int add_template(
-	struct words *w, const struct value *values, const char *word, uint64_t n, struct err *e)
+static int add_template(struct words *w, const struct value *values, const char *word,
+	const struct way_values *v, struct err *e)
 {
-	if (word[0] != '{' || str_equal(word, "{n}")) {
-		add(w, with_number(word, n));
+	if (word[0] != '{' || str_equal(word, "{n}") || str_equal(word, "{i}")) {
+		add(w, with_numbers(word, v));
 		return 0;
 	}
 	while (values->word && !str_equal(values->word, word))
@@ -120,7 +128,7 @@ static int add_template(
 	if (values->one)
 		add(w, strdup(values->one));
 	for (size_t i = 0; values->many && values->many[i]; i++)
-		add(w, with_number(values->many[i], n));
+		add(w, with_numbers(values->many[i], v));
 	return 0;
 }
 
@@ -144,7 +152,7 @@ int way_expand(const char *const *words, const struct way_values *v, char ***ret
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && words[i]; i++)
-		r = add_template(&w, values, words[i], v->n, e);
+		r = add_template(&w, values, words[i], v, e);
 	if (r == 0 && w.failed)
 		r = err_set(e, ENOMEM, "make a command line");
 	if (r < 0)

@@ -2,7 +2,8 @@
  * Ways to start a container: command lines, as templates, in one table.
  *
  * A word that is {name}, {image}, {bundle}, {state}, {pidfile} or {way} stands for that; {cow}, {cowrun},
- * {options} and {command} for any number of words. In a command, {n} is the count of the trial.
+ * {options} and {command} for any number of words. Anywhere in a word, {n} is the count of the trial and {i}
+ * the number of the container in it, from 1.
  */
 #ifndef CMD_DENSITY_WAY_H
 #define CMD_DENSITY_WAY_H
@@ -33,7 +34,7 @@ struct way_values {
 	const char *way, *name, *image, *bundle, *rootfs, *state, *pidfile;
 	const char *const *cow, *const *cowrun, *const *options,
 							*const *command; /* NULL ends each */
-	uint64_t n;
+	uint64_t n, i;
 };
 
 /*

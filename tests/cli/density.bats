@@ -150,10 +150,52 @@ nothing_is_left() {
 	nothing_is_left
 }
 
+@test "containers that end by themselves are no result" {
+	rm -rf "$SCRATCH/results"
+	lab --image "$IMAGE" --count 2 --repeat 1 true
+	assert_status 0
+	[ "$(trials '.[0] | [.exact, .why]')" = '[false,"2 of 2 have ended by themselves"]' ]
+	assert_output_matches 'not all started'
+	nothing_is_left
+}
+
 @test "memory of the host that is to be left alone is left alone" {
 	rm -rf "$SCRATCH/results"
 	lab --image "$IMAGE" --count 3 --repeat 1 --keep-free 1000g sleep 1000
 	assert_status 0
 	[ "$(trials '.[0].started < 3 and (.[0].why | test("keep_free"))')" = true ]
+	nothing_is_left
+}
+
+@test "the examples are experiments, and no two of a name" {
+	local file
+	for file in "$BATS_TEST_DIRNAME"/../../examples/density/*.json; do
+		rm -rf "$SCRATCH/results"
+		run cow --store "$SCRATCH/no-store" density -q -o "$SCRATCH/results" "$file"
+		assert_status 1
+		[[ $output == "cow: density: no image '"* ]] || { say "$file: $output"; return 1; }
+	done
+	[ -z "$(jq -r .name "$BATS_TEST_DIRNAME"/../../examples/density/*.json | sort | uniq -d)" ]
+}
+
+@test "an engine that is cow: each container has its own image, and is known by its name" {
+	rm -rf "$SCRATCH/results"
+	local i
+	for i in 1 2; do cow tag "$IMAGE" "numbered:$i"; done
+	cat >"$SCRATCH/x.json" <<-END
+		{ "image": "$IMAGE", "command": ["sleep", "1000"], "counts": [2], "ways": ["numbered"], "repetitions": 1, "engines": [{
+		  "name": "numbered", "ours": true, "start": ["{cow}", "run", "-d", "--name", "{name}", "numbered:{i}", "{command}"],
+		  "stop": ["{cow}", "rm", "-f", "{name}"] }] }
+	END
+	lab "$SCRATCH/x.json"
+	assert_status 0
+	[ "$(trials '.[0] | [.started, .exact]')" = '[2,true]' ]
+	cow rmi numbered:1 numbered:2 >/dev/null
+	lab "$SCRATCH/x.json" # what it has is not made again
+	assert_status 0
+	rm -rf "$SCRATCH/results"
+	lab "$SCRATCH/x.json"
+	assert_status 1
+	assert_output_matches "numbered:[12]"
 	nothing_is_left
 }

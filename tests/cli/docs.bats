@@ -56,7 +56,7 @@ page_tells() {
 # Lines of code blocks that begin with one of our commands, without prompt and comment: FILE LINE...
 code_lines() {
 	local file
-	for file in README.md CONTRIBUTING.md examples/README.md examples/copy-on-write/README.md; do
+	for file in README.md CONTRIBUTING.md examples/README.md examples/copy-on-write/README.md examples/density/README.md; do
 		awk -v file="$file" '
 			/^```/ { on = !on; next }
 			!on && !/^    / { next }
@@ -106,7 +106,7 @@ program_knows() {
 		[[ $file != */* ]] || link=${file%/*}/$link
 		[ -e "$TOP/${link%%#*}" ] || { say "$file: '$link' does not exist"; return 1; }
 	done < <(cd "$TOP" && grep -oE '\]\([^)]+\)' README.md CONTRIBUTING.md CHANGELOG.md examples/README.md \
-		examples/copy-on-write/README.md)
+		examples/copy-on-write/README.md examples/density/README.md)
 }
 
 # --- examples ---------------------------------------------------------------------------------------------------

@@ -123,13 +123,13 @@ START_TEST(templates_become_command_lines)
 {
 	static const char *const cow[] = { "/bin/cow", "--root", "/r", NULL };
 	static const char *const options[] = { NULL };
-	static const char *const command[] = { "sleep", "{n}", "x{n}y{n}", NULL };
+	static const char *const command[] = { "sleep", "{n}", "x{n}y{i}", "{i}", NULL };
 	static const char *const words[] = { "{cow}", "run", "{name}", "{options}", "{command}",
 		NULL };
 	static const char *const expected[] = { "/bin/cow", "--root", "/r", "run", "c", "sleep",
-		"12", "x12y12", NULL };
+		"12", "x12y3", "3", NULL };
 	const struct way_values values = {
-		.name = "c", .cow = cow, .options = options, .command = command, .n = 12
+		.name = "c", .cow = cow, .options = options, .command = command, .n = 12, .i = 3
 	};
 	char **got = NULL;
 	struct err e;
