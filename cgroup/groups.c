@@ -87,7 +87,7 @@ static ssize_t append(struct walk *w, size_t length, const char *name)
 {
 	size_t n = strlen(name), wants = length + n + 2;
 
-	if (wants > w->path_room) {
+	if (!w->path || wants > w->path_room) {
 		char *path = realloc(w->path, 2 * wants);
 		if (!path)
 			return -ENOMEM;
@@ -102,7 +102,8 @@ static ssize_t append(struct walk *w, size_t length, const char *name)
 static int enter(struct walk *w, size_t length, const char *name, struct err *e)
 {
 	ssize_t n = append(w, length, name);
-	autofd int fd = n < 0 ? -1 : openat(w->at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autofd int fd =
+		n < 0 ? -1 : openat(w->at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (n < 0)
 		return err_set(e, ENOMEM, "list the cgroups");

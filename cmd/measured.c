@@ -13,6 +13,7 @@
 #include "cgroup/legacy.h"
 #include "cgroup/process.h"
 #include "cgroup/stat.h"
+#include "cmd/open_files.h"
 #include "runtime/census_layers.h"
 #include "runtime/private_cache.h"
 #include "runtime/residents.h"
@@ -70,7 +71,7 @@ static bool has_groups(int fd)
 
 static void measure_group(struct census_thing *t, const struct measured_source *s)
 {
-	if (s->members == MEASURED_ALONE && has_groups(s->group.fd))
+	if (s->group.fd < 0 || (s->members == MEASURED_ALONE && has_groups(s->group.fd)))
 		return;
 	if (s->is_v1)
 		legacy_charges(s->group.fd, &t->charged, &t->limit);
@@ -93,6 +94,11 @@ static bool look_at_group(struct measured_source *s)
 
 int measured_add(struct measured *m, struct measured_source s, struct err *e)
 {
+	if (!open_files_may_keep(s.group.fd)) {
+		cgroup_done(&s.group);
+		s.group = CGROUP_NONE;
+		s.failed = -EMFILE;
+	}
 	struct census_thing *things = reallocarray(m->things, m->n + 1, sizeof(*things));
 	struct measured_source *sources = reallocarray(m->sources, m->n + 1, sizeof(*sources));
 
@@ -162,13 +168,17 @@ static int add_container(struct measured *m, const struct listed *c, struct err 
 {
 	struct cgroup group = CGROUP_NONE;
 
+	if (!lives(c))
+		return 0;
+	int failed = c->record.cgroup ? container_cgroup(&c->record, &group) : 0;
 	/* A group that has gone is being removed: its container as well. */
-	if (!lives(c) || (c->record.cgroup && container_cgroup(&c->record, &group) < 0))
+	if (failed < 0 && failed != -EMFILE && failed != -ENFILE)
 		return 0;
 	struct measured_source s = {
-		.members = group.fd < 0 ? MEASURED_RESIDENTS : MEASURED_GROUP,
+		.members = !c->record.cgroup ? MEASURED_RESIDENTS : MEASURED_GROUP,
 		.record = &c->record,
 		.group = group,
+		.failed = failed,
 		.name = strdup(c->record.id),
 		.id = strdup(c->record.id),
 	};
@@ -271,6 +281,7 @@ int measured_open(struct measured *ret, struct context *c, const struct measured
 			? err_say(e, ERR_USAGE, "option --all: names have no place beside it")
 			: 0;
 
+	open_files_raise();
 	/* Groups alone were asked for: then the containers were not, and their records are root's.
 	 */
 	bool containers = n_names || words->all || !(words->cgroups.n || words->pids.n);
@@ -295,14 +306,67 @@ int measured_open(struct measured *ret, struct context *c, const struct measured
 	return 0;
 }
 
+/* What is wrong with one of them is no more than that: nothing is known of it. */
 static int list_members(void *context, size_t thing, pid_t **ret_pids, size_t *ret_n, struct err *e)
 {
 	struct measured *m = context;
+	struct measured_source *s = &m->sources[thing];
 
 	if (thing <= m->last_listed)
 		measured_look(m);
 	m->last_listed = thing;
-	return measured_list(m, &m->sources[thing], ret_pids, ret_n, e);
+	int r = measured_list(m, s, ret_pids, ret_n, e);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	if (!s->is_unread && m->n_unread++ == 0)
+		m->unread = *e;
+	s->is_unread = true;
+	*ret_pids = NULL;
+	*ret_n = 0;
+	e->code = 0;
+	return 0;
+}
+
+static void forget_figures(struct memory_usage *u)
+{
+	free(u->kinds);
+	free(u->with);
+	*u = (struct memory_usage){
+		.name = u->name,
+		.id = u->id,
+		.engine = u->engine,
+		.charged = u->charged,
+		.limit = u->limit,
+		.n_unread = 1,
+	};
+}
+
+static int doubt(struct census *c, size_t n, const char *what, const struct err *first)
+{
+	if (n == 0)
+		return 0;
+	char *why =
+		n == 1 ? str_format("a %s could not be read: %s", what, first->text)
+		       : str_format("%zu %ss could not be read, first: %s", n, what, first->text);
+	if (!why)
+		return -ENOMEM;
+	free(c->why);
+	c->why = why;
+	c->exact = false;
+	return 0;
+}
+
+static int tell_unread(const struct measured *m, struct census *c, struct err *e)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->sources[i].is_unread)
+			forget_figures(&c->usages[i]);
+	if (m->n_unread)
+		c->union_bytes.set = c->unshared_bytes.set = c->saved_bytes.set = false;
+	int r = doubt(c, m->n_unseen, "group", &m->unseen);
+	if (r == 0)
+		r = doubt(c, m->n_unread, "row", &m->unread);
+	return r < 0 ? err_set(e, -r, "measure %zu containers", m->n) : 0;
 }
 
 static int find_files(struct measured *m, unsigned details, struct census *c, struct err *e)
@@ -334,8 +398,13 @@ int measured_take(struct measured *m, unsigned details, struct census *ret, stru
 		.details = details & (CENSUS_PROCESSES | CENSUS_FILES),
 	};
 	automatic(census) struct census c = { 0 };
-	int r = census_take(m->things, m->n, &how, &c, e);
 
+	for (size_t i = 0; i < m->n; i++)
+		m->sources[i].is_unread = false;
+	m->n_unread = 0;
+	int r = census_take(m->things, m->n, &how, &c, e);
+	if (r == 0)
+		r = tell_unread(m, &c, e);
 	if (r == 0 && details & CENSUS_FILES)
 		r = find_files(m, details, &c, e);
 	if (r < 0)

@@ -8,6 +8,10 @@
  *
  * A measured set is of the moment that it was opened; only the processes in it are listed afresh by
  * each measured_take(). Who looks again and again, at containers that come and go, opens it again.
+ *
+ * What cannot be opened or listed (too many files are open) is a row without figures, and a reason
+ * why the census is not exact; it is not the end of the others. The limit of open files is raised
+ * for all of this program: open_files.h.
  */
 #ifndef CMD_MEASURED_H
 #define CMD_MEASURED_H
@@ -77,6 +81,8 @@ struct measured_source {
 	enum measured_rank rank;
 	const struct record *record; /* of our container; NULL: not ours */
 	struct cgroup group;	     /* fd -1: it has none that we could open */
+	int failed;		     /* -errno: it has one, and we could not open it; 0 */
+	bool is_unread;		     /* as of the last census: its processes could not be listed */
 	bool is_v1;		     /* that one is of v1's memory hierarchy */
 	dev_t dev;		     /* what that one is, whatever its path */
 	ino_t ino;
@@ -103,6 +109,9 @@ struct measured {
 	/* Containers that have too many files to know their page cache; the first of them, said. */
 	size_t n_without_cache;
 	struct err without_cache;
+	/* Groups that could not be looked for, and the first of them, said; and those of one census. */
+	size_t n_unseen, n_unread;
+	struct err unseen, unread;
 	const char *store; /* all of whose layers may be asked for, borrowed; NULL: none */
 	struct engines engines;
 	/* As of the look that is going on. */

@@ -16,6 +16,7 @@
 #include "cgroup/foreign.h"
 #include "cgroup/groups.h"
 #include "cgroup/hierarchy.h"
+#include "cgroup/knob.h"
 #include "cgroup/legacy.h"
 #include "cgroup/process.h"
 #include "cmd/measured.h"
@@ -25,6 +26,7 @@
 struct search {
 	struct measured *m;
 	const char *mount;
+	int root;
 	bool is_v1;
 	struct measured_source *others; /* groups that are no containers, for later */
 	size_t n_others;
@@ -37,6 +39,13 @@ static bool is_known(const struct measured *m, const struct measured_source *s)
 			m->sources[i].ino == s->ino)
 			return true;
 	return false;
+}
+
+static int note_unseen(struct measured *m, const char *path, int failed)
+{
+	if (failed != -EACCES && failed != -EPERM && m->n_unseen++ == 0)
+		err_set(&m->unseen, -failed, "open the cgroup '%s'", path);
+	return 0;
 }
 
 /* Kernel threads and the dead have no memory. */
@@ -63,7 +72,10 @@ static int is_inhabited(struct measured *m, const struct measured_source *s, str
 	int r = proc < 0 ? err_set(e, errno, "open '/proc'") : measured_list(m, s, &pids, &n, e);
 	if (r == -EACCES || r == -EPERM)
 		return 0;
-	return r < 0 ? r : has_memory(proc, pids, n);
+	/* Who knows: a row, whose figures say that they are not known. */
+	if (r < 0)
+		return r == -ENOMEM ? r : 1;
+	return has_memory(proc, pids, n);
 }
 
 /*
@@ -115,7 +127,7 @@ static void fill(const struct search *search, const char *path, int fd, struct m
 	fstat(fd, &st);
 	*s = (struct measured_source){
 		.is_v1 = search->is_v1,
-		.group.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
+		.group.fd = -1,
 		.path = strdup(path),
 		.dev = st.st_dev,
 		.ino = st.st_ino,
@@ -129,28 +141,55 @@ static void fill(const struct search *search, const char *path, int fd, struct m
 			       : (search->is_v1 ? RANK_GROUP_V1 : RANK_GROUP);
 }
 
+/* Most groups are, and nobody needs to remember these. What cannot be told may be inhabited. */
+static bool is_empty(int fd)
+{
+	autofree pid_t *pids = NULL;
+	size_t n = 0;
+	struct err ignored;
+
+	int r = cgroup_processes(fd, false, &pids, &n, &ignored);
+	return knob_is_gone(r) || (r == 0 && n == 0);
+}
+
+static void keep_open(struct measured_source *s, int fd)
+{
+	s->failed = fd < 0 ? -errno : 0;
+	s->group.fd = fd;
+}
+
 static int visit(void *context, const char *path, int fd, struct err *e)
 {
 	struct search *search = context;
 	automatic(measured_source) struct measured_source s;
 
+	if (fd < 0)
+		return note_unseen(search->m, path, fd);
 	fill(search, path, fd, &s);
 	if (!s.path || !s.id || !s.name)
 		return err_set(e, ENOMEM, "list the cgroups");
-	if (s.group.fd < 0)
-		return err_set(e, errno, "open the cgroup '%s'", path);
 	if (is_known(search->m, &s))
 		return 1;
 	if (s.members == MEASURED_ALONE)
-		return keep_for_later(search, &s, e);
+		return is_empty(fd) ? 0 : keep_for_later(search, &s, e);
+	keep_open(&s, fcntl(fd, F_DUPFD_CLOEXEC, 0));
 	int r = add_if_inhabited(search, &s, e);
 	return r < 0 ? r : 1;
 }
 
-static int search_containers(struct search *search, int root, struct err *e)
+static int search_containers(struct search *search, struct err *e)
 {
 	measured_look(search->m);
-	return root < 0 ? 0 : groups_walk(root, visit, search, e);
+	return search->root < 0 ? 0 : groups_walk(search->root, visit, search, e);
+}
+
+/* Not another that has its path since. */
+static bool is_same(const struct measured_source *s)
+{
+	struct stat st;
+
+	return s->group.fd < 0 ||
+	       (fstat(s->group.fd, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino);
 }
 
 static int add_others(struct search *search, struct err *e)
@@ -158,8 +197,14 @@ static int add_others(struct search *search, struct err *e)
 	int r = 0;
 
 	measured_look(search->m);
-	for (size_t i = 0; r == 0 && i < search->n_others; i++)
-		r = add_if_inhabited(search, &search->others[i], e);
+	for (size_t i = 0; r == 0 && i < search->n_others; i++) {
+		struct measured_source *s = &search->others[i];
+		keep_open(s, openat(search->root, s->path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC));
+		if (!knob_is_gone(s->failed) && is_same(s))
+			r = add_if_inhabited(search, s, e);
+		cgroup_done(&s->group);
+		s->group = CGROUP_NONE;
+	}
 	return r;
 }
 
@@ -215,11 +260,13 @@ static int add_all(struct measured *m, struct err *e)
 	const char *v1_mount = foreign_list(&f, &ignored) == 0 ? find_v1(&f) : NULL;
 	if (v1_mount)
 		v1 = open(v1_mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	automatic(search) struct search in_v2 = { .m = m, .mount = mount };
-	automatic(search) struct search in_v1 = { .m = m, .mount = v1_mount, .is_v1 = true };
-	int r = search_containers(&in_v2, v2, e);
+	automatic(search) struct search in_v2 = { .m = m, .mount = mount, .root = v2 };
+	automatic(search) struct search in_v1 = {
+		.m = m, .mount = v1_mount, .root = v1, .is_v1 = true
+	};
+	int r = search_containers(&in_v2, e);
 	if (r == 0)
-		r = search_containers(&in_v1, v1, e);
+		r = search_containers(&in_v1, e);
 	if (r == 0)
 		r = add_others(&in_v2, e);
 	if (r == 0)

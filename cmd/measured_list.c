@@ -34,6 +34,8 @@ static int list_all(struct measured *m, const struct measured_source *s, pid_t *
 {
 	int r = 0;
 
+	if (s->failed < 0)
+		return err_set(e, -s->failed, "open the cgroup of '%s'", s->name);
 	switch (s->members) {
 	case MEASURED_GROUP:
 	case MEASURED_ALONE:
@@ -71,8 +73,9 @@ static int claim(struct measured *m, const struct measured_source *s, struct err
 	size_t n = 0;
 	int r = list_all(m, s, &pids, &n, e);
 
+	/* What cannot be listed has no claims. */
 	if (r < 0)
-		return r;
+		return r == -ENOMEM ? r : 0;
 	struct measured_claim *more = reallocarray(m->claims, m->n_claims + n + 1, sizeof(*more));
 	if (!more)
 		return err_set(e, ENOMEM, "list the processes of '%s'", s->name);

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/open_files.h"
 #include "spec/base/own.h"
 #include "spec/base/str.h"
 
@@ -39,6 +40,7 @@ static _Noreturn void become(const struct errands *r, char **words, int said)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	open_files_restore();
 	/* ctrl-c is for us: a start that is interrupted in the middle says nothing of its time. */
 	setpgid(0, 0);
 	if (null < 0 || dup2(null, 0) < 0 || dup2(said, 1) < 0 || dup2(said, 2) < 0)

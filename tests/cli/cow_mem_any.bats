@@ -152,6 +152,37 @@ row() { jq -c --arg id "$1" '[.containers[] | select(.id == $id)][0]'" | $2" "$S
 	[ "$(row "$GROUP" '[.name, .engine, .processes]')" = '["plain",null,1]' ]
 }
 
+# with_files SOFT:HARD ARGUMENTS: measured by who may open so many files
+with_files() { prlimit --nofile="$1" "$COW" --root "$ROOT" --store "$STORE" mem --json "${@:2}" >"$SCRATCH/census"; }
+
+@test "more groups than files may be open, beside each other and nested" {
+	local i deep wide=()
+	hog 8
+	group_make "$CGROUP" deep
+	deep=$GROUP
+	for i in {1..100}; do deep+=/d; done
+	mkdir -p "$deep"
+	echo "$PID" >"$deep/cgroup.procs"
+	for i in {1..100}; do
+		group_make "$CGROUP" "wide/$i"
+		wide+=(--cgroup "$GROUP")
+	done
+	# The soft limit is for others; and empty groups are not held.
+	with_files 60:4096 --all
+	[ "$(row "$deep" '[.processes, .kinds.anon.private_bytes >= 8388608]')" = '[1,true]' ]
+	with_files 60:60 --all
+	[ "$(row "$deep" .processes)" = 1 ]
+	with_files 60:4096 "${wide[@]}" --cgroup "${deep%"$(printf '/d%.0s' {1..100})"}"
+	holds '.exact and (.containers | length == 101) and .containers[100].processes == 1'
+	# Where no more can be had, what is beyond it is not known, and that is all.
+	with_files 60:60 --pid "$PID" "${wide[@]}"
+	holds '.containers | length == 101'
+	holds '.containers[100] | .processes == 1 and .private_bytes >= 8388608'
+	holds '.containers[0].private_bytes == 0 and .containers[99].private_bytes == null'
+	holds '.exact == false and (.why | contains("rows could not be read, first: open the cgroup of") and contains("too many open files"))'
+	holds '.union_bytes == null'
+}
+
 @test "by process, by kind, and as CSV" {
 	# guest: another kernel flags other pages
 	hog 8
