@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 void measured_source_done(struct measured_source *s)
 {
 	cgroup_done(&s->group);
+	free(s->whole);
 	free(s->path);
 	free(s->name);
 	free(s->id);
@@ -92,8 +94,55 @@ static bool look_at_group(struct measured_source *s)
 	return true;
 }
 
+static bool is_below(const char *path, const char *above)
+{
+	size_t n = path && above ? strlen(above) : 0;
+
+	return n && strncmp(path, above, n) == 0 && path[n] == '/';
+}
+
+int measured_place(const struct measured *m, struct measured_source *s, struct err *e)
+{
+	char link[40], path[PATH_MAX];
+
+	if (s->whole || s->rank != RANK_NAMED || s->group.fd < 0)
+		return 0;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", s->group.fd);
+	ssize_t n = readlink(link, path, sizeof(path) - 1);
+	/* Too deep to have one: nobody can have named what is inside. */
+	if (n < 0 || n == sizeof(path) - 1)
+		return 0;
+	path[n] = '\0';
+	s->whole = strdup(path);
+	if (!s->whole)
+		return err_set(e, ENOMEM, "measure");
+	for (size_t i = 0; i < m->n; i++)
+		s->has_inner = s->has_inner || is_below(m->sources[i].whole, s->whole);
+	return 0;
+}
+
+/* What its group is charged is of the inner ones too, and they are rows of their own. */
+static void forget_charges(struct census_thing *t)
+{
+	t->kernel_other = t->shmem = (struct opt_u64){ 0 };
+}
+
+static void note_inner(struct measured *m, const struct measured_source *s)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (is_below(s->whole, m->sources[i].whole)) {
+			m->sources[i].has_inner = true;
+			forget_charges(&m->things[i]);
+		}
+}
+
 int measured_add(struct measured *m, struct measured_source s, struct err *e)
 {
+	if (measured_place(m, &s, e) < 0) {
+		measured_source_done(&s);
+		return -ENOMEM;
+	}
+	note_inner(m, &s);
 	if (!open_files_may_keep(s.group.fd)) {
 		cgroup_done(&s.group);
 		s.group = CGROUP_NONE;
@@ -122,7 +171,10 @@ int measured_add(struct measured *m, struct measured_source s, struct err *e)
 		/* Services and sessions are no containers: they are read as they run. */
 		.group = is_v2 && s.rank == RANK_NAMED ? s.group.fd : -1,
 	};
-	measure_group(&things[m->n++], &s);
+	measure_group(&things[m->n], &s);
+	if (s.has_inner)
+		forget_charges(&things[m->n]);
+	m->n++;
 	return 0;
 }
 

@@ -66,7 +66,8 @@ enum measured_members {
 
 /*
  * Where the same process could belong to two things (in v2 and in v1, or because somebody named a
- * group that is found as well), it belongs to the one of the smallest rank.
+ * group that is found as well), it belongs to the one of the smallest rank; and of two groups of
+ * that, one inside the other, to the innermost.
  */
 enum measured_rank {
 	RANK_NAMED, /* our containers and what else was named, and v2 groups of containers */
@@ -88,6 +89,8 @@ struct measured_source {
 	ino_t ino;
 	pid_t pid; /* the first of a family, and when it began */
 	uint64_t start;
+	char *whole;		  /* path of a group of RANK_NAMED; NULL: not looked for */
+	bool has_inner;		  /* another of these is inside */
 	char *path;		  /* below its hierarchy's root; NULL: not looked for */
 	char *name, *id, *engine; /* what things[i] borrows */
 };
@@ -98,6 +101,7 @@ DEFINE_AUTO(measured_source, measured_source_done)
 struct measured_claim {
 	pid_t pid;
 	enum measured_rank rank;
+	size_t depth; /* of its group; 0: none, or nobody asks */
 };
 
 struct measured {
@@ -116,7 +120,7 @@ struct measured {
 	struct engines engines;
 	/* As of the look that is going on. */
 	struct families families;
-	struct measured_claim *claims; /* by pid: only where ranks can matter */
+	struct measured_claim *claims; /* by pid: only where ranks and depths can matter */
 	size_t n_claims;
 	size_t last_listed;
 };
@@ -139,6 +143,9 @@ int measured_open_any(struct measured *ret, struct context *c, const struct meas
 /* One more thing. Takes the source, also when it fails. */
 int measured_add(struct measured *m, struct measured_source s, struct err *e);
 
+/* Finds out where it is, and whether a thing that is measured is inside; before it is added. */
+int measured_place(const struct measured *m, struct measured_source *s, struct err *e);
+
 /* What a group's path tells of it: name and engine, and the id of a container. */
 void measured_recognise(struct measured *m, const char *path, struct measured_source *s);
 
@@ -146,7 +153,7 @@ void measured_recognise(struct measured *m, const char *path, struct measured_so
 void measured_look(struct measured *m);
 
 /*
- * Its processes but for us and for those that a thing of a smaller rank has. Those of a group that
+ * Its processes but for us and for those that a thing of a smaller rank, or inside, has. Those of a group that
  * has gone are none.
  */
 int measured_list(struct measured *m, const struct measured_source *s, pid_t **ret, size_t *ret_n,

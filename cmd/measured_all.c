@@ -173,7 +173,9 @@ static int visit(void *context, const char *path, int fd, struct err *e)
 	if (s.members == MEASURED_ALONE)
 		return is_empty(fd) ? 0 : keep_for_later(search, &s, e);
 	keep_open(&s, fcntl(fd, F_DUPFD_CLOEXEC, 0));
-	int r = add_if_inhabited(search, &s, e);
+	int r = measured_place(search->m, &s, e);
+	if (r == 0)
+		r = add_if_inhabited(search, &s, e);
 	return r < 0 ? r : 1;
 }
 

@@ -1,6 +1,7 @@
 /* Who belongs to what is measured. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cgroup/knob.h"
@@ -64,7 +65,18 @@ static int by_pid(const void *a, const void *b)
 
 	if (x->pid != y->pid)
 		return x->pid < y->pid ? -1 : 1;
-	return x->rank < y->rank ? -1 : x->rank > y->rank;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return x->depth > y->depth ? -1 : x->depth < y->depth;
+}
+
+static size_t depth_of(const struct measured_source *s)
+{
+	size_t n = 0;
+
+	for (const char *at = s->whole; at && (at = strchr(at, '/')); at++)
+		n++;
+	return n;
 }
 
 static int claim(struct measured *m, const struct measured_source *s, struct err *e)
@@ -80,8 +92,9 @@ static int claim(struct measured *m, const struct measured_source *s, struct err
 	if (!more)
 		return err_set(e, ENOMEM, "list the processes of '%s'", s->name);
 	m->claims = more;
+	size_t depth = depth_of(s);
 	for (size_t i = 0; i < n; i++)
-		more[m->n_claims++] = (struct measured_claim){ pids[i], s->rank };
+		more[m->n_claims++] = (struct measured_claim){ pids[i], s->rank, depth };
 	return 0;
 }
 
@@ -99,8 +112,8 @@ static int read_claims(struct measured *m, struct err *e)
 	return r;
 }
 
-/* Somebody of a smaller rank has it. */
-static bool is_claimed(const struct measured *m, pid_t pid, enum measured_rank rank)
+/* Somebody of a smaller rank has it, or somebody inside. */
+static bool is_claimed(const struct measured *m, pid_t pid, const struct measured_source *s)
 {
 	size_t low = 0, high = m->n_claims;
 
@@ -111,7 +124,10 @@ static bool is_claimed(const struct measured *m, pid_t pid, enum measured_rank r
 		else
 			high = middle;
 	}
-	return low < m->n_claims && m->claims[low].pid == pid && m->claims[low].rank < rank;
+	if (low == m->n_claims || m->claims[low].pid != pid)
+		return false;
+	const struct measured_claim *c = &m->claims[low];
+	return c->rank < s->rank || (s->has_inner && c->rank == s->rank && c->depth > depth_of(s));
 }
 
 /* --- */
@@ -143,7 +159,7 @@ int measured_list(struct measured *m, const struct measured_source *s, pid_t **r
 {
 	autofree pid_t *pids = NULL, *ours = NULL;
 	size_t n = 0, n_ours = 0, kept = 0;
-	int r = s->rank > RANK_NAMED ? read_claims(m, e) : 0;
+	int r = s->rank > RANK_NAMED || s->has_inner ? read_claims(m, e) : 0;
 
 	if (r == 0)
 		r = list_all(m, s, &pids, &n, e);
@@ -153,7 +169,7 @@ int measured_list(struct measured *m, const struct measured_source *s, pid_t **r
 		return r;
 	for (size_t i = 0; i < n; i++)
 		if (pids[i] != getpid() && !is_among(pids[i], ours, n_ours) &&
-			!is_claimed(m, pids[i], s->rank))
+			!is_claimed(m, pids[i], s))
 			pids[kept++] = pids[i];
 	*ret = take(pids);
 	*ret_n = kept;

@@ -152,6 +152,33 @@ row() { jq -c --arg id "$1" '[.containers[] | select(.id == $id)][0]'" | $2" "$S
 	[ "$(row "$GROUP" '[.name, .engine, .processes]')" = '["plain",null,1]' ]
 }
 
+@test "a process is the innermost group's that was named" {
+	local id inner outer
+	id=$(printf 'c0ffee%058d' "$BATS_TEST_NUMBER")
+	hog 8
+	group_make "$CGROUP" "docker/$id/inner"
+	inner=$GROUP outer=${GROUP%/inner}
+	enter "$inner"
+	# Nobody else is in the container: then it is no row of --all; named itself, it is an empty one.
+	measure --all --cgroup "$inner"
+	[ "$(row "$inner" .processes)" = 1 ]
+	[ "$(row "$id" .)" = null ]
+	measure --cgroup "$outer" --cgroup "$inner"
+	holds '[.containers[].processes] == [0, 1]'
+	measure --cgroup "$inner" --cgroup "$outer"
+	holds '[.containers[].processes] == [1, 0]'
+	measure --cgroup "$outer"
+	holds '[.containers[].processes] == [1]'
+	"$HELPERS/hog" 3 forever >"$SCRATCH/other" 3>&- &
+	SHELL_PID=$!
+	eventually grep ready "$SCRATCH/other"
+	echo "$SHELL_PID" >"$outer/cgroup.procs"
+	measure --all --cgroup "$inner"
+	[ "$(row "$inner" .processes)" = 1 ]
+	[ "$(row "$id" '[.processes, .kinds.anon.private_bytes < 8388608]')" = '[1,true]' ]
+	kill "$SHELL_PID"
+}
+
 # with_files SOFT:HARD ARGUMENTS: measured by who may open so many files
 with_files() { prlimit --nofile="$1" "$COW" --root "$ROOT" --store "$STORE" mem --json "${@:2}" >"$SCRATCH/census"; }
 
