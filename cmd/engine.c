@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "spec/base/fd.h"
@@ -284,23 +285,25 @@ static const struct row {
 	enum id_kind id;
 	bool is_container, must_find;
 	find_name *find;
+	bool rootless; /* ordinary users have such too */
 } rows[] = {
-	{ "podman", "libpod-payload-", "", NULL, ID_HEX, true, false, find_podman },
-	{ "podman", "libpod-", ".scope", NULL, ID_HEX, true, false, find_podman },
-	{ "podman", "libpod-", "", NULL, ID_HEX, true, false, find_podman },
-	{ "cri-o", "crio-", ".scope", NULL, ID_HEX, true, false, find_crio },
-	{ "cri-o", "crio-", "", NULL, ID_HEX, true, false, find_crio },
-	{ "docker", "docker-", ".scope", NULL, ID_HEX, true, false, find_docker },
-	{ "docker", "", "", "docker", ID_HEX, true, false, find_docker },
-	{ "containerd", "cri-containerd-", ".scope", NULL, ID_HEX, true, false, find_containerd },
-	{ "containerd", "nerdctl-", ".scope", NULL, ID_HEX, true, false, find_containerd },
+	{ "podman", "libpod-payload-", "", NULL, ID_HEX, true, false, find_podman, true },
+	{ "podman", "libpod-", ".scope", NULL, ID_HEX, true, false, find_podman, true },
+	{ "podman", "libpod-", "", NULL, ID_HEX, true, false, find_podman, true },
+	{ "cri-o", "crio-", ".scope", NULL, ID_HEX, true, false, find_crio, false },
+	{ "cri-o", "crio-", "", NULL, ID_HEX, true, false, find_crio, false },
+	{ "docker", "docker-", ".scope", NULL, ID_HEX, true, false, find_docker, true },
+	{ "docker", "", "", "docker", ID_HEX, true, false, find_docker, false },
+	{ "containerd", "cri-containerd-", ".scope", NULL, ID_HEX, true, false, find_containerd,
+		false },
+	{ "containerd", "nerdctl-", ".scope", NULL, ID_HEX, true, false, find_containerd, true },
 	/* As Kubernetes has them without systemd, and engines that are told a group above. */
-	{ "docker", "", "", NULL, ID_HEX, true, true, find_docker },
-	{ "containerd", "", "", NULL, ID_HEX, true, true, find_containerd },
-	{ "cri-o", "", "", NULL, ID_HEX, true, true, find_crio },
-	{ NULL, "", "", NULL, ID_HEX, true, false, NULL },
-	{ "containerd", "", "", NULL, ID_WORD, true, true, find_task },
-	{ "lxc", "lxc.payload.", "", NULL, ID_WORD, true, false, NULL },
+	{ "docker", "", "", NULL, ID_HEX, true, true, find_docker, false },
+	{ "containerd", "", "", NULL, ID_HEX, true, true, find_containerd, false },
+	{ "cri-o", "", "", NULL, ID_HEX, true, true, find_crio, false },
+	{ NULL, "", "", NULL, ID_HEX, true, false, NULL, false },
+	{ "containerd", "", "", NULL, ID_WORD, true, true, find_task, false },
+	{ "lxc", "lxc.payload.", "", NULL, ID_WORD, true, false, NULL, false },
 };
 
 static const char *const unit_kinds[] = { ".service", ".scope", ".slice", ".socket", ".mount",
@@ -345,8 +348,33 @@ static bool recognise_unit(const char *last, struct engine_group *ret)
 	return false;
 }
 
-bool engine_recognise(struct engines *s, const char *path, struct engine_group *ret)
+/* The user whose service manager a group is below; 0: nobody's but root's. */
+static uid_t manager_of(const char *path)
 {
+	static const char before[] = "/user@";
+	uid_t uid = 0;
+
+	for (const char *at = path; uid == 0 && (at = strstr(at, before));) {
+		at += strlen(before);
+		size_t n = strspn(at, "0123456789");
+		if (n && n < 10 && str_starts(at + n, ".service/"))
+			uid = (uid_t)strtoul(at, NULL, 10);
+	}
+	return uid;
+}
+
+uid_t engine_maker(int group, const char *path)
+{
+	struct stat above;
+
+	if (group < 0 || fstatat(group, "..", &above, 0) < 0)
+		return (uid_t)-1;
+	return above.st_uid ? above.st_uid : manager_of(path);
+}
+
+bool engine_recognise(struct engines *s, const char *path, uid_t maker, struct engine_group *ret)
+{
+	bool trusted = maker == 0 || maker == geteuid(), rootless = manager_of(path) == maker;
 	const char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
 	const char *end = slash ? slash : path, *begin = end;
 
@@ -354,8 +382,11 @@ bool engine_recognise(struct engines *s, const char *path, struct engine_group *
 		begin--;
 	autofree char *above = strndup(begin, (size_t)(end - begin));
 	for (size_t i = 0; above && i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!trusted && !(rootless && rows[i].rootless))
+			continue;
 		autofree char *id = id_by(&rows[i], last, above);
-		autofree char *name = id && rows[i].find ? rows[i].find(s, id, above) : NULL;
+		autofree char *name =
+			id && trusted && rows[i].find ? rows[i].find(s, id, above) : NULL;
 		if (!id || (rows[i].must_find && !name))
 			continue;
 		if (!name)

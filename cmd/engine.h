@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "spec/base/own.h"
 
@@ -35,9 +36,19 @@ struct engine_group {
 };
 
 /*
+ * Who can have made a group: the owner of the one above (an engine may give a group itself to its
+ * container), or else the user whose service manager it is below. -1: it cannot be told.
+ */
+uid_t engine_maker(int group, const char *path);
+
+/*
  * What the last component of a group's path, and the one above, tell. True when that is anything;
  * then `ret` has id and name (NULL: out of memory).
+ *
+ * Anybody can give a group of his own the name of a container. What root or we can have made is what
+ * it says; what another user can have made is a container only below his service manager, where
+ * rootless engines have theirs, and no file is then asked for its name: the id may be another's.
  */
-bool engine_recognise(struct engines *s, const char *path, struct engine_group *ret);
+bool engine_recognise(struct engines *s, const char *path, uid_t maker, struct engine_group *ret);
 
 #endif

@@ -183,7 +183,7 @@ void measured_recognise(struct measured *m, const char *path, struct measured_so
 {
 	struct engine_group g = { 0 };
 
-	if (engine_recognise(&m->engines, path, &g)) {
+	if (engine_recognise(&m->engines, path, s->maker, &g)) {
 		s->engine = g.engine ? strdup(g.engine) : NULL;
 		s->name = g.name;
 		s->id = g.is_container ? g.id : NULL;
@@ -205,7 +205,7 @@ static bool lives(const struct listed *c)
 static void use_engine(struct measured *m, struct measured_source *s, const char *path)
 {
 	struct engine_group g = { 0 };
-	bool known = path && engine_recognise(&m->engines, path, &g) && g.is_container;
+	bool known = path && engine_recognise(&m->engines, path, s->maker, &g) && g.is_container;
 
 	s->engine = strdup(known && g.engine ? g.engine : "cowrun");
 	if (known && g.name) {
@@ -234,6 +234,7 @@ static int add_container(struct measured *m, const struct listed *c, struct err 
 		.name = strdup(c->record.id),
 		.id = strdup(c->record.id),
 	};
+	s.maker = c->record.cgroup ? engine_maker(group.fd, c->record.cgroup) : 0;
 	use_engine(m, &s, c->record.cgroup);
 	return measured_add(m, s, e);
 }
@@ -261,6 +262,7 @@ static int add_group(struct measured *m, const char *path, struct err *e)
 
 	if (r < 0)
 		return r;
+	s.maker = engine_maker(s.group.fd, whole ? whole : path);
 	measured_recognise(m, whole ? whole : path, &s);
 	if (!s.id)
 		s.id = strdup(whole ? whole : path);

@@ -89,6 +89,7 @@ struct measured_source {
 	ino_t ino;
 	pid_t pid; /* the first of a family, and when it began */
 	uint64_t start;
+	uid_t maker;		  /* of its group: engine.h */
 	char *whole;		  /* path of a group of RANK_NAMED; NULL: not looked for */
 	bool has_inner;		  /* another of these is inside */
 	char *path;		  /* below its hierarchy's root; NULL: not looked for */
@@ -146,7 +147,7 @@ int measured_add(struct measured *m, struct measured_source s, struct err *e);
 /* Finds out where it is, and whether a thing that is measured is inside; before it is added. */
 int measured_place(const struct measured *m, struct measured_source *s, struct err *e);
 
-/* What a group's path tells of it: name and engine, and the id of a container. */
+/* What a group's path and maker tell of it: name and engine, and the id of a container. */
 void measured_recognise(struct measured *m, const char *path, struct measured_source *s);
 
 /* Another look begins: who belongs to whom is found out afresh. */

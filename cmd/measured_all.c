@@ -80,14 +80,14 @@ static int is_inhabited(struct measured *m, const struct measured_source *s, str
 
 /*
  * The same group in v1, where a hybrid host has the memory controller: its charges. By its path,
- * or by the container's id.
+ * or by the container's id: what an ordinary user can have made says nothing true of either.
  */
 static void lend_charges(const struct search *search, const struct measured_source *s)
 {
-	for (size_t i = 0; search->is_v1 && i < search->m->n; i++) {
+	for (size_t i = 0; search->is_v1 && s->maker == 0 && i < search->m->n; i++) {
 		const struct measured_source *row = &search->m->sources[i];
 		struct census_thing *t = &search->m->things[i];
-		if (row->group.fd < 0 || row->is_v1 || t->charged.set ||
+		if (row->group.fd < 0 || row->maker != 0 || row->is_v1 || t->charged.set ||
 			!(str_equal(row->path, s->path) || str_equal(row->id, s->id)))
 			continue;
 		legacy_charges(s->group.fd, &t->charged, &t->limit);
@@ -131,6 +131,7 @@ static void fill(const struct search *search, const char *path, int fd, struct m
 		.path = strdup(path),
 		.dev = st.st_dev,
 		.ino = st.st_ino,
+		.maker = engine_maker(fd, path),
 	};
 	measured_recognise(search->m, path, s);
 	bool is_container = s->id != NULL;
@@ -229,25 +230,47 @@ static const char *find_v1(const struct foreign *f)
 	return NULL;
 }
 
-/* Two rows of one name are told apart by more of it. Our containers have theirs to themselves. */
-static int tell_apart(struct measured *m, struct err *e)
+/* More of a name: by the engine, and where that is not enough by the place. */
+static char *longer_name(const struct measured_source *s, bool by_place)
 {
+	const char *path = s->whole ? s->whole : s->path;
+
+	if (by_place)
+		return path ? str_format("%s (%s)", s->name, path) : strdup(s->name);
+	if (s->members == MEASURED_GROUP && s->engine)
+		return str_format("%s:%s", s->engine, s->name);
+	return strdup(s->id);
+}
+
+/* All of one name, ours apart: they have theirs to themselves. */
+static int lengthen(struct measured *m, bool by_place, struct err *e)
+{
+	autofree bool *twice = calloc(m->n + 1, sizeof(*twice));
+
+	if (!twice)
+		return err_set(e, ENOMEM, "list the cgroups");
+	for (size_t i = 0; i < m->n; i++)
+		for (size_t j = 0; !twice[i] && j < m->n; j++)
+			twice[i] = j != i && str_equal(m->things[j].name, m->things[i].name);
 	for (size_t i = 0; i < m->n; i++) {
 		struct measured_source *s = &m->sources[i];
-		bool twice = false;
-		for (size_t j = 0; !twice && j < m->n; j++)
-			twice = j != i && str_equal(m->things[j].name, s->name);
-		if (!twice || s->record)
+		if (!twice[i] || s->record)
 			continue;
-		char *name = s->members == MEASURED_GROUP && s->engine
-				     ? str_format("%s:%s", s->engine, s->name)
-				     : strdup(s->id);
+		char *name = longer_name(s, by_place);
 		if (!name)
 			return err_set(e, ENOMEM, "list the cgroups");
 		free(s->name);
 		m->things[i].name = s->name = name;
 	}
 	return 0;
+}
+
+/* Two rows of one name are told apart by more of it. */
+static int tell_apart(struct measured *m, struct err *e)
+{
+	int r = lengthen(m, false, e);
+
+	return r < 0 ? r : lengthen(m, true, e);
 }
 
 static int add_all(struct measured *m, struct err *e)

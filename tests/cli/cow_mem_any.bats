@@ -179,6 +179,43 @@ row() { jq -c --arg id "$1" '[.containers[] | select(.id == $id)][0]'" | $2" "$S
 	kill "$SHELL_PID"
 }
 
+@test "an ordinary user's group is no engine's container, and has none of its charges" {
+	local id posed
+	id=$(printf 'c0ffee%058d' "$BATS_TEST_NUMBER")
+	hog 8
+	if [ -n "$V1" ]; then
+		group_make "$V1" "docker/$id"
+		echo $((64 << 20)) >"$GROUP/memory.limit_in_bytes"
+	fi
+	group_make "$CGROUP" "users/docker-$id.scope"
+	posed=$GROUP
+	enter "$posed"
+	measure --all
+	[ "$(row "$id" '[.engine, .processes]')" = '["docker",1]' ]
+	chown 65534 "${posed%/*}" "$posed"
+	measure --all
+	[ "$(row "$id" .)" = null ]
+	[ "$(row "$posed" '[.processes, .limit_bytes]')" = '[1,null]' ]
+	measure --cgroup "$posed"
+	holds '.containers[0].engine != "docker"'
+}
+
+@test "one engine's id in two places: both say where" {
+	local id names
+	id=$(printf 'c0ffee%058d' "$BATS_TEST_NUMBER")
+	hog 8
+	group_make "$CGROUP" "a/docker-$id.scope"
+	enter "$GROUP"
+	"$HELPERS/hog" 3 forever >"$SCRATCH/other" 3>&- &
+	SHELL_PID=$!
+	group_make "$CGROUP" "b/docker-$id.scope"
+	echo "$SHELL_PID" >"$GROUP/cgroup.procs"
+	measure --all
+	names=$(jq -r --arg id "$id" '.containers[] | select(.id == $id).name' "$SCRATCH/census")
+	kill "$SHELL_PID"
+	[[ $names == "docker:c0ffee000000 ("*"/a/docker-$id.scope)"$'\n'"docker:c0ffee000000 ("*"/b/docker-$id.scope)" ]]
+}
+
 # with_files SOFT:HARD ARGUMENTS: measured by who may open so many files
 with_files() { prlimit --nofile="$1" "$COW" --root "$ROOT" --store "$STORE" mem --json "${@:2}" >"$SCRATCH/census"; }
 

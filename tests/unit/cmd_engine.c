@@ -65,7 +65,7 @@ static void is(const char *path, const char *engine, const char *id, const char 
 	automatic(engines) struct engines s = { 0 };
 	struct engine_group g = { 0 };
 
-	ck_assert_msg(engine_recognise(&s, path, &g), "%s", path);
+	ck_assert_msg(engine_recognise(&s, path, 0, &g), "%s", path);
 	ck_assert_msg(str_equal(g.engine, engine), "%s: %s", path, g.engine);
 	ck_assert_str_eq(g.id, id);
 	ck_assert_str_eq(g.name, name);
@@ -78,7 +78,7 @@ static void is_nobodys(const char *path)
 	automatic(engines) struct engines s = { 0 };
 	struct engine_group g = { 0 };
 
-	ck_assert_msg(!engine_recognise(&s, path, &g), "%s: %s", path, g.name);
+	ck_assert_msg(!engine_recognise(&s, path, 0, &g), "%s: %s", path, g.name);
 }
 
 START_TEST(paths_tell_engine_and_id)
@@ -195,10 +195,63 @@ START_TEST(names_have_an_end)
 		str_add(&text, "x");
 	str_add(&text, "\"}");
 	write_file("containers/" A "/config.v2.json", text.data);
-	ck_assert(engine_recognise(&s, "/docker/" A, &g));
+	ck_assert(engine_recognise(&s, "/docker/" A, 0, &g));
 	ck_assert_uint_eq(strlen(g.name), 256);
 	free(g.id);
 	free(g.name);
+}
+END_TEST
+
+/* By the user of that uid, with root's files at hand. */
+static void is_of(uid_t maker, const char *path, const char *engine, const char *name)
+{
+	automatic(engines) struct engines s = { 0 };
+	struct engine_group g = { 0 };
+
+	bool known = engine_recognise(&s, path, maker, &g) && g.is_container;
+	ck_assert_msg(known == (name != NULL), "%s: %s", path, g.name);
+	ck_assert(!known || (str_equal(g.engine, engine) && str_equal(g.name, name)));
+	free(g.id);
+	free(g.name);
+}
+
+#define MANAGER "/user.slice/user-1000.slice/user@1000.service/"
+
+START_TEST(nobody_poses_as_another)
+{
+	write_file("containers/" A "/config.v2.json", "{\"Name\": \"/web\"}");
+	write_file("io.containerd.runtime.v2.task/default/web/config.json", "{}");
+	is_of(0, "/docker/" A, "docker", "web");
+	is_of(0, "/default/web", "containerd", "web");
+	is_of(1000, "/docker/" A, NULL, NULL);
+	is_of(1000, "/default/web", NULL, NULL);
+	is_of(1000, "/system.slice/own.service/docker-" A ".scope", NULL, NULL);
+	is_of((uid_t)-1, "/system.slice/docker-" A ".scope", NULL, NULL);
+	is_of(1000, MANAGER "default/web", NULL, NULL);
+	is_of(1000, MANAGER "lxc.payload.web", NULL, NULL);
+	is_of(1000, MANAGER "crio-" A ".scope", NULL, NULL);
+	is_of(1001, MANAGER "docker-" A ".scope", NULL, NULL);
+	/* As his rootless engine has it, and never by the name that root's has. */
+	is_of(1000, MANAGER "user.slice/libpod-" A ".scope", "podman", "aaaaaaaaaaaa");
+	is_of(1000, MANAGER "app.slice/docker-" A ".scope", "docker", "aaaaaaaaaaaa");
+}
+END_TEST
+
+START_TEST(the_maker_has_the_group_above)
+{
+	autofree char *path = path_of("above/group/x");
+	char *above = strndup(path, strlen(path) - 2);
+	autofd int fd = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	ck_assert_uint_eq(engine_maker(fd, "/above/group"), 0);
+	ck_assert_uint_eq(engine_maker(fd, MANAGER "group"), 1000);
+	ck_assert_uint_eq(engine_maker(fd, "/user@1000.service"), 0);
+	ck_assert_int_eq(fchownat(fd, "", 1000, 1000, AT_EMPTY_PATH), 0);
+	ck_assert_uint_eq(engine_maker(fd, "/above/group"), 0);
+	ck_assert_int_eq(fchownat(fd, "..", 1000, 1000, 0), 0);
+	ck_assert_uint_eq(engine_maker(fd, "/above/group"), 1000);
+	ck_assert_uint_eq(engine_maker(-1, "/above/group"), (uid_t)-1);
+	free(above);
 }
 END_TEST
 
@@ -212,6 +265,8 @@ int main(void)
 	tcase_add_test(tests, names_are_in_the_engines_files);
 	tcase_add_test(tests, files_may_be_anything);
 	tcase_add_test(tests, names_have_an_end);
+	tcase_add_test(tests, nobody_poses_as_another);
+	tcase_add_test(tests, the_maker_has_the_group_above);
 	suite_add_tcase(suite, tests);
 	return unit_run(suite);
 }
