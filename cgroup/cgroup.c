@@ -281,14 +281,6 @@ int cgroup_open(int root, const char *path, struct cgroup *ret, struct err *e)
 
 /* --- what is inside -------------------------------------------------------------------------- */
 
-int cgroup_kill(int fd, struct err *e)
-{
-	/* Since 5.14. */
-	int r = knob_write(fd, "cgroup.kill", "1");
-
-	return r < 0 ? knob_error(e, -r, "kill the processes of the cgroup") : 0;
-}
-
 /* Not in the middle of a census, which would undo it. */
 static int write_freeze(int fd, bool frozen)
 {

@@ -64,7 +64,10 @@ void cgroup_prune(int root, const char *path, unsigned n);
  */
 int cgroup_remove(int root, const char *path, unsigned made, struct err *e);
 
-/* SIGKILL to everything inside, also what is just being forked, and what is frozen. */
+/*
+ * SIGKILL to everything inside, also what is just being forked, what is frozen, and what goes on
+ * without its first thread.
+ */
 int cgroup_kill(int fd, struct err *e);
 
 /*

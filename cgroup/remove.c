@@ -108,7 +108,8 @@ static int remove_below(int top)
 /* -EBUSY or -ETIMEDOUT: worth another round. */
 static int remove_once(int root, const char *relative, int fd, int events)
 {
-	int r = knob_write(fd, "cgroup.kill", "1");
+	struct err ignored;
+	int r = cgroup_kill(fd, &ignored);
 
 	if (r == 0)
 		r = watch_until(events, "populated", 0, ROUND_MS);

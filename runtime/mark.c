@@ -25,13 +25,21 @@ int mark_take(pid_t pid, struct process_mark *ret)
 	text[n] = '\0';
 	/* The command may hold anything, parentheses too: fields are counted from the last one. */
 	const char *at = strrchr(text, ')');
-	if (!at || !at[1] || strchr("ZXx", at[2]))
+	if (!at || !at[1] || !at[2])
 		return -ESRCH;
+	char state = at[2];
+	unsigned long long threads = 0;
 	at += 2;
-	for (int field = 3; field < 22 && at; field++)
+	for (int field = 3; field < 22 && at; field++) {
+		if (field == 20)
+			threads = strtoull(at, NULL, 10);
 		at = strchr(at + 1, ' ');
+	}
 	if (!at)
 		return -EPROTO;
+	/* The state is the first thread's, which may end before others. */
+	if (strchr("ZXx", state) && threads < 2)
+		return -ESRCH;
 	*ret = (struct process_mark){ .pid = pid, .start = strtoull(at, NULL, 10) };
 	return 0;
 }

@@ -13,7 +13,10 @@ struct process_mark {
 	uint64_t start; /* clock ticks since boot: field 22 of /proc/PID/stat */
 };
 
-/* The mark of a living process; -errno (-ESRCH when there is none, or only its zombie). */
+/*
+ * The mark of a living process; -errno (-ESRCH when there is none, or only its zombie). It lives as
+ * long as one of its threads does, which the first need not be.
+ */
 int mark_take(pid_t pid, struct process_mark *ret);
 bool mark_is_alive(const struct process_mark *mark);
 
