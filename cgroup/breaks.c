@@ -158,8 +158,9 @@ static int look_at(struct turn *t, const struct candidate *c, int process, struc
 	struct look *l = t->look;
 	struct breaks_process *p = &l->out->processes[t->number];
 	size_t n_broken = l->n_broken, n_exposed = l->n_exposed;
-	autofd int origin =
-		t->relation == RELATION_NONE ? -1 : process_open(l->b->proc, t->origin.pid);
+	autofd int origin = t->relation == RELATION_NONE ? -1
+							 : process_open_memory(l->b->proc,
+								   t->origin.pid, &t->origin.stat);
 
 	if (t->relation != RELATION_NONE && origin < 0)
 		t->relation = RELATION_NONE;
@@ -202,10 +203,12 @@ static bool is_candidate(const struct look *l, pid_t pid)
 static int take_turn(struct look *l, size_t i, struct err *e)
 {
 	const struct candidate *c = &l->candidates[i];
-	autofd int process = process_open(l->b->proc, c->pid);
+	autofd int process = process_open_memory(l->b->proc, c->pid, &c->stat);
 	struct turn t = { .look = l, .number = (uint32_t)l->out->n_processes };
 	int r = process < 0 ? process : spaces_add(&l->b->spaces, c->pid, &c->stat);
 
+	/* A thread that has ended since, and not all of the process. */
+	l->out->n_unread += process < 0 && c->stat.thread;
 	if (r <= 0)
 		return r == -ENOMEM ? err_set(e, ENOMEM, "compare processes") : 0;
 	t.relation =

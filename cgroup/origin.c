@@ -26,9 +26,14 @@ static bool is_kin(const struct process_stat *a, const struct process_stat *b)
 	return a->stack && a->stack == b->stack && a->code == b->code && a->brk == b->brk;
 }
 
-static bool share_memory(pid_t a, pid_t b)
+static pid_t owner(const struct candidate *c)
 {
-	return syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0) == 0;
+	return c->stat.thread ? c->stat.thread : c->pid;
+}
+
+static bool share_memory(const struct candidate *a, const struct candidate *b)
+{
+	return syscall(SYS_kcmp, owner(a), owner(b), KCMP_VM, 0, 0) == 0;
 }
 
 /* Whether that process lives, and has memory like `self`'s that is not the same. */
@@ -37,7 +42,7 @@ static bool may_be(int proc, const struct candidate *self, pid_t pid, struct can
 	struct candidate c = { .pid = pid };
 
 	if (pid <= 0 || pid == self->pid || process_read_stat_of(proc, pid, &c.stat) < 0 ||
-		c.stat.zombie || !is_kin(&c.stat, &self->stat) || share_memory(pid, self->pid))
+		c.stat.zombie || !is_kin(&c.stat, &self->stat) || share_memory(&c, self))
 		return false;
 	*ret = c;
 	return true;

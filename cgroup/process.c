@@ -6,6 +6,7 @@
  */
 #include "cgroup/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -120,6 +121,8 @@ bool process_parse_stat(const char *text, struct process_stat *ret)
 		copy_command(name + 1, (size_t)(name_end - name) - 1, stat.command,
 			sizeof(stat.command));
 	stat.zombie = state == 'Z' || state == 'X' || stat.size == 0;
+	/* Not by its state: the end of a thread may take long, and its memory is gone at once. */
+	stat.leaderless = stat.size == 0 && stat.threads > 1;
 	*ret = stat;
 	return true;
 }
@@ -135,17 +138,96 @@ static int read_stat(int dir, const char *name, struct process_stat *ret)
 	return process_parse_stat(longer ? longer : text, ret) ? 0 : -EPROTO;
 }
 
+/* The first of the threads in this directory with an address space; -ESRCH: none has it any more. */
+static int find_thread(int tasks, pid_t *ret_thread, struct process_stat *ret)
+{
+	DIR *dir = fdopendir(tasks);
+	int r = -ESRCH;
+
+	if (!dir) {
+		r = cause(-errno);
+		close(tasks);
+		return r;
+	}
+	for (struct dirent *d; r == -ESRCH && (d = readdir(dir));) {
+		struct process_stat stat;
+		char name[32];
+		uint64_t thread;
+		if (!str_to_u64(d->d_name, INT32_MAX, &thread))
+			continue;
+		snprintf(name, sizeof(name), "%d/stat", (int)thread);
+		r = read_stat(dirfd(dir), name, &stat);
+		if (r == 0 && stat.zombie)
+			r = -ESRCH;
+		if (r < 0)
+			continue;
+		*ret_thread = (pid_t)thread;
+		*ret = stat;
+	}
+	closedir(dir);
+	return r;
+}
+
+/*
+ * The first thread may end before the others. All of the process then shows as a zombie, and its
+ * memory only through one of those. `tasks` is the name of their directory.
+ */
+static int look_past_leader(int dir, const char *tasks, struct process_stat *stat)
+{
+	struct process_stat living = { 0 };
+	int fd = openat(dir, tasks, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = fd < 0 ? cause(-errno) : find_thread(fd, &stat->thread, &living);
+
+	/* On the way to its end: as any zombie. */
+	if (r == -ESRCH)
+		return 0;
+	if (r < 0)
+		return r;
+	stat->zombie = false;
+	stat->size = living.size;
+	stat->resident = living.resident;
+	stat->stack = living.stack;
+	stat->code = living.code;
+	stat->brk = living.brk;
+	return 0;
+}
+
 int process_read_stat(int dir, struct process_stat *ret)
 {
-	return read_stat(dir, "stat", ret);
+	struct process_stat stat;
+	int r = read_stat(dir, "stat", &stat);
+
+	if (r == 0 && stat.leaderless)
+		r = look_past_leader(dir, "task", &stat);
+	if (r == 0)
+		*ret = stat;
+	return r;
 }
 
 int process_read_stat_of(int proc, pid_t pid, struct process_stat *ret)
 {
+	struct process_stat stat;
 	char name[24];
 
 	snprintf(name, sizeof(name), "%d/stat", (int)pid);
-	return read_stat(proc, name, ret);
+	int r = read_stat(proc, name, &stat);
+	snprintf(name, sizeof(name), "%d/task", (int)pid);
+	if (r == 0 && stat.leaderless)
+		r = look_past_leader(proc, name, &stat);
+	if (r == 0)
+		*ret = stat;
+	return r;
+}
+
+int process_open_memory(int proc, pid_t pid, const struct process_stat *stat)
+{
+	char name[40];
+
+	if (!stat->thread)
+		return process_open(proc, pid);
+	snprintf(name, sizeof(name), "%d/task/%d", (int)pid, (int)stat->thread);
+	int fd = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? cause(-errno) : fd;
 }
 
 /* The bytes of a line "Key:   123 kB"; false when there is none. Names in /proc hold no newlines.

@@ -24,6 +24,8 @@ struct process_stat {
 	uint64_t size, resident;   /* address space in bytes, pages present */
 	uint64_t stack, code, brk; /* addresses; 0 where we may not know */
 	bool zombie;		   /* dead, or without an address space */
+	bool leaderless;	   /* its first thread has ended, others have not */
+	pid_t thread;		   /* leaderless: one through which its memory is seen; else 0 */
 	char command[64];	   /* printable: any other byte is "?" */
 };
 
@@ -41,6 +43,12 @@ struct process_rollup {
 
 /* The directory's fd, or -errno (-ESRCH: there is none). `proc` is a directory fd of /proc. */
 int process_open(int proc, pid_t pid);
+
+/*
+ * The directory through which its memory is to be read: its own, or that of one of its threads, where
+ * its first has ended. A thread may end, and the process live on: -ESRCH, here and from all files.
+ */
+int process_open_memory(int proc, pid_t pid, const struct process_stat *stat);
 
 /* All these: 0, -ESRCH when it is gone, -EACCES when it is none of our business, or -errno. */
 int process_read_stat(int dir, struct process_stat *ret);

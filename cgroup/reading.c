@@ -291,6 +291,27 @@ static int read_space(
 	return failed;
 }
 
+/* Only the thread that we looked through has ended: then nobody knows what we missed. */
+static int cause_of(int dir, int failed)
+{
+	struct process_stat now = { 0 };
+
+	if (failed != -ESRCH || process_read_stat(dir, &now) == -ESRCH || now.zombie)
+		return failed;
+	return -EACCES;
+}
+
+static int read_memory(
+	struct reading *r, size_t thing, int dir, const struct member *m, struct err *e)
+{
+	autofd int thread = m->stat.thread ? process_open_memory(r->proc, m->pid, &m->stat) : -1;
+	int failed = m->stat.thread && thread < 0
+			     ? thread
+			     : read_space(r, thing, thread < 0 ? dir : thread, m, e);
+
+	return cause_of(dir, failed);
+}
+
 static int read_member(struct reading *r, size_t thing, struct member *m, struct err *e)
 {
 	struct group *g = &r->groups[thing];
@@ -304,7 +325,7 @@ static int read_member(struct reading *r, size_t thing, struct member *m, struct
 	if (failed == 0)
 		failed = spaces_add(&r->spaces, m->pid, &m->stat);
 	if (failed > 0)
-		failed = read_space(r, thing, dir, m, e);
+		failed = read_memory(r, thing, dir, m, e);
 	if (failed < 0) {
 		failed = missed(r, g, failed);
 		return failed < 0 && !e->code ? err_set(e, -failed, "read '/proc/%d'", m->pid)
@@ -352,6 +373,12 @@ static int read_host_slots(struct reading *r, struct member *m, struct err *e)
 	int failed = dir < 0 ? dir : process_read_memory(dir, &memory);
 
 	e->code = 0;
+	if (dir >= 0 && failed == -ESRCH && process_read_stat(dir, &m->stat) == 0 &&
+		m->stat.thread) {
+		own_close(&dir);
+		dir = process_open_memory(r->proc, m->pid, &m->stat);
+		failed = dir < 0 ? -EACCES : process_read_memory(dir, &memory);
+	}
 	if (failed == 0 && memory.swap)
 		failed = pagemap_read(&r->pagemap, dir, false, visit_slots, &visit, e);
 	if (failed < 0)

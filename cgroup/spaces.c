@@ -85,7 +85,9 @@ static size_t find(const struct spaces *s, const struct space *wanted, bool *ret
 
 int spaces_add(struct spaces *s, pid_t pid, const struct process_stat *stat)
 {
-	struct space space = { pid, { stat->size, stat->stack, stat->code, stat->brk } };
+	/* The first thread that has ended has none. */
+	pid_t owner = stat->thread ? stat->thread : pid;
+	struct space space = { owner, { stat->size, stat->stack, stat->code, stat->brk } };
 	bool found;
 	size_t at = find(s, &space, &found);
 

@@ -31,6 +31,59 @@ behead() {
 	eventually is_zombie "$INIT"
 }
 
+# look [ARGUMENTS]: what is measured, exactly; seen FILTER: of that
+look() {
+	cow mem --json "$@" >"$SCRATCH/census"
+	[ "$(jq '.exact' "$SCRATCH/census")" = true ] || { say "not exact: $(<"$SCRATCH/census")"; return 1; }
+}
+seen() { jq -c --arg name "${1}" ".containers[] | select(.name == \$name) | $2" "$SCRATCH/census"; }
+FIGURES='[.processes, .unique_bytes, .private_bytes, .shared_bytes, .kinds, .page_table_bytes]'
+
+@test "its memory is counted, to the page" {
+	# guest: another kernel tells other things of it
+	local before
+	up "$NAME" 16
+	look "$NAME"
+	before=$(seen "$NAME" "$FIGURES")
+	[ "$(seen "$NAME" .kinds.anon.private_bytes)" -ge 16777216 ]
+	behead
+	look "$NAME"
+	[ "$(seen "$NAME" "$FIGURES")" = "$before" ] || { say "was $before, is $(seen "$NAME" "$FIGURES")"; return 1; }
+	look --by process "$NAME"
+	[ "$(jq '[.processes[].unique_bytes] | add' "$SCRATCH/census")" -ge 16777216 ]
+	cow mem --json --fast "$NAME" | jq -e '.containers[0].private_bytes >= 16777216' >/dev/null
+}
+
+@test "two of them are two, and one of --all and of --pid is seen too" {
+	up "$NAME-a" 4
+	behead
+	up "$NAME-b" 8
+	behead
+	look
+	[ "$(seen "$NAME-a" '.unique_bytes >= 4194304 and .unique_bytes < 6291456')" = true ]
+	[ "$(seen "$NAME-b" '.unique_bytes >= 8388608')" = true ]
+	"$HELPERS/leaderless" 8 >"$SCRATCH/out" 3>&- &
+	PID=$!
+	eventually grep ready "$SCRATCH/out"
+	GROUP=$CGROUP/cowrun-test.$COWRUN_TEST-leaderless
+	mkdir "$GROUP"
+	echo "$PID" >"$GROUP/cgroup.procs"
+	kill -USR1 "$PID"
+	eventually is_zombie "$PID"
+	cow mem --json --pid "$PID" | jq -e '.containers[0].private_bytes >= 8388608' >/dev/null
+	cow mem --json --all >"$SCRATCH/census"
+	kill -KILL "$PID"
+	PID=
+	eventually rmdir "$GROUP"
+	jq -e '[.containers[] | select(.id | endswith("-leaderless")) | .private_bytes >= 8388608] == [true]' "$SCRATCH/census" >/dev/null
+}
+
+@test "faults looks into it" {
+	up "$NAME" 8
+	behead
+	cow faults --json "$NAME" | jq -e '.processes == 1 or (.processes | length) == 1' >/dev/null
+}
+
 @test "cow says that it runs, stops it and removes it" {
 	up "$NAME"
 	behead
@@ -65,4 +118,17 @@ behead() {
 	cowrun delete --force "$NAME"
 	is_over "$INIT"
 	cow rm -f "$NAME" >/dev/null 2>&1 || true
+}
+
+@test "a second process of a container, which is not its first" {
+	local pid
+	cow run -d --name "$NAME" "$IMAGE" sh -c 'leaderless 8 & echo $! >/tmp/pid; wait; sleep 1000' >/dev/null
+	eventually has_line "$NAME" ready
+	pid=$(cowrun ps -f json "$NAME" | jq '.[-1]')
+	kill -USR1 "$pid"
+	eventually is_zombie "$pid"
+	look "$NAME"
+	[ "$(seen "$NAME" '.private_bytes >= 8388608 and .processes == 2')" = true ]
+	cow rm -f "$NAME" >/dev/null
+	is_over "$pid"
 }

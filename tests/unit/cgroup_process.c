@@ -2,9 +2,12 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "cgroup/process.h"
 #include "spec/base/own.h"
@@ -127,6 +130,57 @@ START_TEST(a_zombie_is_told)
 }
 END_TEST
 
+static void *stay(void *nothing)
+{
+	for (;;)
+		pause();
+	return nothing;
+}
+
+static void leave_a_thread(void *context, char command)
+{
+	pthread_t thread;
+
+	(void)context;
+	if (command != 'e')
+		return;
+	pthread_create(&thread, NULL, stay, NULL);
+	syscall(SYS_exit, 0);
+}
+
+START_TEST(a_process_outlives_its_first_thread)
+{
+	autofd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct child child = child_start(leave_a_thread, NULL);
+	autofd int dir = process_open(proc, child.pid);
+	struct process_stat before, stat;
+	struct process_memory memory;
+
+	ck_assert_int_eq(process_read_stat(dir, &before), 0);
+	ck_assert_int_eq(before.thread, 0);
+	ck_assert_int_eq(write(child.to, "e", 1), 1);
+	do {
+		sched_yield();
+		ck_assert_int_eq(process_read_stat(dir, &stat), 0);
+		ck_assert(!stat.zombie);
+	} while (!stat.leaderless);
+	ck_assert_int_gt(stat.thread, 0);
+	ck_assert_int_ne(stat.thread, child.pid);
+	ck_assert_uint_eq(stat.start, before.start);
+	ck_assert_uint_eq(stat.stack, before.stack);
+	ck_assert_uint_ge(stat.size, before.size);
+	ck_assert_int_eq(process_read_memory(dir, &memory), -ESRCH);
+	ck_assert_int_eq(process_read_stat_of(proc, child.pid, &stat), 0);
+	ck_assert(!stat.zombie);
+	autofd int thread = process_open_memory(proc, child.pid, &stat);
+	ck_assert_int_eq(process_read_memory(thread, &memory), 0);
+	ck_assert_uint_ge(memory.anon, 4096);
+	child_stop(&child);
+	ck_assert_int_eq(process_read_stat(dir, &stat), -ESRCH);
+	ck_assert_int_eq(process_read_memory(thread, &memory), -ESRCH);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("cgroup_process");
@@ -138,6 +192,7 @@ int main(void)
 	tcase_add_test(tests, rollup_sums_are_found);
 	tcase_add_test(tests, a_living_process_of_a_hostile_name_is_read);
 	tcase_add_test(tests, a_zombie_is_told);
+	tcase_add_test(tests, a_process_outlives_its_first_thread);
 	suite_add_tcase(suite, tests);
 	return unit_run(suite);
 }
