@@ -33,18 +33,37 @@ static int event(int fd, const char *key)
 	return r < 0 ? r : value != 0;
 }
 
+/*
+ * Whether a user has it frozen: what a census asks for is over when the lock is got, and not
+ * told. The kernel may still say that it is frozen then, until its processes have woken up.
+ */
+static bool is_to_stand_still(int fd)
+{
+	automatic(freeze_lock) struct freeze_lock lock = FREEZE_LOCK_NONE;
+	uint64_t asked = 0;
+
+	if (knob_read_number(fd, "cgroup.freeze", &asked) < 0 || !asked)
+		return false;
+	if (freeze_lock_open(fd, &lock) < 0)
+		return true;
+	freeze_lock_take(&lock, false, FREEZE_LOCK_TIMEOUT_MS);
+	return knob_read_number(fd, "cgroup.freeze", &asked) == 0 && asked;
+}
+
+/* It, or one that it is in; the root has no such file. */
 int cgroup_is_frozen(int fd)
 {
+	autofd int above = -1;
 	int r = event(fd, "frozen");
 
-	if (r <= 0)
-		return r;
-	/* By its user, or by a census for an instant, which is not told. */
-	autofd int lock = freeze_lock_open(fd);
-	if (lock < 0 || freeze_lock_try(lock, false) == 0)
-		return r;
-	freeze_lock_take(lock, false, FREEZE_LOCK_TIMEOUT_MS);
-	return event(fd, "frozen");
+	for (int at = fd; r > 0 && faccessat(at, "cgroup.freeze", F_OK, 0) == 0; at = above) {
+		if (is_to_stand_still(at))
+			return event(fd, "frozen");
+		int next = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		own_close(&above);
+		above = next;
+	}
+	return r > 0 ? 0 : r;
 }
 
 int cgroup_is_populated(int fd)
@@ -284,10 +303,10 @@ int cgroup_open(int root, const char *path, struct cgroup *ret, struct err *e)
 /* Not in the middle of a census, which would undo it. */
 static int write_freeze(int fd, bool frozen)
 {
-	autofd int lock = freeze_lock_open(fd);
+	automatic(freeze_lock) struct freeze_lock lock = FREEZE_LOCK_NONE;
 
-	if (lock >= 0)
-		freeze_lock_take(lock, true, FREEZE_LOCK_TIMEOUT_MS);
+	if (freeze_lock_open(fd, &lock) == 0)
+		freeze_lock_take(&lock, true, FREEZE_LOCK_TIMEOUT_MS);
 	return knob_write(fd, "cgroup.freeze", frozen ? "1" : "0");
 }
 

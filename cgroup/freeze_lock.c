@@ -3,35 +3,62 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
-int freeze_lock_open(int group)
+int freeze_lock_open(int group, struct freeze_lock *ret)
 {
-	int fd = openat(group, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+	struct stat st;
 
-	return fd < 0 ? -errno : fd;
+	*ret = FREEZE_LOCK_NONE;
+	if (fstat(group, &st) < 0)
+		return -errno;
+	int fd = openat(group, "../cgroup.procs", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	*ret = (struct freeze_lock){ .fd = fd, .group = st.st_ino };
+	return 0;
 }
 
-int freeze_lock_try(int lock, bool alone)
+void freeze_lock_done(struct freeze_lock *l)
 {
-	return flock(lock, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0 ? -errno : 0;
+	own_close(&l->fd);
+	*l = FREEZE_LOCK_NONE;
 }
 
-void freeze_lock_drop(int lock)
+/* Of an open file, not of a process: one may have two of a group, and they know of each other. */
+static int set(const struct freeze_lock *l, short type)
 {
-	flock(lock, LOCK_UN);
+	struct flock range = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = l->group & INT64_MAX, .l_len = 1
+	};
+
+	if (fcntl(l->fd, F_OFD_SETLK, &range) == 0)
+		return 0;
+	return errno == EACCES || errno == EAGAIN ? -EWOULDBLOCK : -errno;
 }
 
-/* flock() can wait, but not for a while only. */
-int freeze_lock_take(int lock, bool alone, int timeout_ms)
+int freeze_lock_try(const struct freeze_lock *l, bool alone)
+{
+	return set(l, alone ? F_WRLCK : F_RDLCK);
+}
+
+void freeze_lock_drop(const struct freeze_lock *l)
+{
+	if (l->fd >= 0)
+		set(l, F_UNLCK);
+}
+
+/* The kernel can wait for it, but not for a while only. */
+int freeze_lock_take(const struct freeze_lock *l, bool alone, int timeout_ms)
 {
 	const struct timespec moment = { .tv_nsec = 1000000 };
-	int r = freeze_lock_try(lock, alone);
+	int r = freeze_lock_try(l, alone);
 
 	for (int waited = 0; r == -EWOULDBLOCK && waited < timeout_ms; waited++) {
 		nanosleep(&moment, NULL);
-		r = freeze_lock_try(lock, alone);
+		r = freeze_lock_try(l, alone);
 	}
 	return r == -EWOULDBLOCK ? -ETIMEDOUT : r;
 }

@@ -60,7 +60,7 @@ static void add_groups(struct guard *g, const int *groups, size_t n, const struc
 			.ino = st.st_ino,
 			.group = groups[i],
 			.freeze = -1,
-			.lock = -1 };
+			.lock = FREEZE_LOCK_NONE };
 	}
 	if (g->n)
 		qsort(g->groups, g->n, sizeof(g->groups[0]), by_inode);

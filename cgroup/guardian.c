@@ -82,9 +82,9 @@ static enum waited wait_until(int reader, int events, uint64_t until)
 static void open_group(struct guarded *c)
 {
 	c->freeze = openat(c->group, "cgroup.freeze", O_RDWR | O_CLOEXEC);
-	c->lock = c->freeze < 0 ? -1 : freeze_lock_open(c->group);
-	/* What cannot be locked (no right to kill) is not frozen either. */
-	c->state = c->lock < 0 ? GUARDED_LEFT : GUARDED_BEFORE;
+	/* What cannot be locked is not frozen either. */
+	bool is_ours = c->freeze >= 0 && freeze_lock_open(c->group, &c->lock) == 0;
+	c->state = is_ours ? GUARDED_BEFORE : GUARDED_LEFT;
 }
 
 /*
@@ -97,11 +97,11 @@ static bool lock_all(struct guard *g, int reader)
 
 	for (size_t i = 0; i < g->n; i++) {
 		struct guarded *c = &g->groups[i];
-		int r = c->state == GUARDED_LEFT ? 0 : freeze_lock_try(c->lock, true);
+		int r = c->state == GUARDED_LEFT ? 0 : freeze_lock_try(&c->lock, true);
 		while (r == -EWOULDBLOCK && now_ns() < end) {
 			if (wait_until(reader, -1, now_ns() + MS) == WAITED_READER)
 				return false;
-			r = freeze_lock_try(c->lock, true);
+			r = freeze_lock_try(&c->lock, true);
 		}
 		if (r < 0)
 			c->state = GUARDED_LEFT;
@@ -116,7 +116,7 @@ static void leave(struct guarded *c)
 	if (c->state == GUARDED_MADE && pwrite(c->freeze, "0", 1, 0) < 0)
 		errno = 0; /* it is gone */
 	c->state = GUARDED_LEFT;
-	freeze_lock_drop(c->lock);
+	freeze_lock_drop(&c->lock);
 }
 
 static void freeze(struct guarded *c)
@@ -129,7 +129,7 @@ static void freeze(struct guarded *c)
 		leave(c);
 	} else if (was == '1') {
 		/* Whoever asks is told that it is paused, and who wants to thaw it waits. */
-		if (freeze_lock_try(c->lock, false) < 0)
+		if (freeze_lock_try(&c->lock, false) < 0)
 			leave(c);
 	} else {
 		c->since = now_ns();
@@ -196,7 +196,6 @@ static uint64_t thaw(struct guarded *c)
 		c->state = GUARDED_LEFT;
 	else if (made && pwrite(c->freeze, "0", 1, 0) != 1)
 		made = false;
-	freeze_lock_drop(c->lock);
 	return made ? now_ns() - c->since : 0;
 }
 
@@ -212,6 +211,8 @@ static void thaw_all(struct guard *g)
 		longest = still > longest ? still : longest;
 	}
 	g->spared = longest;
+	for (size_t i = 0; i < g->n; i++)
+		freeze_lock_drop(&g->groups[i].lock);
 }
 
 /* --- its life ---------------------------------------------------------------------------------- */

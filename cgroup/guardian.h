@@ -18,6 +18,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cgroup/freeze_lock.h"
+
 enum guarded_state {
 	GUARDED_LEFT,	/* runs: not ours to freeze, busy, gone, or did not freeze in time */
 	GUARDED_BEFORE, /* was frozen already, by its user */
@@ -26,9 +28,10 @@ enum guarded_state {
 
 struct guarded {
 	dev_t dev;
-	ino_t ino;	  /* by these two no group is here twice; sorted, so that locks are */
-	int group;	  /* its directory */
-	int freeze, lock; /* the guardian's own */
+	ino_t ino;  /* by these two no group is here twice; sorted, so that locks are */
+	int group;  /* its directory */
+	int freeze; /* the guardian's own, as the lock */
+	struct freeze_lock lock;
 	_Atomic int state;
 	uint64_t since;
 };

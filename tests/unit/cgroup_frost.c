@@ -90,17 +90,20 @@ START_TEST(one_that_never_freezes)
 
 	live_in(&a);
 	ck_assert_ptr_nonnull(mkdtemp(name));
-	autofd int stuck = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autofd int parent = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	OK(fd_replace_file(parent, "cgroup.procs", "", 0, 0600, &e));
+	ck_assert_int_eq(mkdirat(parent, "stuck", 0755), 0);
+	autofd int stuck = openat(parent, "stuck", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	OK(fd_replace_file(stuck, "cgroup.events", "populated 1\nfrozen 0\n", 21, 0600, &e));
 	OK(fd_replace_file(stuck, "cgroup.freeze", "0\n", 2, 0600, &e));
-	OK(fd_replace_file(stuck, "cgroup.kill", "", 0, 0600, &e));
 	int groups[] = { stuck, a.fd };
 	struct frost f = begin(groups, 2, PATIENT);
 	bool still = stands_still(&a);
 	knob_read(stuck, "cgroup.freeze", text, sizeof(text));
 	unlinkat(stuck, "cgroup.events", 0);
 	unlinkat(stuck, "cgroup.freeze", 0);
-	unlinkat(stuck, "cgroup.kill", 0);
+	unlinkat(parent, "stuck", AT_REMOVEDIR);
+	unlinkat(parent, "cgroup.procs", 0);
 	rmdir(name);
 	frost_end(&f);
 	ck_assert(still);

@@ -3,6 +3,7 @@
  * what others make of it who ask, pause or resume meanwhile.
  */
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/pidfd.h>
 
 #include "cgroup/freeze_lock.h"
@@ -273,10 +274,12 @@ START_TEST(a_lock_that_is_kept)
 {
 	struct cgroup a = make("a"), b = make("b");
 	int groups[] = { a.fd, b.fd };
-	autofd int lock = freeze_lock_open(a.fd);
+	automatic(freeze_lock) struct freeze_lock lock = FREEZE_LOCK_NONE;
 
 	live_in(&a), live_in(&b);
-	ck_assert_int_eq(freeze_lock_try(lock, true), 0);
+
+	ck_assert_int_eq(freeze_lock_open(a.fd, &lock), 0);
+	ck_assert_int_eq(freeze_lock_try(&lock, true), 0);
 	struct frost f = begin(groups, 2, PATIENT);
 	frost_end(&f);
 	ck_assert(!frost_held(&f, 0) && frost_held(&f, 1));
@@ -284,6 +287,80 @@ START_TEST(a_lock_that_is_kept)
 	ck_assert(stands_still(&a));
 	frost_done(&f);
 	removed(&a, "a"), removed(&b, "b");
+}
+END_TEST
+
+/* What a container can reach if its cgroup2 is writable: its own group's files, and locks of them. */
+START_TEST(locks_of_a_container_hold_up_nobody)
+{
+	static const char *const files[] = { ".", "cgroup.kill", "cgroup.procs", "cgroup.freeze" };
+	struct cgroup a = make("a");
+
+	live_in(&a);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+		int fd = openat(a.fd, files[i], O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			fd = openat(a.fd, files[i], O_WRONLY | O_CLOEXEC);
+		if (fd < 0)
+			fd = openat(a.fd, files[i], O_RDONLY | O_CLOEXEC);
+		ck_assert_int_ge(fd, 0);
+		ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
+		if (i > 0)
+			ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &all), 0);
+	}
+	struct frost f = begin(&a.fd, 1, PATIENT);
+	frost_end(&f);
+	ck_assert(frost_held(&f, 0));
+	frost_done(&f);
+	removed(&a, "a");
+}
+END_TEST
+
+/*
+ * One that asks all the time while it is frozen and thawed: never paused. The lock may be got
+ * behind the thaw of which the kernel has not told yet.
+ */
+START_TEST(nobody_has_paused_it)
+{
+	struct cgroup a = make("a");
+	enum { ROUNDS = 300 };
+	int paused = 0;
+
+	live_in(&a);
+	pid_t pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < ROUNDS; i++) {
+			struct frost f = begin(&a.fd, 1, PATIENT);
+			frost_done(&f);
+		}
+		_exit(0);
+	}
+	while (waitpid(pid, NULL, WNOHANG) == 0)
+		paused += cgroup_is_frozen(a.fd) != 0;
+	ck_assert_int_eq(paused, 0);
+	removed(&a, "a");
+}
+END_TEST
+
+START_TEST(an_instant_of_one_above_is_no_pause)
+{
+	struct cgroup a = make("a"), in = CGROUP_NONE;
+
+	ck_assert_int_eq(mkdirat(root, at("a/in") + 1, 0755), 0);
+	OK(cgroup_open(root, at("a/in"), &in, &e));
+	live_in(&in);
+	struct frost f = begin(&a.fd, 1, PATIENT);
+	/* One that is in it asks, too. */
+	struct asker frozen = ask(in.fd, ask_frozen);
+	ck_assert(!has_answered(&frozen, 20));
+	frost_end(&f);
+	ck_assert_int_eq(answer_of(&frozen), 0);
+	frost_done(&f);
+	OK(cgroup_freeze(a.fd, true, 10000, &e));
+	ck_assert_int_eq(cgroup_is_frozen(in.fd), 1);
+	cgroup_done(&in);
+	removed(&a, "a");
 }
 END_TEST
 
@@ -335,6 +412,9 @@ int main(void)
 	tcase_add_test(tcase, a_resume_meanwhile_waits);
 	tcase_add_test(tcase, thawed_by_others_meanwhile);
 	tcase_add_test(tcase, a_lock_that_is_kept);
+	tcase_add_test(tcase, locks_of_a_container_hold_up_nobody);
+	tcase_add_test(tcase, nobody_has_paused_it);
+	tcase_add_test(tcase, an_instant_of_one_above_is_no_pause);
 	tcase_add_test(tcase, two_readings_at_once);
 	return frozen_run(suite);
 }
