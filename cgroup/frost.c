@@ -20,7 +20,7 @@
 #include "cgroup/guardian.h"
 #include "cgroup/hierarchy.h"
 #include "cgroup/kin.h"
-#include "cgroup/knob.h"
+#include "cgroup/witness.h"
 #include "spec/base/sys.h"
 
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCU /* the inode that the kernel gives it */
@@ -133,13 +133,13 @@ static int make_guard(
 	return 0;
 }
 
-/* --- the guardian --------------------------------------------------------------------------------- */
+/* --- the guardian and its witness --------------------------------------------------------------------------------- */
 
 /*
  * A child that nobody's wait() comes across: it sends no signal when it ends. In the root's group
  * where that may be, so that it outlives also who kills or removes the whole group that we are in.
  */
-static pid_t fork_guardian(int root, int *ret_pidfd)
+static pid_t fork_child(int root, int *ret_pidfd)
 {
 	struct clone_args args = { .flags = CLONE_PIDFD | CLONE_INTO_CGROUP,
 		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
@@ -157,8 +157,8 @@ static int by_number(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-/* The fds that it needs, sorted; allocated. */
-static int *list_fds(const struct guard *g, int socket, size_t *ret_n)
+/* The fds that one of them needs, sorted; allocated. */
+static int *list_fds(const struct guard *g, int other, size_t *ret_n)
 {
 	int *fds = malloc((g->n + 1) * sizeof(*fds));
 	size_t n = 0;
@@ -167,34 +167,49 @@ static int *list_fds(const struct guard *g, int socket, size_t *ret_n)
 		return NULL;
 	for (size_t i = 0; i < g->n; i++)
 		fds[n++] = g->groups[i].group;
-	fds[n++] = socket;
+	fds[n++] = other;
 	qsort(fds, n, sizeof(*fds), by_number);
 	*ret_n = n;
 	return fds;
+}
+
+/* They take no signals from their first moment on, and never will. */
+static int fork_both(struct frost *f, int root, int theirs, struct err *e)
+{
+	size_t n_keep = 0;
+	autofree int *keep = list_fds(f->guard, theirs, &n_keep);
+	if (!keep)
+		return err_set(e, ENOMEM, "start a guardian of frozen groups");
+	pid_t pid = fork_child(root, &f->guardian);
+	if (pid == 0)
+		guardian_run(f->guard, theirs, keep, n_keep);
+	if (pid < 0)
+		return err_set(e, errno, "start a guardian of frozen groups");
+	autofree int *watched = list_fds(f->guard, f->guardian, &n_keep);
+	if (!watched)
+		return err_set(e, ENOMEM, "start a witness of frozen groups");
+	pid = fork_child(root, &f->witness);
+	if (pid == 0)
+		witness_run(f->guard, f->guardian, watched, n_keep);
+	return pid < 0 ? err_set(e, errno, "start a witness of frozen groups") : 0;
 }
 
 static int start_guardian(struct frost *f, int root, struct err *e)
 {
 	int ends[2];
 	sigset_t all, before;
-	size_t n_keep = 0;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return err_set(e, errno, "start a guardian of frozen groups");
 	autofd int theirs = ends[1];
 	f->socket = ends[0];
-	autofree int *keep = list_fds(f->guard, theirs, &n_keep);
-	if (!keep)
-		return err_set(e, ENOMEM, "start a guardian of frozen groups");
-	/* It takes none from its first moment on, and never will. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
-	pid_t pid = fork_guardian(root, &f->guardian);
-	if (pid == 0)
-		guardian_run(f->guard, theirs, keep, n_keep);
-	int code = errno;
+	int r = fork_both(f, root, theirs, e);
 	sigprocmask(SIG_SETMASK, &before, NULL);
-	return pid < 0 ? err_set(e, code, "start a guardian of frozen groups") : 0;
+	if (r == 0)
+		send(f->socket, "g", 1, MSG_NOSIGNAL);
+	return r;
 }
 
 /* Whether it said that. */
@@ -210,28 +225,24 @@ static bool hears(struct frost *f, char what)
 	return r > 0 && read(f->socket, &said, 1) == 1 && said == what;
 }
 
-/*
- * What it would have done, had nobody killed it. Its locks went with it, so who pauses one of these
- * in this very moment is out of luck.
- */
+/* What they would have done, had nobody killed them. */
 static void thaw_alone(struct frost *f)
 {
 	pidfd_send_signal(f->guardian, SIGKILL, NULL, 0);
-	for (size_t i = 0; i < f->guard->n; i++) {
-		struct guarded *g = &f->guard->groups[i];
-		if (g->state == GUARDED_MADE)
-			knob_write(g->group, "cgroup.freeze", "0");
-		g->state = GUARDED_LEFT;
-	}
+	witness_thaw(f->guard);
+	f->thawed = true;
 }
 
 /* Its end is near, or has been. */
-static void bury(struct frost *f)
+static void bury(int *pidfd)
 {
 	siginfo_t info;
 
-	while (waitid(P_PIDFD, (id_t)f->guardian, &info, WEXITED | __WALL) < 0 && errno == EINTR)
+	while (*pidfd >= 0 && waitid(P_PIDFD, (id_t)*pidfd, &info, WEXITED | __WALL) < 0 &&
+		errno == EINTR)
 		continue;
+	own_close(pidfd);
+	*pidfd = -1;
 }
 
 /* --- the instant ------------------------------------------------------------------------------------- */
@@ -257,19 +268,29 @@ int frost_begin(const int *groups, size_t n, uint64_t bytes, struct frost *ret, 
 	if (r < 0)
 		return r;
 	/* Without it, or without its answer, nothing is held. */
-	if (!hears(&f, 'f')) {
+	if (!hears(&f, 'f'))
 		thaw_alone(&f);
-		f.thawed = true;
-	}
 	*ret = f;
 	f = FROST_NONE;
 	return 0;
 }
 
+/* The witness has some time for it: who comes here meanwhile does the same. */
+static bool has_ended(int pidfd)
+{
+	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&ended, 1, 0) > 0;
+}
+
 void frost_read(struct frost *f, uint64_t bytes)
 {
-	if (f->guard && bytes > f->guard->bytes)
+	if (f->guardian < 0)
+		return;
+	if (bytes > f->guard->bytes)
 		f->guard->bytes = bytes;
+	if (!f->thawed && has_ended(f->guardian))
+		thaw_alone(f);
 }
 
 void frost_end(struct frost *f)
@@ -282,10 +303,13 @@ void frost_end(struct frost *f)
 	if (!f->thawed && !hears(f, 't'))
 		thaw_alone(f);
 	f->thawed = true;
-	bury(f);
-	own_close(&f->guardian);
+	bury(&f->guardian);
+	/* There is nothing left to see for it. */
+	if (f->witness >= 0)
+		pidfd_send_signal(f->witness, SIGKILL, NULL, 0);
+	bury(&f->witness);
 	own_close(&f->socket);
-	f->guardian = f->socket = -1;
+	f->socket = -1;
 }
 
 bool frost_held(const struct frost *f, size_t i)

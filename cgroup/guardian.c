@@ -46,7 +46,7 @@ uint64_t guardian_price(size_t n_processes)
 	return GROUP_NS + n_processes * PROCESS_NS;
 }
 
-static uint64_t now_ns(void)
+uint64_t guardian_now(void)
 {
 	struct timespec now;
 
@@ -63,7 +63,7 @@ static enum waited wait_until(int reader, int events, uint64_t until)
 		{ .fd = events, .events = POLLPRI } };
 
 	for (;;) {
-		uint64_t now = now_ns(), left = until > now ? until - now : 0;
+		uint64_t now = guardian_now(), left = until > now ? until - now : 0;
 		struct timespec timeout = { (time_t)(left / (1000 * MS)),
 			(long)(left % (1000 * MS)) };
 		if (ppoll(fds, 2, &timeout, NULL) < 0 && errno == EINTR)
@@ -93,13 +93,13 @@ static void open_group(struct guarded *c)
  */
 static bool lock_all(struct guard *g, int reader)
 {
-	uint64_t end = now_ns() + LOCK_NS;
+	uint64_t end = guardian_now() + LOCK_NS;
 
 	for (size_t i = 0; i < g->n; i++) {
 		struct guarded *c = &g->groups[i];
 		int r = c->state == GUARDED_LEFT ? 0 : freeze_lock_try(&c->lock, true);
-		while (r == -EWOULDBLOCK && now_ns() < end) {
-			if (wait_until(reader, -1, now_ns() + MS) == WAITED_READER)
+		while (r == -EWOULDBLOCK && guardian_now() < end) {
+			if (wait_until(reader, -1, guardian_now() + MS) == WAITED_READER)
 				return false;
 			r = freeze_lock_try(&c->lock, true);
 		}
@@ -132,7 +132,7 @@ static void freeze(struct guarded *c)
 		if (freeze_lock_try(&c->lock, false) < 0)
 			leave(c);
 	} else {
-		c->since = now_ns();
+		c->since = guardian_now();
 		c->state = GUARDED_MADE;
 		if (pwrite(c->freeze, "1", 1, 0) != 1)
 			leave(c);
@@ -175,7 +175,7 @@ static void stand_by(struct guard *g, int reader, uint64_t began)
 
 	for (uint64_t end; w == WAITED_TIME;) {
 		end = began + guardian_patience(g->bytes);
-		if (now_ns() >= end) {
+		if (guardian_now() >= end) {
 			g->early = true;
 			return;
 		}
@@ -196,7 +196,7 @@ static uint64_t thaw(struct guarded *c)
 		c->state = GUARDED_LEFT;
 	else if (made && pwrite(c->freeze, "0", 1, 0) != 1)
 		made = false;
-	return made ? now_ns() - c->since : 0;
+	return made ? guardian_now() - c->since : 0;
 }
 
 static void thaw_all(struct guard *g)
@@ -211,6 +211,7 @@ static void thaw_all(struct guard *g)
 		longest = still > longest ? still : longest;
 	}
 	g->spared = longest;
+	g->thawed = true;
 	for (size_t i = 0; i < g->n; i++)
 		freeze_lock_drop(&g->groups[i].lock);
 }
@@ -229,12 +230,12 @@ static void close_others(const int *keep, size_t n_keep)
 	close_range(next, ~0U, 0);
 }
 
-static void settle_in(const int *keep, size_t n_keep)
+void guardian_settle(const char *name, const int *keep, size_t n_keep)
 {
 	struct rlimit files;
 
 	setsid();
-	prctl(PR_SET_NAME, "cow-guardian");
+	prctl(PR_SET_NAME, name);
 	close_others(keep, n_keep);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
@@ -251,12 +252,14 @@ static void tell(int reader, char what)
 
 _Noreturn void guardian_run(struct guard *g, int reader, const int *keep, size_t n_keep)
 {
-	settle_in(keep, n_keep);
+	char said = 0;
+
+	guardian_settle("cow-guardian", keep, n_keep);
 	for (size_t i = 0; i < g->n; i++)
 		open_group(&g->groups[i]);
-	if (!lock_all(g, reader))
+	if (read(reader, &said, 1) != 1 || said != 'g' || !lock_all(g, reader))
 		_exit(0);
-	uint64_t began = now_ns();
+	uint64_t began = g->began = guardian_now();
 	for (size_t i = 0; i < g->n; i++)
 		freeze(&g->groups[i]);
 	if (confirm_all(g, reader, began + guardian_freeze_patience(g->bytes))) {

@@ -6,8 +6,8 @@
  * and holds nothing but fds of the groups and a socket to the reader. It alone freezes and thaws;
  * the reader waits for 'f', reads, sends a byte and waits for 't'. When that socket has no other end
  * any more, or a container has stood still for as long as it may, it thaws at once and goes. What it
- * does is written down in memory of both before it is done: so the reader can thaw if the guardian
- * is killed.
+ * does is written down in memory of all before it is done: so a witness (witness.h) can thaw if the
+ * guardian is killed.
  */
 #ifndef CGROUP_GUARDIAN_H
 #define CGROUP_GUARDIAN_H
@@ -36,11 +36,13 @@ struct guarded {
 	uint64_t since;
 };
 
-/* Memory of the two. */
+/* Memory of the three. */
 struct guard {
 	_Atomic uint64_t bytes;	 /* of the set, read so far: what it may take goes by them */
 	_Atomic uint64_t spared; /* nanoseconds: 0, or the longest that any has stood still */
+	_Atomic uint64_t began;	 /* when the first was frozen; 0: none is yet */
 	atomic_bool early;	 /* thawed before the reader had done */
+	atomic_bool thawed;	 /* there is nothing left to do for anybody */
 	size_t n;
 	struct guarded groups[];
 };
@@ -52,7 +54,16 @@ uint64_t guardian_patience(uint64_t bytes);
 uint64_t guardian_freeze_patience(uint64_t bytes);
 uint64_t guardian_price(size_t n_processes);
 
-/* Its whole life. `keep`: fds that stay open, sorted; one of them is the socket. */
+/* Nanoseconds of the clock that all of these times are of. */
+uint64_t guardian_now(void);
+
+/* A process of its own, of that name, without other fds. */
+void guardian_settle(const char *name, const int *keep, size_t n_keep);
+
+/*
+ * Its whole life; it begins when the reader says 'g', for then there is a witness. `keep`: fds that
+ * stay open, sorted; one of them is the socket.
+ */
 _Noreturn void guardian_run(struct guard *g, int reader, const int *keep, size_t n_keep);
 
 #endif

@@ -36,9 +36,9 @@ group_of() { awk -F: '$1 == 0 { print "'"$CGROUP"'" $3 }' "/proc/$(inspect "$1" 
 runs() { [ "$(<"$1/cgroup.freeze")" = 0 ] && grep -qx 'frozen 0' "$1/cgroup.events"; }
 stands() { [ "$(<"$1/cgroup.freeze")" = 1 ] && grep -qx 'frozen 1' "$1/cgroup.events"; }
 
-# A guardian of this test's is nobody's child any more: found by the mark in its environment.
+# A guardian of this test's, or its witness, is nobody's child any more: found by the mark in its environment.
 no_guardian() { ! guardians | xargs grep -lszx "COWRUN_TEST=$COWRUN_TEST" >/dev/null; }
-guardians() { grep -lsx cow-guardian /proc/[0-9]*/comm | sed 's/comm$/environ/'; echo /dev/null; }
+guardians() { grep -lsx -e cow-guardian -e cow-witness /proc/[0-9]*/comm | sed 's/comm$/environ/'; echo /dev/null; }
 
 measure() { cow mem --json "$@" >"$SCRATCH/census"; }
 holds() { [ "$(jq -c "$1" "$SCRATCH/census")" = true ] || { say "does not hold: $1; saw $(<"$SCRATCH/census")"; return 1; }; }
@@ -87,18 +87,42 @@ exactly() {
 	local name k group
 	up "$NAME" hog 8 forever
 	group=$(group_of "$NAME")
-	# What the guardian does and the reader never: the lock, the freezing, the waiting, the thaw.
+	# What the guardian does and the reader never: the freezing, the waiting, the thaw.
 	while read -r name k; do
 		strace -f -qq -o /dev/null -e "trace=$name" -e "inject=$name:signal=KILL:when=$k" \
 			"$COW" --root "$STATE" --store "$STORE" mem --json >"$SCRATCH/census" 3>&-
 		eventually runs "$group"
 		holds '.containers[0].unique_bytes > 8388608'
+		eventually no_guardian
 	done <<-END
-		flock 1
 		pwrite64 1
 		pwrite64 2
-		ppoll 1
 	END
+}
+
+# The reader is stopped when it hears of it, so it thaws nobody.
+@test "its guardian is killed, and cow mem is stopped: all run again" {
+	need_injection
+	local group tracer reader
+	up "$NAME" hog 8 forever
+	group=$(group_of "$NAME")
+	strace -f -qq -o /dev/null -e trace=pwrite64,poll -e inject=pwrite64:signal=KILL:when=1 -e inject=poll:signal=STOP \
+		"$COW" --root "$STATE" --store "$STORE" mem --json >"$SCRATCH/census" 3>&- &
+	tracer=$!
+	eventually is_stopped
+	eventually runs "$group"
+	cow exec "$NAME" true
+	kill -KILL "$reader"
+	wait "$tracer" || :
+	eventually no_guardian
+}
+
+# is_stopped: the child of $tracer, whose pid is $reader then
+is_stopped() {
+	for reader in $(cat "/proc/$tracer/task/$tracer/children"); do
+		! grep -q '^State:.[tT]' "/proc/$reader/status" || return 0
+	done
+	return 1
 }
 
 @test "cow mem is stopped in the middle: nobody waits for it" {
@@ -106,15 +130,14 @@ exactly() {
 	local group tracer reader
 	up "$NAME" hog 8 forever
 	group=$(group_of "$NAME")
-	strace -qq -o /dev/null -e trace=getpriority -e inject=getpriority:signal=STOP \
+	# It waits for the guardian there, until all stand still.
+	strace -qq -o /dev/null -e trace=poll -e inject=poll:signal=STOP:when=1 \
 		"$COW" --root "$STATE" --store "$STORE" mem --json >"$SCRATCH/census" 3>&- &
 	tracer=$!
-	# shellcheck disable=SC2329 # called by eventually
-	is_stopped() { reader=$(cat "/proc/$tracer/task/$tracer/children") && grep -q '^State:.[tT]' "/proc/${reader% }/status"; }
 	eventually is_stopped
 	eventually runs "$group"
 	cow exec "$NAME" true
-	kill -CONT "${reader% }"
+	kill -CONT "$reader"
 	wait "$tracer"
 	holds '.containers | length == 1'
 	runs "$group"

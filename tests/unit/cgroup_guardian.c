@@ -122,17 +122,61 @@ START_TEST(patience_grows_with_the_set)
 }
 END_TEST
 
-/* Killed, or stopped: then the reader gives it up. */
-START_TEST(the_guardian_is_killed)
+static const struct {
+	const char *what;
+	int guardian, witness; /* signals; 0: none */
+	bool reads;	       /* the reader goes on; else nothing more is heard of it */
+} lost[] = {
+	{ "the guardian is killed", SIGKILL, 0, false },
+	{ "the guardian is stopped", SIGSTOP, 0, false },
+	{ "the guardian is killed, and the reader goes on", SIGKILL, 0, true },
+	{ "both are killed", SIGKILL, SIGKILL, true },
+	{ "the guardian is killed, and the witness is stopped", SIGKILL, SIGSTOP, true },
+};
+
+/* What has not even ended yet is looked at again. */
+static void goes_on_reading(struct frost *f, const struct cgroup *c)
+{
+	for (unsigned looks = 0; looks < 10000 && is_to_be_frozen(c); looks++) {
+		frost_read(f, 1);
+		usleep(1000);
+	}
+}
+
+START_TEST(the_guardian_is_lost)
 {
 	struct cgroup a = make("a");
 
 	live_in(&a);
 	struct frost f = begin(&a.fd, 1, PATIENT);
-	pidfd_send_signal(f.guardian, _i == 0 ? SIGKILL : SIGSTOP, NULL, 0);
 	ck_assert(is_to_be_frozen(&a));
+	if (lost[_i].witness)
+		pidfd_send_signal(f.witness, lost[_i].witness, NULL, 0);
+	pidfd_send_signal(f.guardian, lost[_i].guardian, NULL, 0);
+	if (lost[_i].reads)
+		goes_on_reading(&f, &a);
+	/* Before its end. */
+	runs_again(&a);
 	frost_end(&f);
 	ck_assert(!frost_held(&f, 0));
+	ck_assert_int_eq(cgroup_is_frozen(a.fd), 0);
+	frost_done(&f);
+	removed(&a, "a");
+}
+END_TEST
+
+/* It goes unnoticed: the guardian does all that is to be done. */
+START_TEST(the_witness_is_lost)
+{
+	struct cgroup a = make("a");
+
+	live_in(&a);
+	struct frost f = begin(&a.fd, 1, PATIENT);
+	pidfd_send_signal(f.witness, _i == 0 ? SIGKILL : SIGSTOP, NULL, 0);
+	frost_read(&f, 1);
+	ck_assert(is_to_be_frozen(&a));
+	frost_end(&f);
+	ck_assert(frost_held(&f, 0));
 	runs_again(&a);
 	frost_done(&f);
 	removed(&a, "a");
@@ -406,7 +450,8 @@ int main(void)
 	tcase_add_test(tcase, the_reader_is_stopped);
 	tcase_add_test(tcase, who_takes_too_long_is_told);
 	tcase_add_test(tcase, patience_grows_with_the_set);
-	tcase_add_loop_test(tcase, the_guardian_is_killed, 0, 2);
+	tcase_add_loop_test(tcase, the_guardian_is_lost, 0, sizeof(lost) / sizeof(lost[0]));
+	tcase_add_loop_test(tcase, the_witness_is_lost, 0, 2);
 	tcase_add_test(tcase, an_instant_is_no_pause);
 	tcase_add_test(tcase, a_pause_meanwhile_lasts);
 	tcase_add_test(tcase, a_resume_meanwhile_waits);
