@@ -259,7 +259,8 @@ _Noreturn void guardian_run(struct guard *g, int reader, const int *keep, size_t
 		open_group(&g->groups[i]);
 	if (read(reader, &said, 1) != 1 || said != 'g' || !lock_all(g, reader))
 		_exit(0);
-	uint64_t began = g->began = guardian_now();
+	uint64_t began = guardian_now();
+	g->began = began;
 	for (size_t i = 0; i < g->n; i++)
 		freeze(&g->groups[i]);
 	if (confirm_all(g, reader, began + guardian_freeze_patience(g->bytes))) {

@@ -100,29 +100,26 @@ exactly() {
 	END
 }
 
-# The reader is stopped when it hears of it, so it thaws nobody.
+# At its thaw; and the reader is stopped, so it thaws nobody.
 @test "its guardian is killed, and cow mem is stopped: all run again" {
 	need_injection
 	local group tracer reader
 	up "$NAME" hog 8 forever
 	group=$(group_of "$NAME")
-	strace -f -qq -o /dev/null -e trace=pwrite64,poll -e inject=pwrite64:signal=KILL:when=1 -e inject=poll:signal=STOP \
+	strace -f -qq -o /dev/null -e trace=pwrite64,poll -e inject=pwrite64:signal=KILL:when=2 -e inject=poll:signal=STOP \
 		"$COW" --root "$STATE" --store "$STORE" mem --json >"$SCRATCH/census" 3>&- &
 	tracer=$!
 	eventually is_stopped
+	eventually no_guardian
 	eventually runs "$group"
 	cow exec "$NAME" true
 	kill -KILL "$reader"
 	wait "$tracer" || :
-	eventually no_guardian
 }
 
 # is_stopped: the child of $tracer, whose pid is $reader then
 is_stopped() {
-	for reader in $(cat "/proc/$tracer/task/$tracer/children"); do
-		! grep -q '^State:.[tT]' "/proc/$reader/status" || return 0
-	done
-	return 1
+	reader=$(pgrep -P "$tracer") && grep -q '^State:.[tT]' "/proc/$reader/status"
 }
 
 @test "cow mem is stopped in the middle: nobody waits for it" {
@@ -135,6 +132,7 @@ is_stopped() {
 		"$COW" --root "$STATE" --store "$STORE" mem --json >"$SCRATCH/census" 3>&- &
 	tracer=$!
 	eventually is_stopped
+	eventually no_guardian
 	eventually runs "$group"
 	cow exec "$NAME" true
 	kill -CONT "$reader"
