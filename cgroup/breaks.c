@@ -145,14 +145,6 @@ static char *read_command(int process)
 	return strdup(text);
 }
 
-static bool has_faulted(int proc, const struct candidate *c)
-{
-	struct process_stat now;
-
-	return process_read_stat_of(proc, c->pid, &now) < 0 || now.start != c->stat.start ||
-	       now.faults != c->stat.faults;
-}
-
 static int look_at(struct turn *t, const struct candidate *c, int process, struct err *e)
 {
 	struct look *l = t->look;
@@ -178,8 +170,8 @@ static int look_at(struct turn *t, const struct candidate *c, int process, struc
 		r = err_set(e, ENOMEM, "compare processes");
 	if (r == 0) {
 		l->out->n_processes++;
-		l->out->n_changed += has_faulted(l->b->proc, c) ||
-				     (origin >= 0 && has_faulted(l->b->proc, &t->origin));
+		if (origin >= 0 && t->is_outside)
+			l->origins[t->number] = t->origin;
 		return 0;
 	}
 	/* As if it had not been there. */
@@ -220,7 +212,7 @@ static int take_turn(struct look *l, size_t i, struct err *e)
 	free(t.counts);
 	free(t.anonymous);
 	if (r < 0 && r != -ENOMEM)
-		*(r == -ESRCH ? &l->out->n_changed : &l->out->n_unread) += 1;
+		l->out->n_unread += r != -ESRCH; /* the dead are counted as changed at the end */
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -228,8 +220,9 @@ static int find_candidates(struct look *l, const pid_t *pids, size_t n, struct e
 {
 	l->candidates = calloc(n + 1, sizeof(*l->candidates));
 	l->seen = calloc(n + 1, sizeof(*l->seen));
+	l->origins = calloc(n + 1, sizeof(*l->origins));
 	l->out->processes = calloc(n + 1, sizeof(*l->out->processes));
-	if (!l->candidates || !l->seen || !l->out->processes)
+	if (!l->candidates || !l->seen || !l->origins || !l->out->processes)
 		return err_set(e, ENOMEM, "compare processes");
 	for (size_t i = 0; i < n; i++) {
 		struct candidate *c = &l->candidates[l->n_candidates];
@@ -239,6 +232,45 @@ static int find_candidates(struct look *l, const pid_t *pids, size_t n, struct e
 	}
 	candidates_sort(l->candidates, l->n_candidates);
 	return 0;
+}
+
+/* All of them at the end: a page is held against those of processes that were read before it. */
+static void check(struct look *l)
+{
+	for (size_t i = 0; i < l->n_candidates; i++) {
+		const struct candidate *c = &l->candidates[i];
+		l->out->n_changed += process_has_changed(l->b->proc, c->pid, &c->stat);
+	}
+	/* Many may have one origin: it is one process. */
+	for (size_t i = 0; i < l->out->n_processes; i++) {
+		const struct candidate *c = &l->origins[i];
+		bool again = i && l->origins[i - 1].pid == c->pid;
+		l->out->n_changed +=
+			c->pid && !again && process_has_changed(l->b->proc, c->pid, &c->stat);
+	}
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+void breaks_note_born(
+	struct breaks *b, const pid_t *before, size_t n_before, const pid_t *now, size_t n_now)
+{
+	autofree pid_t *sorted = calloc(n_before + 1, sizeof(*sorted));
+
+	if (!sorted) { /* it is not known, so not exact */
+		b->n_changed++;
+		return;
+	}
+	if (n_before)
+		memcpy(sorted, before, n_before * sizeof(*sorted));
+	qsort(sorted, n_before, sizeof(*sorted), by_pid);
+	for (size_t i = 0; i < n_now; i++)
+		b->n_changed += !bsearch(&now[i], sorted, n_before, sizeof(*sorted), by_pid);
 }
 
 /* Most broken first, then most inherited. */
@@ -300,6 +332,7 @@ static void look_done(struct look *l)
 	free(l->broken);
 	free(l->exposed);
 	free(l->candidates);
+	free(l->origins);
 	seen_done(l->seen, l->out->n_processes);
 	sight_done(&l->sight);
 }
@@ -319,6 +352,8 @@ int breaks_take(struct breaker *b, const pid_t *pids, size_t n, pid_t template, 
 		r = find_candidates(&l, pids, n, e);
 	for (size_t i = 0; r == 0 && i < l.n_candidates; i++)
 		r = take_turn(&l, i, e);
+	if (r == 0)
+		check(&l);
 	if (r == 0)
 		r = finish(&l, e);
 	if (r < 0)

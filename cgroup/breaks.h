@@ -9,8 +9,9 @@
  * that the caller names, or an older relative in the set. Who has executed a program since has
  * inherited nothing; of private mappings of files it may still have broken pages.
  *
- * Every page is exact for the moment at which it was read; the whole is exact when nobody had a
- * page fault meanwhile. Needs the numbers of page frames: CAP_SYS_ADMIN in the initial user
+ * Every page is exact for the moment at which it was read; the whole is exact when nobody changed
+ * his memory between the first read and the last (page faults, size, resident pages, threads), or
+ * was born (breaks_note_born()). Needs the numbers of page frames: CAP_SYS_ADMIN in the initial user
  * namespace. Nothing is stopped, and nothing of the processes' memory is read.
  *
  * LIMIT: of a mapping that is longer than its file, what is behind the end counts as exposed.
@@ -69,7 +70,7 @@ struct breaks {
 	 */
 	uint64_t exposed_anon, exposed_file, exposed_swap;
 	bool exposure_estimated; /* kpagecount is not told, or an average: only relatives are seen */
-	uint64_t n_changed, n_unread; /* processes with faults meanwhile; that could not be read */
+	uint64_t n_changed, n_unread; /* processes that changed meanwhile; that could not be read */
 };
 
 void breaks_done(struct breaks *b);
@@ -101,5 +102,9 @@ DEFINE_AUTO(breaker, breaker_done)
  */
 int breaks_take(struct breaker *b, const pid_t *pids, size_t n, pid_t template, bool remember,
 	struct breaks *ret, struct err *e);
+
+/* After a look at `before`: who is among `now` and was not has changed something meanwhile. */
+void breaks_note_born(
+	struct breaks *b, const pid_t *before, size_t n_before, const pid_t *now, size_t n_now);
 
 #endif

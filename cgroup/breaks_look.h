@@ -31,6 +31,7 @@ struct look {
 	struct breaks *out;
 	struct candidate *candidates; /* by age */
 	size_t n_candidates;
+	struct candidate *origins; /* by process; pid 0: none, or a candidate */
 	pid_t template;
 	bool remember;
 	void *names; /* tsearch()'s: rows by their names */

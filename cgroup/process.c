@@ -270,6 +270,15 @@ int process_read_memory(int dir, struct process_memory *ret)
 	return process_parse_memory(longer ? longer : text, ret) ? 0 : -ESRCH;
 }
 
+bool process_has_changed(int proc, pid_t pid, const struct process_stat *before)
+{
+	struct process_stat now;
+
+	return process_read_stat_of(proc, pid, &now) < 0 || now.start != before->start ||
+	       now.faults != before->faults || now.threads != before->threads ||
+	       now.size != before->size || now.resident != before->resident;
+}
+
 bool process_parse_rollup(const char *text, struct process_rollup *ret)
 {
 	struct process_rollup rollup = { 0 };

@@ -53,6 +53,14 @@ int process_open_memory(int proc, pid_t pid, const struct process_stat *stat);
 /* All these: 0, -ESRCH when it is gone, -EACCES when it is none of our business, or -errno. */
 int process_read_stat(int dir, struct process_stat *ret);
 int process_read_stat_of(int proc, pid_t pid, struct process_stat *ret); /* without its directory */
+
+/*
+ * Whether its memory is another than when `before` was read, or it is gone. Every way to change it
+ * shows in stat: a new page or a copied one is a fault, an unmapped one is missing in the resident
+ * ones, exec and exit change nearly all. What the kernel does on its own (reclaim, merging,
+ * compaction) shows in the counts of frames, or in resident.
+ */
+bool process_has_changed(int proc, pid_t pid, const struct process_stat *before);
 int process_read_memory(int dir, struct process_memory *ret);
 int process_read_rollup(int dir, struct process_rollup *ret);
 

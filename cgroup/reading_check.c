@@ -31,20 +31,6 @@ int reading_count_strays(struct reading *r, struct err *e)
 	return failed;
 }
 
-/*
- * Every way to change one's memory shows in one of these: a new page or a copied one is a fault, an
- * unmapped one is missing in the resident ones, exec and exit change nearly all. What the kernel
- * does on its own (reclaim, merging, compaction) shows in the counts of frames, or in resident.
- */
-static bool has_changed(const struct reading *r, const struct member *m)
-{
-	struct process_stat now;
-
-	return process_read_stat_of(r->proc, m->pid, &now) < 0 || now.start != m->stat.start ||
-	       now.faults != m->stat.faults || now.threads != m->stat.threads ||
-	       now.size != m->stat.size || now.resident != m->stat.resident;
-}
-
 /* The dead were counted as changed already. */
 static int check_running(struct reading *r, size_t thing, struct err *e)
 {
@@ -53,7 +39,9 @@ static int check_running(struct reading *r, size_t thing, struct err *e)
 	size_t n = 0;
 
 	for (size_t m = 0; m < g->n_members; m++)
-		g->n_changed += g->members[m].read && has_changed(r, &g->members[m]);
+		g->n_changed +=
+			g->members[m].read &&
+			process_has_changed(r->proc, g->members[m].pid, &g->members[m].stat);
 	int failed = r->options->list ? reading_list(r, thing, &pids, &n, e) : 0;
 	for (size_t i = 0; failed == 0 && i < n; i++)
 		g->n_changed += !reading_find(g, pids[i]);

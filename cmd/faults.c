@@ -143,7 +143,7 @@ static void print_summary(FILE *to, const struct faults_look *l)
 	if (b->n_unread)
 		fprintf(to, ". Not exact: %ju could not be read.\n", (uintmax_t)b->n_unread);
 	else if (b->n_changed)
-		fprintf(to, ". Each page exact for its moment: %ju had page faults meanwhile.\n",
+		fprintf(to, ". Each page exact for its moment: %ju changed meanwhile.\n",
 			(uintmax_t)b->n_changed);
 	else
 		fputs(". Exact.\n", to);

@@ -168,12 +168,31 @@ static void take_counts(struct watch *w, const struct breaks *now)
 	w->counted = counted;
 }
 
+/* Who was forked meanwhile is in no list, and shares pages with those who are. */
+static int take_breaks(
+	struct watch *w, const pid_t *pids, size_t n, struct breaks *ret, struct err *e)
+{
+	automatic(breaks) struct breaks breaks = { 0 };
+	autofree pid_t *now = NULL;
+	size_t n_now = 0;
+	int r = breaks_take(&w->breaker, pids, n, 0, w->interval_ms > 0, &breaks, e);
+
+	if (r == 0)
+		r = list(w->subject, &now, &n_now, e);
+	if (r < 0)
+		return r;
+	breaks_note_born(&breaks, pids, n, now, n_now);
+	*ret = breaks;
+	breaks = (struct breaks){ 0 };
+	return 0;
+}
+
 static int look(struct watch *w, const pid_t *pids, size_t n, struct err *e)
 {
 	struct faults_look *l = &w->look;
 	struct timespec now;
 	struct breaks breaks;
-	int r = breaks_take(&w->breaker, pids, n, 0, w->interval_ms > 0, &breaks, e);
+	int r = take_breaks(w, pids, n, &breaks, e);
 
 	if (r < 0)
 		return r;

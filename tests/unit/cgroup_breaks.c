@@ -358,6 +358,55 @@ START_TEST(two_runs_of_a_program_are_no_fork)
 }
 END_TEST
 
+/* Its address space grows without end, and no page of it is touched. */
+static void grow(void *context, char command)
+{
+	(void)context;
+	while (command == 'g')
+		mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+START_TEST(what_changes_without_faults_is_told)
+{
+	struct err e;
+	uint64_t n_changed = 0, faults = 0;
+	bool is_told = false;
+
+	if (!begin())
+		return;
+	struct still s = still_start(grow, NULL);
+	ck_assert_int_eq(write(s.child.to, "g", 1), 1);
+	for (int i = 0; i < 2000 && !is_told; i++) {
+		struct breaks b;
+		int r = breaks_take(&breaker, &s.child.pid, 1, 0, false, &b, &e);
+		ck_assert_msg(r == 0, "%s", e.text);
+		ck_assert_uint_eq(b.n_processes, 1);
+		/* Of the look before: from its beginning to this one's there was no fault. */
+		is_told = n_changed && b.processes[0].faults == faults;
+		faults = b.processes[0].faults;
+		n_changed = b.n_changed;
+		breaks_done(&b);
+	}
+	ck_assert(is_told);
+	still_stop(&s);
+}
+END_TEST
+
+START_TEST(who_was_born_meanwhile_has_changed_something)
+{
+	const pid_t before[] = { 7, 3, 9 }, now[] = { 9, 4, 3, 11 };
+	struct breaks b = { .n_changed = 1 };
+
+	breaks_note_born(&b, before, 3, now, 4);
+	ck_assert_uint_eq(b.n_changed, 3);
+	breaks_note_born(&b, before, 3, before, 3);
+	breaks_note_born(&b, before, 3, NULL, 0);
+	ck_assert_uint_eq(b.n_changed, 3);
+	breaks_note_born(&b, NULL, 0, now, 4);
+	ck_assert_uint_eq(b.n_changed, 7);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("cgroup_breaks");
@@ -371,6 +420,8 @@ int main(void)
 	tcase_add_test(tests, processes_come_and_go);
 	tcase_add_test(tests, a_program_inherits_nothing);
 	tcase_add_test(tests, two_runs_of_a_program_are_no_fork);
+	tcase_add_test(tests, what_changes_without_faults_is_told);
+	tcase_add_test(tests, who_was_born_meanwhile_has_changed_something);
 	suite_add_tcase(suite, tests);
 	return unit_run(suite);
 }
