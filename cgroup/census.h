@@ -22,6 +22,11 @@
  * the privilege for frames there are estimates: private is USS, unique is known of single
  * processes only, the union is the sum of PSS. What is not known is unset, never 0.
  *
+ * An address space that processes of several things share (vfork, CLONE_VM) is mapped once, and its
+ * frames are shared by all these things; each counts its page tables. LIMIT: the system counts page
+ * tables and not processes, so that a process of no thing shares such a space is seen only where the
+ * host is a row: without it those frames are private, and the end of the thing would not free them.
+ *
  * Memory that no process maps is seen in no frame (page cache, tmpfs): of that what the caller knows
  * is counted (private_cache, shmem).
  */

@@ -270,7 +270,7 @@ static int read_sums(struct reading *r, size_t thing, int dir, const struct proc
 	return 0;
 }
 
-/* What is known of an address space, once for all the processes in it. */
+/* What is known of an address space, once for all the processes of a thing in it. */
 static int read_space(
 	struct reading *r, size_t thing, int dir, const struct member *m, struct err *e)
 {
@@ -324,8 +324,14 @@ static int read_member(struct reading *r, size_t thing, struct member *m, struct
 		return 0;
 	if (failed == 0)
 		failed = spaces_add(&r->spaces, m->pid, &m->stat);
-	if (failed > 0)
+	if (failed > 0) {
+		bool is_new = failed == SPACE_NEW;
+		m->again = m->again || !is_new;
 		failed = read_memory(r, thing, dir, m, e);
+		/* Another may live on in it. */
+		if (failed < 0 && is_new)
+			spaces_drop(&r->spaces);
+	}
 	if (failed < 0) {
 		failed = missed(r, g, failed);
 		return failed < 0 && !e->code ? err_set(e, -failed, "read '/proc/%d'", m->pid)
@@ -347,7 +353,7 @@ static int read_others(struct reading *r, read_other *read, struct err *e)
 
 	if (!dir)
 		return err_set(e, errno, "list '/proc'");
-	spaces_clear(&r->spaces);
+	spaces_turn(&r->spaces, r->n_things);
 	for (struct dirent *d; failed == 0 && (d = readdir(dir));) {
 		uint64_t pid;
 		if (!str_to_u64(d->d_name, PIDS_MAX - 1, &pid) || r->claimed[pid])
@@ -400,9 +406,10 @@ static int read_things(struct reading *r, struct err *e)
 {
 	int failed = 0;
 
+	spaces_clear(&r->spaces);
 	for (size_t i = 0; failed == 0 && i < r->n_things; i++) {
 		struct group *g = &r->groups[i];
-		spaces_clear(&r->spaces);
+		spaces_turn(&r->spaces, i);
 		for (size_t m = 0; failed == 0 && m < g->n_members; m++) {
 			failed = read_member(r, i, &g->members[m], e);
 			instant_read(

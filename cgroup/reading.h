@@ -24,7 +24,7 @@
 
 struct member {
 	pid_t pid;
-	bool again; /* a member of an earlier thing too */
+	bool again; /* its address space is that of a member of an earlier thing */
 	bool read;  /* it was there, and `stat` says how */
 	struct process_stat stat;
 };

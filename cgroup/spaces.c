@@ -10,6 +10,7 @@
 
 struct space {
 	pid_t pid;
+	size_t thing;	     /* the last one that has it */
 	uint64_t outline[4]; /* equal for one address space; for forked ones often too */
 };
 
@@ -34,7 +35,14 @@ void spaces_done(struct spaces *s)
 
 void spaces_clear(struct spaces *s)
 {
-	s->n = 0;
+	s->n = s->thing = 0;
+}
+
+void spaces_turn(struct spaces *s, size_t thing)
+{
+	if (!s->orders)
+		spaces_clear(s);
+	s->thing = thing;
 }
 
 static bool has_same_pages(const struct spaces *s, pid_t a, pid_t b)
@@ -87,12 +95,16 @@ int spaces_add(struct spaces *s, pid_t pid, const struct process_stat *stat)
 {
 	/* The first thread that has ended has none. */
 	pid_t owner = stat->thread ? stat->thread : pid;
-	struct space space = { owner, { stat->size, stat->stack, stat->code, stat->brk } };
+	struct space space = { owner, s->thing, { stat->size, stat->stack, stat->code, stat->brk } };
 	bool found;
 	size_t at = find(s, &space, &found);
 
-	if (found)
-		return 0;
+	s->last = at;
+	if (found) {
+		bool ours = s->seen[at].thing == s->thing;
+		s->seen[at].thing = s->thing;
+		return ours ? SPACE_KNOWN : SPACE_OF_OTHERS;
+	}
 	if (s->n == s->room) {
 		size_t room = s->room ? s->room * 2 : 16;
 		struct space *seen = realloc(s->seen, room * sizeof(*seen));
@@ -104,5 +116,11 @@ int spaces_add(struct spaces *s, pid_t pid, const struct process_stat *stat)
 	memmove(&s->seen[at + 1], &s->seen[at], (s->n - at) * sizeof(space));
 	s->seen[at] = space;
 	s->n++;
-	return 1;
+	return SPACE_NEW;
+}
+
+void spaces_drop(struct spaces *s)
+{
+	s->n--;
+	memmove(&s->seen[s->last], &s->seen[s->last + 1], (s->n - s->last) * sizeof(*s->seen));
 }
