@@ -43,7 +43,7 @@ struct set_sum {
 
 void frames_init(struct frames *f)
 {
-	*f = (struct frames){ .host = FRAMES_NO_HOST };
+	*f = (struct frames){ .host = FRAMES_NO_HOST, .sets_max = FRAMES_SETS_MAX };
 	frame_table_init(&f->table);
 }
 
@@ -59,7 +59,7 @@ static int sets_grow(struct frames *f)
 {
 	size_t room = f->sets_room ? f->sets_room * 2 : 256;
 
-	if (room > FRAMES_SETS_MAX)
+	if (room > f->sets_max)
 		return -E2BIG;
 	struct owner_set *sets = realloc(f->sets, room * sizeof(*sets));
 	if (!sets)
@@ -133,7 +133,7 @@ int frames_add(struct frames *f, uint32_t owner, bool again, const uint64_t *num
 		r = add(f, owner, again, numbers, n);
 	if (r == -E2BIG)
 		return err_say(e, E2BIG, "add page frames: more than %u different sets of owners",
-			FRAMES_SETS_MAX);
+			(unsigned)f->sets_max);
 	return r < 0 ? err_set(e, -r, "add %zu page frames to the table", n) : 0;
 }
 

@@ -55,6 +55,7 @@ struct frames {
 	struct owner_set *sets;	  /* the trie; sets[0] is the empty set */
 	struct set_sum *sums;	  /* by set, made by frames_settle() */
 	size_t n_sets, sets_room;
+	size_t sets_max; /* FRAMES_SETS_MAX, or less */
 	uint32_t last_owner;
 	struct frames_host host;
 	uint64_t n_frames; /* added so far, each once */
@@ -76,7 +77,7 @@ DEFINE_AUTO(frames, frames_done)
 /*
  * `owner` maps these frames, each as often as it is named; `again` when the same mappings were
  * added for another owner already. -EINVAL when the owner is below that of an earlier call, -ERANGE
- * for a frame beyond 52 physical bits, -ENOMEM, -E2BIG above FRAMES_SETS_MAX different sets of
+ * for a frame beyond 52 physical bits, -ENOMEM, -E2BIG above sets_max different sets of
  * owners; nothing but frames_done() is then of use.
  */
 int frames_add(struct frames *f, uint32_t owner, bool again, const uint64_t *numbers, size_t n,

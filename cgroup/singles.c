@@ -10,13 +10,14 @@ struct single {
 	struct census_process process; /* without what frames know */
 	char command[sizeof(((struct process_stat *)NULL)->command)];
 	uint64_t slots;
-	bool again, estimated;
+	bool again, estimated, untold;
 };
 
 void singles_init(struct singles *s)
 {
 	*s = (struct singles){ 0 };
 	frames_init(&s->frames);
+	s->frames.sets_max = SINGLES_SETS_ALL;
 }
 
 void singles_done(struct singles *s)
@@ -42,6 +43,11 @@ int singles_begin(struct singles *s, size_t thing, pid_t pid, bool again,
 		s->v = v;
 		s->room = room;
 	}
+	if (s->n == 0 || s->v[s->n - 1].process.thing != thing) {
+		s->first = s->n;
+		s->sets_before = s->frames.n_sets;
+		s->has_many = false;
+	}
 	struct single *single = &s->v[s->n++];
 	*single = (struct single){
 		.process = { .thing = thing,
@@ -49,6 +55,7 @@ int singles_begin(struct singles *s, size_t thing, pid_t pid, bool again,
 			.threads = stat->threads,
 			.page_tables = known(memory->page_tables) },
 		.again = again,
+		.untold = s->has_many,
 	};
 	memcpy(single->command, stat->command, sizeof(single->command));
 	return 0;
@@ -70,13 +77,33 @@ void singles_estimate(struct singles *s, const struct process_rollup *rollup, ui
 	last->process.swap = known(swap);
 }
 
+/* Processes may map pages in as many ways as there are pages: no thing gets all our memory for that. */
+static void check_sets(struct singles *s)
+{
+	if (s->has_many || s->frames.n_sets - s->sets_before <= SINGLES_SETS_MAX)
+		return;
+	s->has_many = true;
+	s->owner = s->n - 1;
+	for (size_t i = s->first; i < s->n; i++)
+		s->v[i].untold = true;
+}
+
 int singles_add(struct singles *s, const struct pagemap_pages *pages, struct err *e)
 {
 	struct single *last = &s->v[s->n - 1];
+	uint32_t owner = (uint32_t)(s->has_many ? s->owner : s->n - 1);
 
 	last->slots += pages->n_slots;
-	return frames_add(
-		&s->frames, (uint32_t)(s->n - 1), last->again, pages->frames, pages->n_frames, e);
+	int r = s->full ? 0
+			: frames_add(&s->frames, owner, last->again, pages->frames, pages->n_frames,
+				  e);
+	if (r == -E2BIG) {
+		s->full = true;
+		frames_done(&s->frames);
+		r = 0;
+	}
+	check_sets(s);
+	return r;
 }
 
 /* What the frames of the things say of each: the system is not asked again. */
@@ -107,13 +134,13 @@ static int fill(struct census_process *p, const struct single *s, const struct f
 	}
 	*p = s->process;
 	p->command = strdup(s->command);
-	if (s->estimated)
+	p->swap = s->estimated ? p->swap : known(s->slots * page);
+	if (s->estimated || s->untold)
 		return p->command ? 0 : -ENOMEM;
 	p->unique = known((private + shared) * page);
 	p->private = known(private * page);
 	p->shared = known(shared * page);
 	p->inside = known((within - private) * page);
-	p->swap = known(s->slots * page);
 	return p->command ? 0 : -ENOMEM;
 }
 
@@ -130,6 +157,8 @@ int singles_fill(struct singles *s, const struct frames *frames, struct census_p
 	*ret_n = 0;
 	if (failed < 0 || !*ret)
 		return err_set(e, ENOMEM, "tell %zu processes apart", s->n);
+	for (size_t i = 0; i < s->n; i++)
+		s->v[i].untold = s->v[i].untold || s->full;
 	for (size_t i = 0; i < s->n; i++)
 		parties[i] = (uint32_t)s->v[i].process.thing;
 	failed = frames_settle(&s->frames, FRAMES_NO_HOST, look, (void *)frames, e);

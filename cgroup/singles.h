@@ -4,6 +4,9 @@
  * singles_begin() and singles_add() for each address space, things in rising order; then
  * singles_fill(), which asks the settled frames of the things what each frame is.
  *
+ * LIMIT: the processes of a thing that share in more than SINGLES_SETS_MAX ways are not told: those that
+ * come then are one owner, so that what others share with them is right. Above SINGLES_SETS_ALL
+ * none is told. A set takes 233 bytes.
  * LIMIT: a process that is of two things is there twice, and shares its pages with itself.
  */
 #ifndef CGROUP_SINGLES_H
@@ -14,12 +17,19 @@
 #include "cgroup/pagemap.h"
 #include "cgroup/process.h"
 
+#define SINGLES_SETS_MAX ((size_t)1 << 16)
+#define SINGLES_SETS_ALL ((size_t)1 << 19)
+
 struct single;
 
 struct singles {
 	struct frames frames; /* owners are numbers of singles */
 	struct single *v;
 	size_t n, room;
+	size_t sets_before;  /* those of the things before this one */
+	size_t first;	     /* of this thing; */
+	size_t owner;	     /* and the one that all further ones of it are, once it has too many */
+	bool has_many, full; /* the thing; all of them */
 };
 
 void singles_init(struct singles *s);

@@ -160,6 +160,7 @@ static int print_processes(FILE *to, const struct census *c, bool terminal, stru
 	automatic(table) struct table t = { .columns = process_columns, .bold = terminal };
 	autofree struct census_process *sorted = calloc(c->n_processes + 1, sizeof(*sorted));
 	const char *about = c->estimated ? "~" : "";
+	size_t n_untold = 0;
 
 	if (!sorted)
 		return err_set(e, ENOMEM, "print %zu processes", c->n_processes);
@@ -168,6 +169,7 @@ static int print_processes(FILE *to, const struct census *c, bool terminal, stru
 	qsort(sorted, c->n_processes, sizeof(*sorted), largest_first);
 	for (size_t i = 0; i < c->n_processes; i++) {
 		const struct census_process *p = &sorted[i];
+		n_untold += !p->unique.set;
 		table_add(&t, c->usages[p->thing].name);
 		table_addf(&t, "%d", (int)p->pid);
 		table_add_bytes(&t, p->unique, about);
@@ -178,7 +180,11 @@ static int print_processes(FILE *to, const struct census *c, bool terminal, stru
 		table_add_bytes(&t, p->swap, "");
 		table_add(&t, p->command);
 	}
-	return table_print(&t, to, terminal, e);
+	int r = table_print(&t, to, terminal, e);
+	if (r == 0 && n_untold)
+		fprintf(to, "%zu processes share pages in too many ways to be told apart.\n",
+			n_untold);
+	return r;
 }
 
 int mem_print_by(FILE *to, const struct census *c, enum mem_by by, bool terminal, struct err *e)
