@@ -41,6 +41,7 @@ nothing_is_left() {
 	[ "$(jq -r .kernel "$SCRATCH/results/host.json")" = "$(uname -r)" ]
 	assert_output_matches 'overlay +3 +2 .*exact'
 	diff <(printf '%s\n' "$output") "$SCRATCH/results/summary.txt"
+	[ "$(head -n 1 "$SCRATCH/results/report.html")" = '<!doctype html>' ]
 	# each plot twice, with what it was made of
 	local plot
 	for plot in cost kinds start rate union; do

@@ -43,13 +43,10 @@ made_up() {
 	jq -c '.trials[]' "$1/all" >"$1/trials.jsonl"
 }
 
-# present DIR: what cow density makes of the results in DIR: all trials are there; one experiment at a time on a host
+# present DIR: what cow density makes of the results in DIR, which are all there; in a /run of its own, where no other experiment runs
 present() {
-	exec 7>>/run/lock/cowrun-test-density
-	flock 7
-	[ ! -d /run/cowrun-density ] || flock /run/cowrun-density true
-	cow density -q -o "$1" "$1/experiment.json" >"$SCRATCH/said"
-	exec 7>&-
+	unshare -m --propagation private bash -c 'mount -t tmpfs none /run &&
+		exec "$COW" --root "$STATE" --store "$STORE" density -q --json -o "$1" "$1/experiment.json"' - "$1" >"$SCRATCH/said"
 }
 
 # probe PAGE: its tables and more, as JSON
@@ -80,6 +77,7 @@ probe() {
 	data_of "$dir/report.html" >"$SCRATCH/data"
 	! grep -qF '<' "$SCRATCH/data" || { say "a name could end the data"; return 1; }
 	diff <(jq -S .trials "$SCRATCH/data") <(jq -S -s . "$dir/trials.jsonl")
+	diff <(jq -S .cells "$SCRATCH/data") <(jq -S . "$SCRATCH/said")
 	diff <(jq -S .experiment.ways "$SCRATCH/data") <(jq -S .ways "$dir/experiment.json")
 	diff <(jq -S .host "$SCRATCH/data") <(jq -S . "$dir/host.json")
 	probe "$dir/report.html"
