@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/open_files.h"
 #include "spec/base/fd.h"
 #include "spec/base/own.h"
 #include "spec/base/sys.h"
@@ -38,6 +39,7 @@ static int become(const char *rootfs, const char *const *words)
 		chdir("/") < 0)
 		return errno;
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	open_files_restore();
 	execvp(words[0], (char *const *)words);
 	return errno;
 }
