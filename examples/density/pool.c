@@ -67,8 +67,10 @@ int main(int argc, char **words)
 
 	settle();
 	write_pages(memory, inherit, 0);
-	if (number(words, "memfd", 0))
+	if (number(words, "memfd", 0)) {
 		into_file(memory, inherit);
+		read_pages(memory, inherit); /* what nobody maps is in no figure */
+	}
 	for (size_t i = 0; i < workers; i++) {
 		pid_t worker = fork();
 		if (worker == 0)
