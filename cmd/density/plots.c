@@ -256,9 +256,13 @@ static void extend(struct extent *x, double value, uint64_t count)
 /* Ways that are far apart would otherwise be a line on the ground and one at the top. */
 #define FAR_APART 40
 
-static void add_axes(struct str *script, const struct extent *x)
+/* The counts that were tried are the marks: decades alone say nothing of 20 and 60. */
+static void add_axes(struct str *script, const struct results *r, const struct extent *x)
 {
-	str_addf(script, "set xrange [%.6g:%.6g]\n", x->first / 1.25, x->last * 1.25);
+	str_addf(script, "set xrange [%.6g:%.6g]\nset xtics (", x->first / 1.25, x->last * 1.25);
+	for (size_t i = 0; i < r->experiment.n_counts; i++)
+		str_addf(script, "%s%" PRIu64, i ? "," : "", r->experiment.counts[i]);
+	str_add(script, ")\n");
 	if (x->least > 0 && x->most / x->least > FAR_APART)
 		str_add(script, "set yrange [*:*]\nset logscale y\n");
 }
@@ -319,7 +323,7 @@ static int write_curves(int dir, const struct results *r, const struct summary *
 	*ret_any = n > 0;
 	if (!n)
 		return 0;
-	add_axes(&script, &extent);
+	add_axes(&script, r, &extent);
 	add_drawing(&script, drawing.data,
 		(struct size){ USUAL_WIDTH, at_least(n * KEY_LINE + 60, USUAL_HEIGHT) });
 	script.failed |= drawing.failed;
