@@ -17,9 +17,6 @@
 #define GRACE_NS (100 * MS)   /* what a guardian may be late on a busy machine */
 #define BEFORE_NS (2000 * MS) /* nothing is frozen yet */
 
-/*
- * The guardian's locks went with it, so who pauses one of these in this very moment is out of luck.
- */
 void witness_thaw(struct guard *g)
 {
 	if (g->thawed)

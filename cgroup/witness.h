@@ -6,6 +6,8 @@
  * of the guardian beside.
  * LIMIT: not if the guardian and the witness are both killed, and the reader is stopped or killed
  * before its next look at them (frost_read()).
+ * LIMIT: a guardian's locks go with it. Who asks in the moment between its death and that thaw is told
+ * that the group is paused, and a pause that is made then is undone.
  */
 #ifndef CGROUP_WITNESS_H
 #define CGROUP_WITNESS_H

@@ -112,7 +112,6 @@ exactly() {
 	eventually is_stopped
 	eventually no_guardian
 	eventually runs "$group"
-	cow exec "$NAME" true
 	kill -KILL "$reader"
 	wait "$tracer" || :
 }
