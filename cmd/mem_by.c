@@ -182,8 +182,8 @@ static int print_processes(FILE *to, const struct census *c, bool terminal, stru
 	}
 	int r = table_print(&t, to, terminal, e);
 	if (r == 0 && n_untold)
-		fprintf(to, "%zu processes share pages in too many ways to be told apart.\n",
-			n_untold);
+		fprintf(to, "Pages of %zu process%s are shared in too many ways to be told.\n",
+			n_untold, n_untold == 1 ? "" : "es");
 	return r;
 }
 
