@@ -95,7 +95,8 @@ int spaces_add(struct spaces *s, pid_t pid, const struct process_stat *stat)
 {
 	/* The first thread that has ended has none. */
 	pid_t owner = stat->thread ? stat->thread : pid;
-	struct space space = { owner, s->thing, { stat->size, stat->stack, stat->code, stat->brk } };
+	struct space space = { owner, s->thing,
+		{ stat->size, stat->stack, stat->code, stat->brk } };
 	bool found;
 	size_t at = find(s, &space, &found);
 
