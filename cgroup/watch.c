@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <time.h>
 
 #include "cgroup/knob.h"
+#include "spec/base/clock.h"
 
 int watch_open(int cgroup, const char *file, int *ret_fd, struct err *e)
 {
@@ -28,14 +28,6 @@ int watch_value(int fd, const char *key, uint64_t *ret)
 	return knob_value(text, key, ret) ? 0 : -ENODATA;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int watch_until(int fd, const char *key, uint64_t value, int timeout_ms)
 {
 	struct pollfd event = { .fd = fd, .events = POLLPRI };
@@ -47,7 +39,7 @@ int watch_until(int fd, const char *key, uint64_t value, int timeout_ms)
 		if (r < 0 || seen == value)
 			return r;
 		/* The clock is asked only where there is something to wait for. */
-		int64_t now = now_ms();
+		int64_t now = clock_ms();
 		if (!end)
 			end = now + timeout_ms;
 		if (timeout_ms >= 0 && now >= end)

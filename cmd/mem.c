@@ -28,6 +28,15 @@ static const struct table_column columns[] = {
 
 enum { N_COLUMNS = sizeof(columns) / sizeof(columns[0]), COLUMN_ENGINE = 1 };
 
+const struct mem_kind mem_kinds[MEM_KINDS] = {
+	{ "anon", offsetof(struct memory_kinds, anon) },
+	{ "forked", offsetof(struct memory_kinds, forked) },
+	{ "file", offsetof(struct memory_kinds, file) },
+	{ "shmem", offsetof(struct memory_kinds, shmem) },
+	{ "ksm", offsetof(struct memory_kinds, ksm) },
+	{ "hugetlb", offsetof(struct memory_kinds, hugetlb) },
+};
+
 const struct mem_word mem_legend[] = {
 	{ "ENGINE", "whose container it is, by the path of its cgroup" },
 	{ "UNIQUE", "pages that its processes map, each once" },

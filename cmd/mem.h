@@ -53,6 +53,14 @@ struct mem_word {
 	const char *word, *meaning;
 };
 extern const struct mem_word mem_legend[];
+
+/* Kinds of memory by the names of their JSON keys. */
+#define MEM_KINDS 6
+struct mem_kind {
+	const char *name;
+	size_t offset; /* of the struct memory_kind in struct memory_kinds */
+};
+extern const struct mem_kind mem_kinds[MEM_KINDS];
 void mem_print_legend(FILE *to);
 
 /*

@@ -252,3 +252,17 @@ int store_put(const struct store *store, const char *room, const char *name, con
 		r = -errno;
 	return r < 0 ? err_set(e, -r, "write '%s' in store '%s'", name, store->path) : 0;
 }
+
+int store_change(struct store *store, const char *path, struct err *e)
+{
+	struct store other;
+
+	if (store->dir >= 0 && str_equal(store->path, path))
+		return 0;
+	int r = store_open(path, STORE_READ, &other, e);
+	if (r < 0)
+		return r;
+	store_done(store);
+	*store = other;
+	return 0;
+}

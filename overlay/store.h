@@ -54,6 +54,9 @@ struct store {
  * version.
  */
 int store_open(const char *path, enum store_access access, struct store *ret, struct err *e);
+/* That of `path` in the place of the one that is open, if it is another; on failure the old one stays. */
+int store_change(struct store *store, const char *path, struct err *e);
+
 void store_done(struct store *store);
 DEFINE_AUTO(store, store_done)
 

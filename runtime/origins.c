@@ -151,20 +151,6 @@ static const struct mount_row *overlay_of(
 	return mount && strcmp(mount->type, "overlay") == 0 ? mount : NULL;
 }
 
-static int use_store(struct finder *f, const char *path, struct err *e)
-{
-	struct store store;
-
-	if (f->store.dir >= 0 && str_equal(f->store.path, path))
-		return 0;
-	int r = store_open(path, STORE_READ, &store, e);
-	if (r < 0)
-		return r;
-	store_done(&f->store);
-	f->store = store;
-	return 0;
-}
-
 /* Of the thing that the file is seen in; NULL: it is none of a store, or it is being removed. */
 static const struct strata *strata_of(struct finder *f, const struct census_file *file)
 {
@@ -176,7 +162,7 @@ static const struct strata *strata_of(struct finder *f, const struct census_file
 	if (f->strata_of != record) {
 		strata_done(&f->strata);
 		f->strata_of = record;
-		if (use_store(f, record->store, &ignored) < 0 ||
+		if (store_change(&f->store, record->store, &ignored) < 0 ||
 			strata_of_container(&f->store, record->id, &f->strata, &ignored) < 0)
 			f->strata = (struct strata)STRATA_NONE;
 	}

@@ -23,20 +23,6 @@ void private_cache_done(struct private_cache *p)
 	store_done(&p->store);
 }
 
-static int use_store(struct private_cache *p, const char *path, struct err *e)
-{
-	struct store store;
-
-	if (p->store.dir >= 0 && str_equal(p->store.path, path))
-		return 0;
-	int r = store_open(path, STORE_READ, &store, e);
-	if (r < 0)
-		return r;
-	store_done(&p->store);
-	p->store = store;
-	return 0;
-}
-
 struct sum {
 	struct cache *cache;
 	uint64_t bytes;
@@ -74,7 +60,7 @@ int private_cache_read(struct private_cache *p, const struct record *record,
 
 	if (!record->store)
 		return err_say(e, ENODATA, "the files of '%s' are in no store", record->id);
-	int r = use_store(p, record->store, e);
+	int r = store_change(&p->store, record->store, e);
 	if (r == 0)
 		r = stack_own(&p->store, record->id, &own, e);
 	if (r == 0 && own >= 0)

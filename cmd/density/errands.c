@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/open_files.h"
+#include "spec/base/clock.h"
 #include "spec/base/own.h"
 #include "spec/base/str.h"
 
@@ -24,14 +24,6 @@ struct child {
 	int said; /* a memory file that it writes to */
 	double begun;
 };
-
-static double now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 static _Noreturn void become(const struct errands *r, char **words, int said)
 {
@@ -58,7 +50,7 @@ static int begin(struct errands *r, size_t i, struct child *c, struct err *e)
 
 	if (said < 0)
 		return err_set(e, errno, "make a file in memory");
-	double begun = now_ms();
+	double begun = clock_seconds() * 1e3;
 	pid_t pid = fork();
 	if (pid == 0)
 		become(r, r->v[i].words, said);
@@ -106,7 +98,7 @@ static int end_one(struct errands *r, struct child *children, struct err *e)
 		if (c->pid != pid)
 			continue;
 		struct errand *errand = &r->v[c->errand];
-		errand->ms = now_ms() - c->begun;
+		errand->ms = clock_seconds() * 1e3 - c->begun;
 		errand->done = status == 0;
 		int failed = status == 0 ? 0 : complain(r, c, status, e);
 		close(c->said);

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/density/errands.h"
@@ -18,16 +17,9 @@
 #include "cmd/density/knobs.h"
 #include "cmd/interrupt.h"
 #include "runtime/mark.h"
+#include "spec/base/clock.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
-
-static double now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 static bool is_floor(const struct fleet *f)
 {
@@ -180,9 +172,9 @@ static int floor_up(struct fleet *f, struct err *e)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < f->n; i++) {
-		double begun = now_ms();
+		double begun = clock_seconds() * 1e3;
 		r = floor_start(f->stage->rootfs, f->stage->command, prepare, f, &f->v[i].pid, e);
-		f->v[i].start_ms = now_ms() - begun;
+		f->v[i].start_ms = clock_seconds() * 1e3 - begun;
 		f->v[i].up = r == 0;
 		if (r == 0)
 			r = write_mark(&f->v[i], e);
@@ -239,10 +231,10 @@ static int start_all(struct fleet *f, struct err *e)
 
 int fleet_up(struct fleet *f, struct err *e)
 {
-	double begun = now_ms();
+	double begun = clock_seconds() * 1e3;
 	int r = is_floor(f) ? floor_up(f, e) : start_all(f, e);
 
-	f->up_ms = now_ms() - begun;
+	f->up_ms = clock_seconds() * 1e3 - begun;
 	return r;
 }
 
@@ -264,9 +256,9 @@ static void kill_marked(const char *pidfile)
 static int floor_down(struct fleet *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
-		double begun = now_ms();
+		double begun = clock_seconds() * 1e3;
 		kill_marked(f->v[i].pidfile);
-		f->v[i].stop_ms = now_ms() - begun;
+		f->v[i].stop_ms = clock_seconds() * 1e3 - begun;
 		f->v[i].up = false;
 	}
 	return 0;
@@ -309,10 +301,10 @@ static void remove_bundles(struct fleet *f)
 
 int fleet_down(struct fleet *f, bool all, struct err *e)
 {
-	double begun = now_ms();
+	double begun = clock_seconds() * 1e3;
 	int r = is_floor(f) ? floor_down(f) : stop_all(f, all, e);
 
-	f->down_ms = now_ms() - begun;
+	f->down_ms = clock_seconds() * 1e3 - begun;
 	remove_bundles(f);
 	return r;
 }

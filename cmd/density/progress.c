@@ -1,23 +1,16 @@
 /* The line of progress. */
 #include "cmd/density/progress.h"
 
+#include "spec/base/clock.h"
+
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 void progress_begin(struct progress *p, bool quiet, size_t n_trials, double weight_all)
 {
 	*p = (struct progress){ .shown = !quiet && isatty(2),
 		.n_trials = n_trials,
-		.begun = now(),
+		.begun = clock_seconds(),
 		.weight_all = weight_all };
 }
 
@@ -37,7 +30,8 @@ static void print_rest(const struct progress *p)
 {
 	if (p->weight_done <= 0)
 		return;
-	double rest = (now() - p->begun) * (p->weight_all - p->weight_done) / p->weight_done;
+	double rest =
+		(clock_seconds() - p->begun) * (p->weight_all - p->weight_done) / p->weight_done;
 	if (rest >= 90)
 		fprintf(stderr, ", about %.0f minutes left", rest / 60);
 	else

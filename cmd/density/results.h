@@ -7,7 +7,7 @@
  *	trials.jsonl	  a line each, in the order in which they were made
  *	containers.csv	  a line for each container of each trial
  *	running.json	  the trial that is being made: what to take down if we are killed
- *	work/		  while it runs
+ *	stage/		  while it runs
  *
  * A directory is gone on with when it holds the same experiment; trials that it has are not made again.
  */

@@ -188,11 +188,11 @@ static int make_words(struct stage *s, struct err *e)
 
 static int make_scratch(struct stage *s, const char *results, struct err *e)
 {
-	s->scratch = str_format("%s/work", results);
-	s->rootfs = str_format("%s/work/rootfs", results);
-	s->state = str_format("%s/work/state", results);
+	s->scratch = str_format("%s/stage", results);
+	s->rootfs = str_format("%s/stage/rootfs", results);
+	s->state = str_format("%s/stage/state", results);
 	if (!s->scratch || !s->rootfs || !s->state)
-		return err_set(e, ENOMEM, "make '%s/work'", results);
+		return err_set(e, ENOMEM, "make '%s/stage'", results);
 	const char *const dirs[] = { s->scratch, s->state };
 	for (size_t i = 0; i < 2; i++)
 		if (mkdir(dirs[i], 0700) < 0 && errno != EEXIST)

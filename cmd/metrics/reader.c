@@ -8,36 +8,29 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/metrics/text.h"
+#include "spec/base/clock.h"
 #include "spec/base/fd.h"
 
 #define TEXT_MAX (256UL << 20) /* a thousand containers with all pairs have 100 MiB */
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 int subject_read(const struct subject *s, uint64_t n_censuses, struct str *ret, struct err *e)
 {
 	automatic(measured) struct measured m = { 0 };
 	automatic(census) struct census c = { 0 };
-	double began = now();
+	double began = clock_seconds();
 	int r = measured_open_any(&m, s->context, &s->words, s->names, s->n_names, e);
 
 	if (r == 0)
 		r = measured_take(&m, 0, &c, e);
 	if (r < 0)
 		return r;
-	struct metrics metrics = {
-		.census = &c, .seconds = now() - began, .n_censuses = n_censuses, .pairs = s->pairs
-	};
+	struct metrics metrics = { .census = &c,
+		.seconds = clock_seconds() - began,
+		.n_censuses = n_censuses,
+		.pairs = s->pairs };
 	r = metrics_text(&metrics, ret);
 	return r < 0 ? err_set(e, -r, "tell of %zu containers", c.n_usages) : 0;
 }

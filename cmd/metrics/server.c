@@ -11,10 +11,10 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/metrics/text.h"
+#include "spec/base/clock.h"
 #include "spec/base/log.h"
 
 #define CONNECTIONS_MAX 64   /* above it the oldest that has not asked yet is dropped */
@@ -54,14 +54,6 @@ struct server {
 	int signals, epoll;
 	bool ends;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* --- answers --------------------------------------------------------------------------------------- */
 static struct MHD_Response *response(
@@ -129,7 +121,9 @@ static void add_client(struct server *s, struct MHD_Connection *connection, void
 	*ret_context = c;
 	if (!c)
 		return;
-	*c = (struct client){ .connection = connection, .since_ms = now_ms(), .older = s->newest };
+	*c = (struct client){
+		.connection = connection, .since_ms = clock_ms(), .older = s->newest
+	};
 	*(s->newest ? &s->newest->newer : &s->oldest) = c;
 	s->newest = c;
 	if (++s->n_clients > CONNECTIONS_MAX)
@@ -158,7 +152,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 /* Those that take too long; when the next of them will have. */
 static int64_t drop_slow(struct server *s)
 {
-	int64_t now = now_ms(), next = INT64_MAX;
+	int64_t now = clock_ms(), next = INT64_MAX;
 
 	for (struct client *c = s->oldest; c; c = c->newer) {
 		if (c->state == CLIENT_WAITS || c->dropped)
@@ -177,7 +171,7 @@ static void resume_all(struct server *s)
 		if (c->state != CLIENT_WAITS)
 			continue;
 		c->state = CLIENT_ANSWERED;
-		c->since_ms = now_ms();
+		c->since_ms = clock_ms();
 		MHD_resume_connection(c->connection);
 	}
 }
@@ -229,7 +223,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	unsigned wrong = first ? judge(s, connection, method, path, &text) : 0;
 	if (wrong) {
 		c->state = CLIENT_ANSWERED;
-		c->since_ms = now_ms();
+		c->since_ms = clock_ms();
 		return answer_plain(connection, wrong, text);
 	}
 	if (first)
@@ -258,7 +252,7 @@ static void start_census(struct server *s)
 {
 	struct err e;
 
-	s->began_ms = now_ms();
+	s->began_ms = clock_ms();
 	if (reader_start(s->subject, s->n_censuses + 1, &s->reader, &e) < 0)
 		tell_failure(s, &e);
 }
@@ -268,7 +262,7 @@ static void end_census(struct server *s)
 	automatic(str) struct str text = { 0 };
 	struct err e;
 	int r = reader_end(&s->reader, &text, &e);
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	s->next_ms = now + (now - s->began_ms) * REST_TIMES;
 	if (r < 0)
@@ -290,7 +284,7 @@ static void kill_census(struct server *s)
 /* --- the loop ------------------------------------------------------------------------------------------ */
 static int sooner(int64_t a, int64_t b)
 {
-	int64_t left = (a < b ? a : b) - now_ms();
+	int64_t left = (a < b ? a : b) - clock_ms();
 
 	return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
 }
@@ -301,8 +295,8 @@ static int timeout(struct server *s)
 	int64_t next = drop_slow(s);
 	MHD_UNSIGNED_LONG_LONG theirs;
 
-	if (MHD_get_timeout(s->daemon, &theirs) == MHD_YES && now_ms() + (int64_t)theirs < next)
-		next = now_ms() + (int64_t)theirs;
+	if (MHD_get_timeout(s->daemon, &theirs) == MHD_YES && clock_ms() + (int64_t)theirs < next)
+		next = clock_ms() + (int64_t)theirs;
 	if (s->reader.pid)
 		return sooner(next, s->began_ms + CENSUS_MS);
 	return sooner(next, someone_waits(s) ? s->next_ms : INT64_MAX);
@@ -319,10 +313,10 @@ static void turn(struct server *s)
 	s->ends |= fds[1].revents != 0;
 	if (s->reader.pid && fds[2].revents && reader_take(&s->reader))
 		end_census(s);
-	else if (s->reader.pid && now_ms() - s->began_ms >= CENSUS_MS)
+	else if (s->reader.pid && clock_ms() - s->began_ms >= CENSUS_MS)
 		kill_census(s);
 	MHD_run(s->daemon);
-	if (!s->reader.pid && someone_waits(s) && now_ms() >= s->next_ms)
+	if (!s->reader.pid && someone_waits(s) && clock_ms() >= s->next_ms)
 		start_census(s);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/mem.h"
 #include "spec/base/own.h"
 
 /* Bytes of one container, by the place of their struct opt_u64. */
@@ -42,18 +43,6 @@ static const struct {
 		offsetof(struct memory_usage, large) },
 	{ "pss", "the sum of the kernel's proportional set sizes: where frames are not told",
 		offsetof(struct memory_usage, pss) },
-};
-
-static const struct {
-	const char *name;
-	size_t offset;
-} kinds[] = {
-	{ "anon", offsetof(struct memory_kinds, anon) },
-	{ "forked", offsetof(struct memory_kinds, forked) },
-	{ "file", offsetof(struct memory_kinds, file) },
-	{ "shmem", offsetof(struct memory_kinds, shmem) },
-	{ "ksm", offsetof(struct memory_kinds, ksm) },
-	{ "hugetlb", offsetof(struct memory_kinds, hugetlb) },
 };
 
 /* Bytes of the whole set. */
@@ -207,11 +196,11 @@ static void add_kinds(struct writer *w, const char *name, size_t offset, const c
 
 	add_family(w->to, name, "gauge", "bytes", help);
 	for (size_t i = 0; i < c->n_usages; i++)
-		for (size_t k = 0; c->usages[i].kinds && k < LENGTH(kinds); k++) {
-			const char *kind = (const char *)c->usages[i].kinds + kinds[k].offset;
+		for (size_t k = 0; c->usages[i].kinds && k < MEM_KINDS; k++) {
+			const char *kind = (const char *)c->usages[i].kinds + mem_kinds[k].offset;
 			const uint64_t *bytes = (const void *)(kind + offset);
 			str_addf(w->to, "%s{%s,kind=\"%s\"} %llu\n", name, w->labels[i],
-				kinds[k].name, (unsigned long long)*bytes);
+				mem_kinds[k].name, (unsigned long long)*bytes);
 		}
 }
 

@@ -1,11 +1,11 @@
 /* cowrun events: what a container uses, and when it runs out of memory. */
 #include <stdio.h>
-#include <time.h>
 
 #include "cgroup/report.h"
 #include "cmd/oci/commands.h"
 #include "cmd/times.h"
 #include "runtime/events.h"
+#include "spec/base/clock.h"
 
 struct events_words {
 	const char *interval;
@@ -51,29 +51,21 @@ static int print_oom(const char *id, struct err *e)
 	return !print_line(&line);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Until the container ends; its last figures are those of before. */
 static int follow(struct events *ev, const char *id, int interval_ms, struct err *e)
 {
-	int64_t next = now_ms() + interval_ms;
+	int64_t next = clock_ms() + interval_ms;
 	enum event event = EVENT_NONE;
 	int r = 0;
 
 	while (r == 0 && event != EVENT_END) {
-		int64_t left = next - now_ms();
+		int64_t left = next - clock_ms();
 		r = events_wait(ev, left > 0 ? (int)left : 0, &event, e);
 		if (r == 0 && event == EVENT_OOM)
 			r = print_oom(id, e);
-		if (r == 0 && event != EVENT_END && now_ms() >= next) {
+		if (r == 0 && event != EVENT_END && clock_ms() >= next) {
 			r = print_stats(ev, id, e);
-			next = now_ms() + interval_ms;
+			next = clock_ms() + interval_ms;
 		}
 	}
 	/* It ended while it was looked at. */

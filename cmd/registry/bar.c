@@ -6,22 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "spec/base/clock.h"
 #include "spec/base/str.h"
 
 #define CELLS 30
 #define INTERVAL_MS 100
 #define LINE_MAX_LENGTH 79
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* A terminal that cannot move up in gets lines only. */
 void bars_begin(struct bars *b, bool quiet)
@@ -68,7 +60,7 @@ void bars_clear(struct bars *b)
 
 void bars_draw(struct bars *b, const struct bar_line *lines, size_t n)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	if (!b->terminal || (b->shown && now - b->drawn_ms < INTERVAL_MS))
 		return;

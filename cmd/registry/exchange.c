@@ -3,9 +3,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "cmd/registry/registry.h"
+#include "spec/base/clock.h"
 #include "spec/base/log.h"
 #include "spec/registry.h"
 #include "spec/url.h"
@@ -17,14 +17,6 @@
 #define DELAY_MAX_MS 30000
 #define LOOK_MS 100
 #define WORTH_BYTES (1u << 20) /* what came since the last failure makes it the first again */
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static const struct {
 	long status;
@@ -75,7 +67,7 @@ static int64_t delay_of(const struct exchange *x)
 static void again(struct exchange *x, int64_t delay)
 {
 	x->state = EXCHANGE_READY;
-	x->not_before_ms = delay ? now_ms() + delay : 0;
+	x->not_before_ms = delay ? clock_ms() + delay : 0;
 }
 
 /* Signed addresses expire: a repetition begins at the registry. */
@@ -237,7 +229,7 @@ static int start(struct registry *r, struct http *http, struct exchange *x, stru
 static int start_some(struct registry *r, struct http *http, struct exchange **list, size_t n,
 	size_t *ret_runs, size_t *ret_left, int *ret_wait, struct err *e)
 {
-	int64_t now = now_ms(), wait = LOOK_MS;
+	int64_t now = clock_ms(), wait = LOOK_MS;
 	size_t runs = 0, left = 0;
 
 	for (size_t i = 0; i < n; i++)

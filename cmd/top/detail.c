@@ -1,5 +1,6 @@
 /* One container: its figures, how they went, of what kind its memory is, with whom it shares, its processes. */
 #include "cmd/top/graph.h"
+#include "cmd/mem.h"
 #include "cmd/top/view.h"
 
 #include <stdio.h>
@@ -83,20 +84,6 @@ static void draw_trend(
 }
 
 /* --- of what kind it is ------------------------------------------------------------------------ */
-static const struct {
-	const char *name;
-	size_t offset;
-} kinds[] = {
-	{ "anon", offsetof(struct memory_kinds, anon) },
-	{ "forked", offsetof(struct memory_kinds, forked) },
-	{ "file", offsetof(struct memory_kinds, file) },
-	{ "shmem", offsetof(struct memory_kinds, shmem) },
-	{ "ksm", offsetof(struct memory_kinds, ksm) },
-	{ "hugetlb", offsetof(struct memory_kinds, hugetlb) },
-};
-
-#define N_KINDS ((int)(sizeof(kinds) / sizeof(kinds[0])))
-
 static void draw_kinds(const struct memory_usage *u, struct canvas *c, const struct area *a)
 {
 	char text[20];
@@ -108,12 +95,12 @@ static void draw_kinds(const struct memory_usage *u, struct canvas *c, const str
 	canvas_put_right(c, a->row, a->column + 20, BYTES_WIDTH, LOOK_BOLD, "SHARED");
 	if (!u->kinds)
 		canvas_put(c, a->row + 1, a->column, a->width, LOOK_DIM, "not known");
-	for (int i = 0; u->kinds && i < N_KINDS && i + 1 < a->height; i++) {
+	for (int i = 0; u->kinds && i < MEM_KINDS && i + 1 < a->height; i++) {
 		const struct memory_kind *kind =
-			(const void *)((const char *)u->kinds + kinds[i].offset);
+			(const void *)((const char *)u->kinds + mem_kinds[i].offset);
 		unsigned look = kind->private_bytes || kind->shared_bytes ? LOOK_PLAIN : LOOK_DIM;
 		int row = a->row + 1 + i;
-		canvas_put(c, row, a->column, 10, look, kinds[i].name);
+		canvas_put(c, row, a->column, 10, look, mem_kinds[i].name);
 		canvas_put_right(c, row, a->column + 10, BYTES_WIDTH, look,
 			bytes_text(kind->private_bytes, text));
 		canvas_put_right(c, row, a->column + 20, BYTES_WIDTH, look,
@@ -261,15 +248,15 @@ static void draw_parts(
 
 	if (model_partners(&m->census, usage, &partners, &n) < 0)
 		return;
-	int wanted = beside && N_KINDS > (int)n ? N_KINDS + 1 : (int)(n < 8 ? n : 8) + 1;
+	int wanted = beside && MEM_KINDS > (int)n ? MEM_KINDS + 1 : (int)(n < 8 ? n : 8) + 1;
 	wanted = wanted < 2 ? 2 : wanted;
 	int height = wanted < room - least ? wanted : room - least;
 	struct area with = { top, beside ? 35 : 1, height, beside ? width - 34 : width };
 	struct area kind = { top, 1, beside ? height : 0, beside ? 32 : width };
 	int used = height + 1;
-	if (!beside && room - used - least > N_KINDS) {
+	if (!beside && room - used - least > MEM_KINDS) {
 		kind.row = top + used;
-		kind.height = N_KINDS + 1;
+		kind.height = MEM_KINDS + 1;
 		used += kind.height + 1;
 	}
 	draw_kinds(u, c, &kind);

@@ -18,6 +18,7 @@
 
 #include "cmd/top/screen.h"
 #include "cmd/top/view.h"
+#include "spec/base/clock.h"
 
 /* What a reading costs is at most this part of the time: a screen must not be what is busy. */
 #define REST_TIMES 4
@@ -43,14 +44,6 @@ struct live {
 	char clock[16];
 	struct err failure;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void draw(struct live *l)
 {
@@ -93,7 +86,7 @@ static int read_now(struct live *l, struct err *e)
 	}
 	int rest =
 		took > l->view.interval_ms / REST_TIMES ? took * REST_TIMES : l->view.interval_ms;
-	l->next_ms = now_ms() + rest;
+	l->next_ms = clock_ms() + rest;
 	l->ends |= l->top->n_readings && l->n_readings >= l->top->n_readings;
 	return 0;
 }
@@ -140,7 +133,7 @@ static void change_interval(struct live *l, int by)
 	else if (by < 0 && i > 0)
 		i--;
 	l->view.interval_ms = intervals_ms[i];
-	l->next_ms = now_ms() + l->view.interval_ms;
+	l->next_ms = clock_ms() + l->view.interval_ms;
 }
 
 static void act(struct live *l, enum action action)
@@ -271,7 +264,7 @@ static void wait_for_something(struct live *l)
 {
 	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
 		{ .fd = l->signals, .events = POLLIN } };
-	int64_t left = l->next_ms - now_ms();
+	int64_t left = l->next_ms - clock_ms();
 	bool waits = l->view.is_paused && l->next_ms != 0;
 
 	left = left < 0 ? 0 : left > 3600000 ? 3600000 : left;
@@ -290,7 +283,7 @@ static int run(struct live *l, struct err *e)
 	int r = 0;
 
 	while (r == 0 && !l->ends) {
-		bool due = l->view.is_paused ? l->next_ms == 0 : now_ms() >= l->next_ms;
+		bool due = l->view.is_paused ? l->next_ms == 0 : clock_ms() >= l->next_ms;
 		draw(l);
 		if (due)
 			r = read_now(l, e);

@@ -1,15 +1,7 @@
 /* A reading for the model. */
-#include <time.h>
-
 #include "cmd/top/live.h"
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
+#include "spec/base/clock.h"
 
 int top_read(const struct top *t, unsigned details, bool exact, struct model *m, int *ret_took_ms,
 	struct err *e)
@@ -17,7 +9,7 @@ int top_read(const struct top *t, unsigned details, bool exact, struct model *m,
 	automatic(measured) struct measured measured = { 0 };
 	automatic(census) struct census census = { 0 };
 	struct measured_words words = t->words;
-	int64_t began = now_ms();
+	int64_t began = clock_ms();
 
 	words.never_freeze = !exact;
 	int r = measured_open_any(&measured, t->context, &words, t->names, t->n_names, e);
@@ -28,6 +20,6 @@ int top_read(const struct top *t, unsigned details, bool exact, struct model *m,
 	r = model_feed(m, &census);
 	if (r < 0)
 		return err_set(e, -r, "show what was read");
-	*ret_took_ms = (int)(now_ms() - began);
+	*ret_took_ms = (int)(clock_ms() - began);
 	return 0;
 }

@@ -107,11 +107,11 @@ nothing_is_left() {
 	was=$(</proc/sys/vm/swappiness)
 	"$COW" --root "$STATE" --store "$STORE" density -q -o "$SCRATCH/results" "$SCRATCH/x.json" >"$SCRATCH/said" 2>&1 3>&- 7>&- &
 	pid=$!
-	until [ "$(cow ps -q 2>/dev/null | wc -l)" = 3 ] || [ -e "$SCRATCH/results/work/2.pid" ]; do kill -0 $pid; done
+	until [ "$(cow ps -q 2>/dev/null | wc -l)" = 3 ] || [ -e "$SCRATCH/results/stage/2.pid" ]; do kill -0 $pid; done
 	kill -KILL $pid
 	wait $pid || true
 	[ "$(</proc/sys/vm/swappiness)" != "$was" ]
-	left=$(cat "$SCRATCH"/results/work/*.pid 2>/dev/null || true)
+	left=$(cat "$SCRATCH"/results/stage/*.pid 2>/dev/null || true)
 	lab "$SCRATCH/x.json"
 	assert_status 0
 	[ "$(</proc/sys/vm/swappiness)" = "$was" ]
