@@ -322,12 +322,13 @@ damaged() {
 	need_injection
 	[ -e /proc/self/ns/time ] || skip "needs time namespaces"
 	bundle "$(args sleep 1000)"' | .linux.namespaces += [{type: "time"}] |
-		.hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", "cat >\($ENV.SCRATCH)/told"]}]'
+		.hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", "cat >$0.part && mv $0.part $0", "\($ENV.SCRATCH)/told"]}]'
 	strace -f -qq -o /dev/null -e trace=clone3 -e inject=clone3:delay_exit=200000 \
 		timeout 20 "$COWRUN" --root "$STATE" run -d -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID" >/dev/null 2>&1 3>&- &
 	local tracer=$!
-	await test -s "$SCRATCH/pid" && await status_is "$ID" running 2>/dev/null
+	await test -s "$SCRATCH/told"
 	[ "$(jq .pid "$SCRATCH/told")" = "$(<"$SCRATCH/pid")" ]
+	await status_is "$ID" running
 	cowrun delete --force "$ID"
 	ends_with 0 $tracer
 }
