@@ -71,8 +71,7 @@ int handover_receive(int socket, const char *name, int *ret)
 	return 0;
 }
 
-/* By the directory's fd: its path may be longer than an address. */
-static struct sockaddr_un address_in(int dir, const char *name)
+struct sockaddr_un handover_address(int dir, const char *name)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
@@ -82,7 +81,7 @@ static struct sockaddr_un address_in(int dir, const char *name)
 
 int handover_listen(int dir, const char *name, struct err *e)
 {
-	struct sockaddr_un at = address_in(dir, name);
+	struct sockaddr_un at = handover_address(dir, name);
 	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 8) < 0)
@@ -92,7 +91,7 @@ int handover_listen(int dir, const char *name, struct err *e)
 
 int handover_reach(int dir, const char *name, int flags)
 {
-	struct sockaddr_un at = address_in(dir, name);
+	struct sockaddr_un at = handover_address(dir, name);
 	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0)

@@ -1,0 +1,190 @@
+/* What is said between whoever makes forks of a template and its reaper. */
+#include "runtime/reaper.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "runtime/handover.h"
+#include "spec/base/own.h"
+
+enum { FDS_MAX = 4, BACKLOG = 4096 };
+
+/* The fds of a ward in the order in which they are sent. */
+static const struct slot {
+	enum reaper_has bit;
+	size_t offset;
+} slots[FDS_MAX] = {
+	{ REAPER_HAS_OUT, offsetof(struct reaper_ward, out) },
+	{ REAPER_HAS_ERR, offsetof(struct reaper_ward, err) },
+	{ REAPER_HAS_LOG, offsetof(struct reaper_ward, log) },
+	{ REAPER_HAS_STATUS, offsetof(struct reaper_ward, status) },
+};
+
+/* Room for them, as the kernel wants it. */
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
+};
+
+int reaper_listen(int dir, struct err *e)
+{
+	struct sockaddr_un at = handover_address(dir, REAPER_SOCKET);
+	autofd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, BACKLOG) < 0)
+		return err_set(e, errno, "make the socket '" REAPER_SOCKET "'");
+	return take_fd(&fd);
+}
+
+static int reach(int dir)
+{
+	struct sockaddr_un at = handover_address(dir, REAPER_SOCKET);
+	autofd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	return fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ? -errno
+									     : take_fd(&fd);
+}
+
+int reaper_reach(int dir, struct err *e)
+{
+	int fd = reach(dir);
+
+	return fd < 0 ? err_set(e, -fd, "reach the template's reaper") : fd;
+}
+
+static int send_message(
+	int to, enum reaper_verb verb, const char *id, pid_t pid, const int *fds, uint32_t has)
+{
+	struct reaper_message message = { .verb = verb, .has = has, .pid = pid };
+	union control control = { 0 };
+	int n = snprintf(message.id, sizeof(message.id), "%s", id);
+	struct iovec io = { &message, offsetof(struct reaper_message, id) + (size_t)n + 1 };
+	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1 };
+	size_t size = (size_t)__builtin_popcount(has) * sizeof(int);
+
+	if ((size_t)n >= sizeof(message.id))
+		return -ENAMETOOLONG;
+	if (fds && size) {
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_SPACE(size);
+		control.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(size),
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS };
+		memcpy(CMSG_DATA(&control.align), fds, size);
+	}
+	while (sendmsg(to, &m, MSG_NOSIGNAL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+static int hear(int from)
+{
+	int32_t result;
+	ssize_t n;
+
+	do
+		n = recv(from, &result, sizeof(result), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return n == sizeof(result) ? result : -ECONNRESET;
+}
+
+int reaper_hand(int connection, const struct reaper_ward *w, struct err *e)
+{
+	int fds[FDS_MAX], n = 0;
+	uint32_t has = 0;
+
+	for (const struct slot *s = slots; s < slots + FDS_MAX; s++) {
+		int fd = *(const int *)((const char *)w + s->offset);
+		if (fd < 0)
+			continue;
+		has |= s->bit;
+		fds[n++] = fd;
+	}
+	int r = send_message(connection, REAPER_HAND, w->id, w->pid, fds, has);
+	if (r == 0)
+		r = hear(connection);
+	if (r == -EMFILE)
+		return err_say(e, EMFILE,
+			"hand '%s' to the template's reaper: it has as many files open as it may (limit of open files)",
+			w->id);
+	return r < 0 ? err_set(e, -r, "hand '%s' to the template's reaper", w->id) : 0;
+}
+
+int reaper_watch(int dir, const char *id, pid_t pid)
+{
+	autofd int fd = reach(dir);
+
+	if (fd < 0)
+		return fd;
+	int r = send_message(fd, REAPER_WATCH, id, pid, NULL, 0);
+	return r < 0 ? r : take_fd(&fd);
+}
+
+/* All fds that came: the kernel has given us some, even where not all had room. */
+static int take_fds(const struct msghdr *m, int fds[FDS_MAX])
+{
+	const struct cmsghdr *at = m->msg_controllen ? CMSG_FIRSTHDR(m) : NULL;
+	size_t n = 0;
+
+	if (at && at->cmsg_level == SOL_SOCKET && at->cmsg_type == SCM_RIGHTS)
+		n = (at->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	if (n)
+		memcpy(fds, CMSG_DATA(at), n * sizeof(int));
+	return (int)n;
+}
+
+static bool is_sound(const struct reaper_message *m, ssize_t size)
+{
+	ssize_t head = offsetof(struct reaper_message, id);
+
+	return size > head && size <= (ssize_t)sizeof(*m) && m->id[size - head - 1] == '\0' &&
+	       (m->verb == REAPER_HAND || m->verb == REAPER_WATCH) && m->pid > 0 &&
+	       m->has < 1u << FDS_MAX;
+}
+
+int reaper_receive(int connection, struct reaper_message *ret, struct reaper_ward *ret_fds)
+{
+	struct reaper_message message = { 0 };
+	union control control = { 0 };
+	struct iovec io = { &message, sizeof(message) };
+	struct msghdr m = { .msg_iov = &io,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	int fds[FDS_MAX] = { 0 };
+
+	ssize_t size = recvmsg(connection, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	if (size <= 0)
+		return size < 0 ? -errno : 0;
+	int n = take_fds(&m, fds), r = 1;
+	if (m.msg_flags & MSG_CTRUNC)
+		r = -EMFILE;
+	else if (m.msg_flags & MSG_TRUNC || !is_sound(&message, size) ||
+		 n != __builtin_popcount(message.has))
+		r = -EPROTO;
+	if (r < 0) {
+		while (n)
+			close(fds[--n]);
+		return r;
+	}
+	*ret = message;
+	*ret_fds = (struct reaper_ward)REAPER_WARD_NONE;
+	ret_fds->pid = message.pid;
+	const int *fd = fds;
+	for (const struct slot *s = slots; s < slots + FDS_MAX; s++)
+		if (message.has & s->bit)
+			*(int *)((char *)ret_fds + s->offset) = *fd++;
+	return 1;
+}
+
+int reaper_answer(int connection, int32_t result)
+{
+	return send(connection, &result, sizeof(result), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno
+											  : 0;
+}
