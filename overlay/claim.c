@@ -7,6 +7,7 @@
 
 #include "spec/base/fd.h"
 #include "spec/base/json.h"
+#include "spec/id.h"
 #include "spec/image.h"
 
 #define CLAIM_MAX (128u << 10) /* 500 layers are 40 KiB */
@@ -17,6 +18,7 @@ static const struct field claim_fields[] = {
 	FIELD(struct claim, "imageID", FIELD_STRING, image_id),
 	FIELD_LIST(struct claim, "layers", FIELD_STRING, layers, n_layers, .must = true,
 		.always = true),
+	FIELD(struct claim, "template", FIELD_STRING, template),
 	FIELD(struct claim, "readOnly", FIELD_BOOL, read_only),
 	FIELD(struct claim, "deep", FIELD_BOOL, deep),
 	FIELD(struct claim, "snapshotter", FIELD_STRING, snapshotter),
@@ -63,6 +65,8 @@ int claim_read(int dir, struct claim *ret, struct err *e)
 		if (!digest_check(claim.layers[i]))
 			r = err_say(e, ERR_DAMAGED, "'%s': '%.80s' is not a layer's digest",
 				claim_file, claim.layers[i]);
+	if (r == 0 && claim.template)
+		r = id_check(claim.template, e);
 	if (r < 0)
 		claim_done(&claim);
 	else

@@ -16,6 +16,7 @@ struct claim {
 	char *image_id; /* the digest of its config */
 	char **layers;	/* diffIDs, lowest first */
 	size_t n_layers;
+	char *template; /* the id whose upper layer is the topmost of them (overlay/forks.h); or NULL */
 	bool read_only;	   /* there is no upper layer */
 	bool deep;	   /* its upper layer is of a mount with metacopy=on (overlay/mount.h) */
 	char *snapshotter; /* its way (overlay/snapshot.h); NULL: overlay */

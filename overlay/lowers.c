@@ -7,6 +7,7 @@
 
 #include "overlay/layer.h"
 #include "overlay/object.h"
+#include "spec/base/str.h"
 
 #define DIR_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -52,26 +53,45 @@ static int find_stubs(
 		       : 0;
 }
 
+/* It is named by the container, which keeps it from being removed (overlay/forks.h). */
+static int add_template(
+	const struct store *store, const struct claim *claim, struct lowers *l, struct err *e)
+{
+	autofree char *path = str_format("containers/%s/u", claim->template);
+	int fd = path ? openat(store->dir, path, O_PATH | DIR_FLAGS) : -1;
+
+	if (fd < 0)
+		return err_set(e, path ? errno : ENOMEM, "open the files of template '%s'",
+			claim->template);
+	l->fds[l->n++] = fd;
+	/* What was copied up into it without data. */
+	l->deep |= claim->deep;
+	return 0;
+}
+
 /* Overlay wants one lower beside an upper, or two, of which one may be data-only. */
 static int open_all(const struct store *store, const struct claim *claim, bool with_upper,
 	struct lowers *l, struct err *e)
 {
 	int r = find_stubs(store, claim, l, e);
 	size_t least = !with_upper && l->objects < 0 ? 2 : 1;
+	size_t n = claim->n_layers + (claim->template ? 1 : 0);
 
 	if (r < 0)
 		return r;
-	l->fds = calloc(claim->n_layers + least, sizeof(*l->fds));
+	l->fds = calloc(n + least, sizeof(*l->fds));
 	if (!l->fds)
 		return err_set(e, ENOMEM, "open layers");
-	if (claim->n_layers < least)
+	if (n < least)
 		r = add_empty(store, "empty/a", l, e);
-	if (r == 0 && claim->n_layers + 1 < least)
+	if (r == 0 && n + 1 < least)
 		r = add_empty(store, "empty/b", l, e);
 	for (size_t i = 0; r == 0 && i < claim->n_layers; i++) {
 		r = layer_open(store, claim->layers[i], &l->fds[l->n], e);
 		l->n += r == 0;
 	}
+	if (r == 0 && claim->template)
+		r = add_template(store, claim, l, e);
 	return r;
 }
 

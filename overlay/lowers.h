@@ -15,7 +15,7 @@ struct lowers {
 	int *fds; /* O_PATH, the lowest layer first */
 	size_t n;
 	int objects; /* -1: no layer needs them */
-	bool deep;   /* one that is not the lowest does */
+	bool deep;   /* one that is not the lowest does, or the template is of such a mount */
 };
 
 #define LOWERS_NONE                                                                                \
@@ -24,8 +24,8 @@ struct lowers {
 	}
 
 /*
- * Those of a claim; what overlay wants more of them is added, empty. `with_upper`: for a mount with
- * an upper directory. -ENOENT: a layer is missing.
+ * Those of a claim, a template's files among them; what overlay wants more of them is added, empty.
+ * `with_upper`: for a mount with an upper directory. -ENOENT: a layer is missing.
  */
 int lowers_open(const struct store *store, const struct claim *claim, bool with_upper,
 	struct lowers *ret, struct err *e);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "overlay/claim.h"
+#include "overlay/forks.h"
 #include "overlay/snapshot.h"
 #include "overlay/trash.h"
 #include "overlay/volume.h"
@@ -72,12 +73,30 @@ static int fill_and_mount(const struct store *store, int dir, const struct claim
 	return r < 0 ? r : way->mount(&s, false, ret_rootfs, e);
 }
 
+/* On failure nothing of the id is left, unless it had files before. */
+static int make(const struct store *store, int containers, const char *id,
+	const struct claim *claim, const struct snapshotter *way, struct stack *ret, struct err *e)
+{
+	struct err ignored;
+	int rootfs;
+
+	autofd int dir = make_dir(containers, id, e);
+	if (dir < 0)
+		return dir;
+	int r = fill_and_mount(store, dir, claim, way, &rootfs, e);
+	if (r < 0) {
+		trash_put(store, containers, id, &ignored);
+		trash_empty(store, &ignored);
+		return err_while(e, "root file system of '%s'", id);
+	}
+	*ret = (struct stack){ .rootfs = rootfs, .dir = take_fd(&dir) };
+	return 0;
+}
+
 int stack_make_by(const struct store *store, const struct image *image, const char *id,
 	const char *snapshotter, bool read_only, struct stack *ret, struct err *e)
 {
 	const struct snapshotter *way = snapshotters;
-	struct err ignored;
-	int rootfs;
 
 	int r = id_check(id, e);
 	if (r == 0)
@@ -86,7 +105,7 @@ int stack_make_by(const struct store *store, const struct image *image, const ch
 		r = snapshotter_check(way, snapshotter, store, e);
 	if (r < 0)
 		return r;
-	struct claim claim = {
+	const struct claim claim = {
 		.image = image->record.ref,
 		.image_id = image->record.config,
 		.layers = image->record.layers,
@@ -95,19 +114,7 @@ int stack_make_by(const struct store *store, const struct image *image, const ch
 		.snapshotter = way == snapshotters ? NULL : (char *)snapshotter,
 	};
 	autofd int containers = open_containers(store, e);
-	if (containers < 0)
-		return containers;
-	autofd int dir = make_dir(containers, id, e);
-	if (dir < 0)
-		return dir;
-	r = fill_and_mount(store, dir, &claim, way, &rootfs, e);
-	if (r < 0) {
-		trash_put(store, containers, id, &ignored);
-		trash_empty(store, &ignored);
-		return err_while(e, "root file system of '%s'", id);
-	}
-	*ret = (struct stack){ .rootfs = rootfs, .dir = take_fd(&dir) };
-	return 0;
+	return containers < 0 ? containers : make(store, containers, id, &claim, way, ret, e);
 }
 
 int stack_make(const struct store *store, const struct image *image, const char *id, bool read_only,
@@ -128,6 +135,63 @@ static int open_dir(const struct store *store, const char *id, int flags, struct
 	return dir < 0 ? err_set(e, errno, "open the files of '%s'", id) : dir;
 }
 
+static int read_template(int dir, const char *id, struct claim *ret, struct err *e)
+{
+	automatic(claim) struct claim claim = { 0 };
+
+	int r = claim_read(dir, &claim, e);
+	if (r < 0)
+		return err_while(e, "template '%s'", id);
+	if (claim.template)
+		return err_say(
+			e, ENOTSUP, "template '%s' is itself a fork of '%s'", id, claim.template);
+	if (claim.snapshotter)
+		return err_say(e, ENOTSUP,
+			"the files of template '%s' are by snapshotter '%s': only those by overlay "
+			"can be those of a fork",
+			id, claim.snapshotter);
+	*ret = claim;
+	claim = (struct claim){ 0 };
+	return 0;
+}
+
+int stack_fork(const struct store *store, const char *template, const char *id, bool read_only,
+	struct stack *ret, struct err *e)
+{
+	automatic(claim) struct claim claim = { 0 };
+
+	int r = id_check(id, e);
+	if (r == 0)
+		r = id_check(template, e);
+	if (r < 0)
+		return r;
+	autofd int containers = open_containers(store, e);
+	autofd int lock = containers < 0 ? containers : forks_lock(containers, STORE_SHARED, e);
+	if (lock < 0)
+		return lock;
+	autofd int dir = openat(containers, template, O_PATH | DIR_FLAGS);
+	if (dir < 0)
+		return err_set(e, errno, "open the files of template '%s'", template);
+	r = read_template(dir, template, &claim, e);
+	if (r < 0)
+		return r;
+	/* One without an upper layer has no files but its image's. */
+	struct claim own = claim; /* borrows */
+	own.template = claim.read_only ? NULL : (char *)template;
+	own.read_only = read_only;
+	r = own.template ? forks_mark(dir, e) : 0;
+	return r < 0 ? r : make(store, containers, id, &own, snapshotters, ret, e);
+}
+
+/* Written to, they would change below its forks. */
+static int refuse_forked(const struct store *store, const char *id, struct err *e)
+{
+	autofd int containers = open_containers(store, e);
+	autofd int lock = containers < 0 ? containers : forks_lock(containers, STORE_SHARED, e);
+
+	return lock < 0 ? lock : forks_refuse(containers, id, e);
+}
+
 int stack_mount(const struct store *store, const char *id, struct stack *ret, struct err *e)
 {
 	automatic(claim) struct claim claim = { 0 };
@@ -141,7 +205,9 @@ int stack_mount(const struct store *store, const char *id, struct stack *ret, st
 	if (flock(dir, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? err_say(e, EBUSY, "the files of '%s' are in use", id)
 					    : err_set(e, errno, "lock the files of '%s'", id);
-	int r = claim_read(dir, &claim, e);
+	int r = refuse_forked(store, id, e);
+	if (r == 0)
+		r = claim_read(dir, &claim, e);
 	if (r == 0)
 		r = snapshotter_find(claim.snapshotter, &way, e);
 	if (r == 0)
@@ -272,6 +338,16 @@ int stack_view(const struct store *store, const struct image *image, int *ret_fd
 	return r < 0 ? err_while(e, "files of image '%s'", image->record.ref) : 0;
 }
 
+/* Under the lock, nobody becomes a fork of it. */
+static int remove_unless_forked(
+	const struct store *store, int containers, const char *id, struct err *e)
+{
+	autofd int lock = forks_lock(containers, STORE_EXCLUSIVE, e);
+	int r = lock < 0 ? lock : forks_refuse(containers, id, e);
+
+	return r < 0 ? r : trash_put(store, containers, id, e);
+}
+
 int stack_remove(const struct store *store, const char *id, struct err *e)
 {
 	int r = id_check(id, e);
@@ -280,6 +356,13 @@ int stack_remove(const struct store *store, const char *id, struct err *e)
 	autofd int containers = open_containers(store, e);
 	if (containers < 0)
 		return containers;
-	r = trash_put(store, containers, id, e);
+	r = remove_unless_forked(store, containers, id, e);
 	return r < 0 ? r : trash_empty(store, e);
+}
+
+int stack_forks(const struct store *store, const char *id, struct text_list *ret, struct err *e)
+{
+	autofd int containers = open_containers(store, e);
+
+	return containers < 0 ? containers : forks_list(containers, id, ret, e);
 }

@@ -17,6 +17,7 @@
 
 #include "overlay/claim.h"
 #include "overlay/image.h"
+#include "overlay/text_list.h"
 
 struct stack {
 	int rootfs; /* the detached mount */
@@ -43,7 +44,22 @@ int stack_make(const struct store *store, const struct image *image, const char 
 int stack_make_by(const struct store *store, const struct image *image, const char *id,
 	const char *snapshotter, bool read_only, struct stack *ret, struct err *e);
 
-/* Mounts the files of a container that was made before; -EBUSY while somebody holds its lock. */
+/*
+ * A fork's: `template` is the id of a container whose upper layer, to which nothing may be written
+ * any more, becomes the topmost lower layer of this one, above those of its image. That it is mounted
+ * and its lock held is no hindrance. -ENOENT: it has no files; -ENOTSUP: they are by another way than
+ * overlay, or themselves a fork's.
+ */
+int stack_fork(const struct store *store, const char *template, const char *id, bool read_only,
+	struct stack *ret, struct err *e);
+
+/* The ids of those who have files above those of the template `id`, sorted. */
+int stack_forks(const struct store *store, const char *id, struct text_list *ret, struct err *e);
+
+/*
+ * Mounts the files of a container that was made before; -EBUSY while somebody holds its lock, or has
+ * files above them.
+ */
 int stack_mount(const struct store *store, const char *id, struct stack *ret, struct err *e);
 
 void stack_done(struct stack *stack); /* closes; the files stay */
@@ -85,7 +101,10 @@ DEFINE_AUTO(stack_parts, stack_parts_done)
 /* An image's files as one read-only mount. The caller holds the store's lock while he reads them. */
 int stack_view(const struct store *store, const struct image *image, int *ret_fd, struct err *e);
 
-/* All files of that id, never across a mount (-EXDEV). No error when there are none. */
+/*
+ * All files of that id, never across a mount (-EXDEV). No error when there are none. -EBUSY: it is a
+ * template, and forks of it, which the text names, have files.
+ */
 int stack_remove(const struct store *store, const char *id, struct err *e);
 
 #endif

@@ -1,0 +1,30 @@
+/*
+ * Who stands on the files of a template.
+ *
+ * The upper layer of a container that is a template is the topmost lower layer of its forks: each
+ * has it in its claim, and it must not go, nor be written to, while one of them has files. Forks
+ * are found by their claims, so nothing is to be put right after a crash; a template is marked by
+ * its first fork, so that no other container's removal has to look for any.
+ *
+ * The lock on the store's containers/ is held shared while a fork's claim is made, and exclusively
+ * while one is removed, both for a moment.
+ */
+#ifndef OVERLAY_FORKS_H
+#define OVERLAY_FORKS_H
+
+#include "overlay/claim.h"
+#include "overlay/text_list.h"
+
+/* `containers`: that directory of the store. Waits; closing the fd gives it back. */
+int forks_lock(int containers, enum store_use use, struct err *e);
+
+/* The template's directory, before the claim of the first fork. */
+int forks_mark(int template, struct err *e);
+
+/* The ids of those who have files, sorted. */
+int forks_list(int containers, const char *template, struct text_list *ret, struct err *e);
+
+/* -EBUSY, and their names in the text, when there are some. Under the lock. */
+int forks_refuse(int containers, const char *template, struct err *e);
+
+#endif
