@@ -37,11 +37,16 @@ CFLAGS_INIT := $(COMMON) -Os -ffreestanding -fno-stack-protector -fno-pie -fno-a
 LINKING_INIT := -static -nostdlib -no-pie -s \
 	-Wl,--gc-sections,-z,noexecstack,-z,norelro,-z,noseparate-code,--build-id=none
 
+# The same for what is put into other processes: wherever it lies, and what it says of itself is its own.
+CFLAGS_GRAFT := $(filter-out -fno-pie,$(CFLAGS_INIT)) -fPIE -fvisibility=hidden
+LINKING_GRAFT := -static-pie -nostdlib -s -Wl,--gc-sections,-z,noexecstack,-z,norelro,-z,noseparate-code,-z,text,--build-id=none
+
 # --- what is built of what -------------------------------------------------------------------------
 # The rooms below cmd/ are one archive: a program gets the objects that it refers to and no others, so
 # that libraries which only some files use (libarchive, libmount, ...) stay out of the static programs.
 ROOM_SRC  := $(wildcard spec/base/*.c spec/*.c overlay/*.c cgroup/*.c runtime/*.c)
 INIT_SRC  := $(wildcard runtime/init/*.c)
+GRAFT_SRC  := $(wildcard runtime/injected/*.c) runtime/init/text.c
 CMD_SRC   := $(filter-out $(wildcard cmd/cow*.c) cmd/start.c,$(wildcard cmd/*.c)) $(wildcard cmd/top/*.c cmd/metrics/*.c)
 LIB       := $(OUT)/libcowrun.a
 CMDLIB    := $(OUT)/libcmd.a
@@ -123,6 +128,11 @@ $(OUT)/runtime/init_image.o: runtime/init_image.c $(OUT)/cowrun-init Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -DINIT_IMAGE='"$(OUT)/cowrun-init"' -c -o $@ $<
 
+$(OUT)/graft/%.o: %.c Makefile
+	$(call say,GRAFT,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_GRAFT) -c -o $@ $<
+
 # Pages for a browser allow their scripts and style by these.
 PAGE_SRC := $(wildcard cmd/page/*)
 $(OUT)/cmd/page/%.hash: cmd/page/% Makefile
@@ -168,6 +178,15 @@ $(OUT)/tests/%: tests/programs/%.c Makefile
 	$(call say,HELPER,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(COMMON) -static -o $@ $<
+
+# What tests inject, and what nothing can be injected into.
+$(OUT)/tests/injected: $(patsubst %.c,$(OUT)/graft/%.o,tests/programs/injected.c runtime/injected/entry.c runtime/init/text.c)
+	$(call say,HELPER,tests/programs/injected.c)
+	$(Q)$(CC) $(LINKING_GRAFT) -o $@ $^
+
+$(OUT)/tests/foreign: tests/programs/foreign.c Makefile
+	$(call say,HELPER,$<)
+	$(Q)$(CC) $(if $(filter x86_64,$(shell uname -m)),-m32 -nostdlib -static -no-pie) -o $@ $<
 
 $(OUT)/examples/%: examples/%.c Makefile
 	$(call say,LESSON,$<)

@@ -1,0 +1,100 @@
+/* Processes that sleep, for tests: what is injected into them forks them (tests/programs/injected.c). */
+#ifndef TESTS_UNIT_SLEEPER_H
+#define TESTS_UNIT_SLEEPER_H
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "runtime/inject.h"
+#include "spec/base/fd.h"
+#include "spec/base/own.h"
+#include "spec/base/str.h"
+#include "tests/unit/run.h"
+
+enum { PATIENT_MS = 60000 };
+
+static struct err e;
+static char *graft;
+static size_t n_graft;
+static char scratch[] = "/tmp/cowrun-inject-XXXXXX";
+
+/* A program of tests/programs, beside the directory of this one; the caller's. */
+static inline char *helper(const char *name)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	ck_assert_int_gt(n, 0);
+	self[n] = '\0';
+	*strrchr(self, '/') = '\0';
+	return str_format("%s/../%s", self, name);
+}
+
+static inline void begin(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(scratch));
+	ck_assert_msg(
+		fd_read_file(AT_FDCWD, helper("injected"), 1 << 20, &graft, &n_graft, &e) == 0,
+		"%s", e.text);
+}
+
+static inline void end(void)
+{
+	free(graft);
+	fd_remove_tree(AT_FDCWD, scratch, &e);
+}
+
+/* --- processes to be forked --- */
+
+struct sleeper {
+	pid_t pid;
+	int from; /* what it and its forks write, a line or a struct at a time */
+};
+
+static inline struct sleeper sleeper_start(void (*act)(int to), const char *const *argv)
+{
+	int from[2];
+
+	ck_assert_int_eq(pipe(from), 0);
+	struct sleeper s = { .pid = fork(), .from = from[0] };
+	if (s.pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(from[0]);
+		if (act)
+			act(from[1]);
+		dup2(from[1], 1);
+		close(from[1]);
+		if (argv)
+			execvp(argv[0], (char *const *)argv);
+		_exit(127);
+	}
+	close(from[1]);
+	return s;
+}
+
+static inline void sleeper_inject(const struct sleeper *s)
+{
+	int r = inject(s->pid, graft, n_graft, PATIENT_MS, &e);
+
+	ck_assert_msg(r == 0, "%s", e.text);
+}
+
+/* Of both that end: 0, and nobody else is left. */
+static inline void both_end_well(const struct sleeper *s)
+{
+	int status;
+
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = waitpid(-1, &status, 0);
+		ck_assert_int_gt(pid, 0);
+		ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "process %d%s: %x",
+			(int)pid, pid == s->pid ? ", the parent" : "", status);
+	}
+	ck_assert_int_eq(waitpid(-1, &status, 0), -1);
+	close(s->from);
+}
+
+#endif
