@@ -40,6 +40,9 @@ LINKING_INIT := -static -nostdlib -no-pie -s \
 # The same for what is put into other processes: wherever it lies, and what it says of itself is its own.
 CFLAGS_GRAFT := $(filter-out -fno-pie,$(CFLAGS_INIT)) -fPIE -fvisibility=hidden
 LINKING_GRAFT := -static-pie -nostdlib -s -Wl,--gc-sections,-z,noexecstack,-z,norelro,-z,noseparate-code,-z,text,--build-id=none
+# The stub of templates lives in any program: position-independent, and nothing of it to be seen but its
+# two functions. ready.c alone has a libc.
+CFLAGS_STUB := $(filter-out -fno-pie,$(CFLAGS_INIT)) -fPIC -fvisibility=hidden
 
 # --- what is built of what -------------------------------------------------------------------------
 # The rooms below cmd/ are one archive: a program gets the objects that it refers to and no others, so
@@ -47,6 +50,8 @@ LINKING_GRAFT := -static-pie -nostdlib -s -Wl,--gc-sections,-z,noexecstack,-z,no
 ROOM_SRC  := $(wildcard spec/base/*.c spec/*.c overlay/*.c cgroup/*.c runtime/*.c)
 INIT_SRC  := $(wildcard runtime/init/*.c)
 GRAFT_SRC  := $(wildcard runtime/injected/*.c) runtime/init/text.c
+STUB_SRC  := $(wildcard runtime/template/*.c) $(filter-out runtime/init/init.c,$(INIT_SRC))
+TEMPLATE  := $(addprefix $(OUT)/template/,libcow_template.so libcow_template.a cow_template.h)
 CMD_SRC   := $(filter-out $(wildcard cmd/cow*.c) cmd/start.c,$(wildcard cmd/*.c)) $(wildcard cmd/top/*.c cmd/metrics/*.c)
 LIB       := $(OUT)/libcowrun.a
 CMDLIB    := $(OUT)/libcmd.a
@@ -102,7 +107,7 @@ say = $(if $(V),,@echo '  $(1)  $(2)')
 
 .PHONY: all programs units helpers fuzzers benches deps engines test test-all fuzz weak demo lessons bench asan lint layers format install clean help
 all: programs            ## all programs, into build/
-programs: $(addprefix $(OUT)/,$(PROGRAMS))
+programs: $(addprefix $(OUT)/,$(PROGRAMS)) $(TEMPLATE)
 units: $(UNITS)
 helpers: $(HELPERS) $(LESSONS)
 fuzzers: $(FUZZERS)
@@ -122,6 +127,32 @@ $(OUT)/runtime/init/%.o: runtime/init/%.c Makefile
 $(OUT)/cowrun-init: $(call objects,$(INIT_SRC))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKING_INIT) -o $@ $^
+
+# What a program becomes a template with: the library in both forms, and its header.
+$(OUT)/stub/%.o: %.c Makefile
+	$(call say,STUB,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_STUB) -c -o $@ $<
+
+$(OUT)/stub/runtime/template/ready.o: CFLAGS_STUB = $(COMMON) -fPIC -fvisibility=hidden -fno-stack-protector
+
+# Of the names within none is left: a program has a memcpy() of its own.
+$(OUT)/template/cow_template.o: $(STUB_SRC:%.c=$(OUT)/stub/%.o)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)ld -r -o $@ $^ && objcopy --localize-hidden $@
+
+$(OUT)/template/libcow_template.a: $(OUT)/template/cow_template.o
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $<
+
+$(OUT)/template/libcow_template.so: $(OUT)/template/cow_template.o
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared -Wl,-soname,libcow_template.so,-z,relro,-z,now,-z,noexecstack -o $@ $<
+
+$(OUT)/template/%: runtime/template/%
+	@mkdir -p $(@D)
+	$(Q)install -m 644 $< $@
 
 $(OUT)/runtime/init_image.o: runtime/init_image.c $(OUT)/cowrun-init Makefile
 	$(call say,CC,$<)
@@ -187,6 +218,13 @@ $(OUT)/tests/injected: $(patsubst %.c,$(OUT)/graft/%.o,tests/programs/injected.c
 $(OUT)/tests/foreign: tests/programs/foreign.c Makefile
 	$(call say,HELPER,$<)
 	$(Q)$(CC) $(if $(filter x86_64,$(shell uname -m)),-m32 -nostdlib -static -no-pie) -o $@ $<
+
+# Templates have the stub.
+TEMPLATED := warm
+$(addprefix $(OUT)/tests/,$(TEMPLATED)): $(OUT)/tests/%: tests/programs/%.c $(OUT)/template/libcow_template.a Makefile
+	$(call say,HELPER,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) -static -o $@ $< $(OUT)/template/libcow_template.a
 
 $(OUT)/examples/%: examples/%.c Makefile
 	$(call say,LESSON,$<)
@@ -285,6 +323,8 @@ install: all             ## PREFIX= DESTDIR=
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/cowrun $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(addprefix $(OUT)/,$(BIN)) $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(addprefix $(OUT)/,$(LIBEXEC)) $(DESTDIR)$(PREFIX)/libexec/cowrun
+	install -d $(DESTDIR)$(PREFIX)/libexec/cowrun/template
+	install -m 644 $(TEMPLATE) $(DESTDIR)$(PREFIX)/libexec/cowrun/template
 	install -m 644 $(wildcard cmd/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:                   ## remove build/

@@ -22,7 +22,7 @@ static void print_program(FILE *to, const struct program *p)
 		p->summary);
 	for (size_t i = 0; p->commands[i]; i++)
 		if (p->commands[i]->summary)
-			fprintf(to, "  %-12s %s\n", p->commands[i]->name, p->commands[i]->summary);
+			fprintf(to, "  %-16s %s\n", p->commands[i]->name, p->commands[i]->summary);
 	fputs("\noptions:\n", to);
 	options_print(to, p->options);
 	fprintf(to, "\n'%s command --help' tells more of a command.\n", p->name);
@@ -38,12 +38,43 @@ static void print_command(FILE *to, const struct program *p, const struct comman
 	}
 }
 
-static const struct command *find(const struct program *p, const char *name)
+/* Of one or two words ("template create"): how many of argv they are; 0: it is not the name. */
+static int matches(const char *name, int argc, char **argv)
+{
+	size_t n = strcspn(name, " ");
+
+	if (strncmp(name, argv[0], n) != 0 || argv[0][n])
+		return 0;
+	if (!name[n])
+		return 1;
+	return argc > 1 && strcmp(name + n + 1, argv[1]) == 0 ? 2 : 0;
+}
+
+static const struct command *find(const struct program *p, int argc, char **argv, int *ret_words)
 {
 	for (size_t i = 0; p->commands[i]; i++)
-		if (strcmp(p->commands[i]->name, name) == 0)
+		if ((*ret_words = matches(p->commands[i]->name, argc, argv)))
 			return p->commands[i];
 	return NULL;
+}
+
+/* "template", alone or with a word that is none of its: NULL when there are none of that name. */
+static bool print_group(FILE *to, const struct program *p, const char *word)
+{
+	size_t n = strlen(word);
+	bool any = false;
+
+	for (size_t i = 0; p->commands[i]; i++) {
+		const struct command *c = p->commands[i];
+		if (strncmp(c->name, word, n) != 0 || c->name[n] != ' ')
+			continue;
+		if (!any)
+			fprintf(to, "usage: %s %s command [options] ...\n\ncommands:\n", p->name,
+				word);
+		any = true;
+		fprintf(to, "  %-16s %s\n", c->name, c->summary);
+	}
+	return any;
 }
 
 /*
@@ -279,7 +310,11 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 		print_program(stdout, p);
 		return finish(NULL, 0, &e);
 	}
-	const struct command *command = find(p, argv[0]);
+	int name_words;
+	const struct command *command = find(p, argc, argv, &name_words);
+	if (!command && (argc == 1 || str_equal(argv[1], "--help") || str_equal(argv[1], "-h")) &&
+		print_group(stdout, p, argv[0]))
+		return finish(NULL, 0, &e);
 	if (!command) {
 		/* In the words that runc has for it, and cowrun with its status too. */
 		err_say(&e, ERR_USAGE,
@@ -288,7 +323,7 @@ int program_main(const struct program *p, struct context *c, int argc, char **ar
 		end(NULL, NULL, &e);
 		return p->unknown_status;
 	}
-	int status = run(p, c, command, argc - 1, argv + 1, &e);
+	int status = run(p, c, command, argc - name_words, argv + name_words, &e);
 	home_done(&c->home);
 	rootless_done(&c->own);
 	return finish(command, status, &e);

@@ -138,6 +138,8 @@ static const struct command *const commands[] = {
 	&rmi_command,
 	&gc_command,
 	&run_command,
+	&template_create_command,
+	&fork_command,
 	&ps_command,
 	&exec_command,
 	&logs_command,

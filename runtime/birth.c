@@ -16,6 +16,8 @@
 #include "cgroup/stat.h"
 #include "runtime/handover.h"
 #include "runtime/init_image.h"
+#include "runtime/message.h"
+#include "runtime/template.h"
 #include "spec/base/fd.h"
 #include "spec/base/json.h"
 #include "spec/base/log.h"
@@ -143,73 +145,6 @@ static int clone_child(
 	return steps->failed ? err_set(e, steps->failed, "execute the sealed init program") : 0;
 }
 
-/* One message, with up to CHANNEL_FDS_PER_MESSAGE fds beside its header. */
-static int send_message(int socket, enum channel_type type, const void *payload, size_t len,
-	const int *fds, size_t n_fds)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int) * CHANNEL_FDS_PER_MESSAGE)];
-	} control;
-	struct channel_header header = { .type = type, .len = (uint32_t)len };
-	struct iovec io[] = { { &header, sizeof(header) }, { (void *)payload, len } };
-	struct msghdr m = { .msg_iov = io, .msg_iovlen = len ? 2 : 1 };
-
-	if (n_fds) {
-		m.msg_control = &control;
-		m.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-		struct cmsghdr *at = CMSG_FIRSTHDR(&m);
-		*at = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int) * n_fds),
-			.cmsg_level = SOL_SOCKET,
-			.cmsg_type = SCM_RIGHTS };
-		memcpy(CMSG_DATA(at), fds, sizeof(int) * n_fds);
-	}
-	ssize_t sent = sendmsg(socket, &m, MSG_NOSIGNAL);
-	if (sent < 0)
-		return -errno;
-	/* A long plan may go in parts; the header and the fds went with the first. */
-	size_t of_payload = (size_t)sent - sizeof(header);
-	while (of_payload < len) {
-		sent = send(
-			socket, (const char *)payload + of_payload, len - of_payload, MSG_NOSIGNAL);
-		if (sent < 0 && errno != EINTR)
-			return -errno;
-		of_payload += sent > 0 ? (size_t)sent : 0;
-	}
-	return 0;
-}
-
-/*
- * Whether the plan may lie in the fresh socket before the child is born, which then finds it at
- * once: two wake-ups less. The buffer (net.core.wmem_default, usually 208 KiB) counts whole pages
- * and headers, so twice the length and two pages must fit, or we would wait for a reader that is
- * not there.
- */
-static bool fits_unread(int socket, const struct draft *d)
-{
-	int room = 0;
-	socklen_t len = sizeof(room);
-
-	return d->n_fds <= CHANNEL_FDS_PER_MESSAGE &&
-	       getsockopt(socket, SOL_SOCKET, SO_SNDBUF, &room, &len) == 0 &&
-	       2 * d->block.len + 8192 <= (size_t)room;
-}
-
-static int send_plan(int socket, const struct draft *d)
-{
-	int left = d->n_fds, r = 0;
-	const int *fds = d->fds;
-
-	for (; r == 0 && left > CHANNEL_FDS_PER_MESSAGE; left -= CHANNEL_FDS_PER_MESSAGE) {
-		r = send_message(socket, CHANNEL_FDS, NULL, 0, fds, CHANNEL_FDS_PER_MESSAGE);
-		fds += CHANNEL_FDS_PER_MESSAGE;
-	}
-	if (r == 0)
-		r = send_message(
-			socket, CHANNEL_PLAN, d->block.data, d->block.len, fds, (size_t)left);
-	return r;
-}
-
 /* Above CHANNEL_FD, where dup3() in the child would run it over. */
 static int raise_fd(int *fd)
 {
@@ -225,9 +160,9 @@ static int raise_fd(int *fd)
 
 int birth_send(struct birth *b, const struct draft *d, struct err *e)
 {
-	b->forks = d->plan.flags & PLAN_FORK;
+	b->forks = b->foreign || d->plan.flags & PLAN_FORK;
 	b->awaits_terminal = d->plan.flags & PLAN_TERMINAL;
-	int r = send_plan(b->channel, d);
+	int r = message_send_plan(b->channel, d);
 	log_debug("first process: %d, with a plan of %zu bytes and %d files", (int)b->pid,
 		d->block.len, d->n_fds);
 	/* One that is gone is told by what it said last, or by its end. */
@@ -254,10 +189,10 @@ int birth_begin(uint64_t by_clone, uint64_t by_child, int cgroup, const struct d
 		return err_set(e, -r, "make the channel");
 	struct first_steps steps = { .channel = theirs, .image = image };
 	if (by_child)
-		r = send_message(b.channel, CHANNEL_BEGIN, &by_child, sizeof(by_child), NULL, 0);
+		r = message_send(b.channel, CHANNEL_BEGIN, &by_child, sizeof(by_child), NULL, 0);
 	if (r < 0)
 		return err_set(e, -r, "use the channel");
-	bool early = d && fits_unread(b.channel, d);
+	bool early = d && message_plan_fits(b.channel, d);
 	if (early)
 		r = birth_send(&b, d, e);
 	if (r == 0)
@@ -271,13 +206,53 @@ int birth_begin(uint64_t by_clone, uint64_t by_child, int cgroup, const struct d
 	return 0;
 }
 
-void birth_done(struct birth *b)
+int birth_by_fork(int template, uint64_t by_clone, uint64_t by_child, int cgroup, struct birth *ret,
+	struct err *e)
+{
+	automatic(birth) struct birth b = BIRTH_NONE;
+	const int yes = 1;
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_set(e, errno, "make the channel");
+	b.channel = ends[0];
+	autofd int theirs = ends[1];
+	/* Who it is out here the kernel tells us: neither its number in its namespace nor what the
+	 * template says of it is to be gone by. */
+	if (setsockopt(b.channel, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) < 0)
+		return err_set(e, errno, "make the channel");
+	int r = by_child ? message_send(
+				   b.channel, CHANNEL_BEGIN, &by_child, sizeof(by_child), NULL, 0)
+			 : 0;
+	if (r < 0)
+		return err_set(e, -r, "use the channel");
+	b.foreign = b.forks = true;
+	r = template_ask_fork(template, by_clone, theirs, cgroup);
+	if (r < 0)
+		return err_set(e, -r, "ask the template for a fork");
+	*ret = b;
+	b = (struct birth)BIRTH_NONE;
+	return 0;
+}
+
+/* One that is not our child is waited for by somebody else; its end can be seen all the same. */
+static void await_end(const struct birth *b)
 {
 	siginfo_t ignored;
 
+	if (!b->foreign)
+		waitid(P_PIDFD, (id_t)b->pidfd, &ignored, WEXITED);
+	while (b->foreign &&
+		poll(&(struct pollfd){ .fd = b->pidfd, .events = POLLIN }, 1, -1) < 0 &&
+		errno == EINTR)
+		;
+}
+
+void birth_done(struct birth *b)
+{
 	if (b->pidfd >= 0 && !b->over) {
 		pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
-		waitid(P_PIDFD, (id_t)b->pidfd, &ignored, WEXITED);
+		await_end(b);
 	}
 	own_close(&b->pidfd);
 	own_close(&b->channel);
@@ -289,26 +264,28 @@ void birth_done(struct birth *b)
 
 int birth_go(struct birth *b, struct err *e)
 {
-	int r = send_message(b->channel, CHANNEL_GO, NULL, 0, NULL, 0);
+	int r = message_send(b->channel, CHANNEL_GO, NULL, 0, NULL, 0);
 
 	/* A child that is gone is told by what it said last, or by its end. */
 	return r < 0 && r != -EPIPE ? err_set(e, -r, "let the container's first process go on") : 0;
 }
 
 /* The first process forked its successor, our child as well, and left. */
-static int take_over(struct birth *b, struct err *e)
+static int take_over(struct birth *b, pid_t sender, struct err *e)
 {
-	siginfo_t ignored;
 	uint32_t pid;
 
 	if (fd_read_full(b->channel, &pid, sizeof(pid)) != sizeof(pid))
 		return err_say(
 			e, EPROTO, "hear from the container's first process: it said half a word");
+	if (b->foreign)
+		pid = (uint32_t)sender;
 	int pidfd = pidfd_open((pid_t)pid, 0);
 	if (pidfd < 0)
 		return err_set(e, errno, "open process %u", pid);
-	waitid(P_PIDFD, (id_t)b->pidfd, &ignored, WEXITED);
-	close(b->pidfd);
+	if (!b->foreign)
+		await_end(b);
+	own_close(&b->pidfd);
 	b->pidfd = pidfd;
 	b->pid = (pid_t)pid;
 	b->forks = false;
@@ -347,10 +324,14 @@ int birth_died(const struct birth *b, int cgroup, struct err *e)
 	siginfo_t info = { 0 };
 	uint64_t kills = 0;
 
-	waitid(P_PIDFD, (id_t)b->pidfd, &info, WEXITED | WNOWAIT);
+	if (!b->foreign)
+		waitid(P_PIDFD, (id_t)b->pidfd, &info, WEXITED | WNOWAIT);
 	/* Whoever kills uses the same signal: only the group's count tells that it was the kernel. */
 	if (cgroup >= 0 && cgroup_oom_kills(cgroup, &kills) == 0 && kills)
 		cgroup_oom_text(cgroup, oom);
+	if (b->foreign)
+		return err_say(
+			e, ECHILD, "the fork died while it was set up%s%s", *oom ? ": " : "", oom);
 	return err_say(e, ECHILD, "the container's process died while it was set up (%s %d)%s%s",
 		info.si_code == CLD_EXITED ? "exit status" : "signal", info.si_status,
 		*oom ? ": " : "", oom);
@@ -381,29 +362,6 @@ static const struct enum_name heard[] = {
 	{ 0 },
 };
 
-/* A header, and the one fd that may come beside it. As fd_read_full(). */
-static ssize_t receive_header(int fd, struct channel_header *header, int *ret_fd)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec io = { header, sizeof(*header) };
-	struct msghdr m = { .msg_iov = &io,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control) };
-	ssize_t n;
-
-	while ((n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_WAITALL)) < 0)
-		if (errno != EINTR)
-			return -errno;
-	struct cmsghdr *at = CMSG_FIRSTHDR(&m);
-	if (n > 0 && at && at->cmsg_type == SCM_RIGHTS && at->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(ret_fd, CMSG_DATA(at), sizeof(int));
-	return n;
-}
-
 /* Kept for foreground_wait(), or handed on at once: then we are not who holds it open. */
 static int take_terminal(struct birth *b, int master, struct err *e)
 {
@@ -429,8 +387,9 @@ int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 
 	if (b->forks && died_unheard(b))
 		return birth_died(b, -1, e);
-	autofd int fd = -1;
-	ssize_t n = receive_header(b->channel, &header, &fd);
+	struct message_beside beside = { .fd = -1 };
+	ssize_t n = message_receive(b->channel, &header, &beside);
+	autofd int fd = beside.fd;
 
 	if (n == 0 || n == -ECONNRESET) {
 		log_debug("first process: has executed its program, or ended");
@@ -448,7 +407,7 @@ int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 		return take_listener(b, e);
 	if (header.type == CHANNEL_TERMINAL)
 		return take_terminal(b, take_fd(&fd), e);
-	return header.type == CHANNEL_FORKED ? take_over(b, e) : 0;
+	return header.type == CHANNEL_FORKED ? take_over(b, beside.sender, e) : 0;
 }
 
 int birth_last_words(struct birth *b, int cgroup, struct err *e)

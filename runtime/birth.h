@@ -20,6 +20,7 @@ struct birth {
 	int pidfd, channel;
 	int listener; /* what CHANNEL_LISTENER came with: see notify.h */
 	bool forks;   /* it will tell FORKED, and has not yet */
+	bool foreign; /* it is a template's fork, and no child of ours: its reaper waits for it */
 	bool over;    /* the process is somebody's: birth_done() leaves it alone */
 	bool unheard; /* all is said to it, and whether its program runs was not waited for */
 	bool awaits_terminal; /* it will tell TERMINAL, and has not yet */
@@ -39,6 +40,10 @@ struct birth {
  */
 int birth_begin(uint64_t by_clone, uint64_t by_child, int cgroup, const struct draft *d,
 	struct birth *ret, struct err *e);
+/* The same of a fork of a template, over a connection to its stub (runtime/template/protocol.h). It
+ * will tell FORKED, and has a pid from then on. */
+int birth_by_fork(int template, uint64_t by_clone, uint64_t by_child, int cgroup, struct birth *ret,
+	struct err *e);
 int birth_send(struct birth *b, const struct draft *d, struct err *e);
 void birth_done(struct birth *b);
 DEFINE_AUTO(birth, birth_done)

@@ -25,6 +25,7 @@
 #include "runtime/restore.h"
 #include "runtime/schedule.h"
 #include "runtime/status.h"
+#include "runtime/template.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
 #include "spec/base/userns.h"
@@ -103,6 +104,16 @@ static int record_init(struct container *c, const struct create_options *o, stru
 	return r < 0 ? err_while(e, "pid file") : 0;
 }
 
+/* Who waits for a fork's end knows of it before it may come. */
+static int hand_to_reaper(const struct container *c, const struct fork_source *from, struct err *e)
+{
+	struct reaper_ward ward = from->ward;
+
+	ward.id = c->id;
+	ward.pid = c->birth.pid;
+	return reaper_hand(from->template->reaper, &ward, e);
+}
+
 /* Found again, and scheduled, before anything of the container runs. */
 static int settle(struct container *c, const struct create_options *o, struct err *e)
 {
@@ -112,6 +123,8 @@ static int settle(struct container *c, const struct create_options *o, struct er
 		.cpuset = c->spec->linux_.resources.cpu.cpus };
 	int r = record_init(c, o, e);
 
+	if (r == 0 && o->from)
+		r = hand_to_reaper(c, o->from, e);
 	if (r == 0)
 		r = rdt_join(&c->rdt, c->birth.pid, e);
 	return r < 0 ? r : schedule_process(c->birth.pid, &s, e);
@@ -201,6 +214,10 @@ static int describe(struct container *c, const struct create_options *o, struct 
 			c->journal, "created", "%lld.%09ld", e, (long long)now.tv_sec, now.tv_nsec);
 	if (r == 0 && o->waits)
 		r = record_add(c->journal, "waits", "%s", e, "");
+	if (r == 0 && o->is_template)
+		r = record_add(c->journal, "template", "%s", e, "");
+	if (r == 0 && o->from)
+		r = record_add(c->journal, "forked-from", "%s", e, o->from->template->record.id);
 	if (r == 0 && o->no_keyring)
 		r = record_add(c->journal, "no-keyring", "%s", e, "");
 	const struct namespace_spec *pids = spec_namespace(c->spec, CLONE_NEWPID);
@@ -219,6 +236,8 @@ static int plan(const struct container *c, const struct create_options *o,
 		.rootfs = o->rootfs,
 		.cgroup = c->cgroup.fd,
 		.start_socket = -1,
+		.listener = -1,
+		.stdio = o->from ? o->from->stdio : NULL,
 		.n_preserve = o->n_preserve,
 		.keyring = !o->no_keyring,
 		.inside = o->inside || userns_is_inner(),
@@ -229,9 +248,14 @@ static int plan(const struct container *c, const struct create_options *o,
 	if (bundle < 0)
 		return err_set(e, errno, "open the bundle '%s'", c->bundle);
 	if (o->waits) {
-		in.start_socket = handover_listen(c->dir, RECORD_SOCKET, e);
+		in.start_socket = handover_listen(c->dir, RECORD_SOCKET, SOCK_STREAM, e);
 		if (in.start_socket < 0)
 			return in.start_socket;
+	}
+	if (o->is_template) {
+		in.listener = handover_listen(c->dir, TEMPLATE_SOCKET, SOCK_SEQPACKET, e);
+		if (in.listener < 0)
+			return in.listener;
 	}
 	return plan_create(c->spec, &in, d, e);
 }
@@ -245,20 +269,32 @@ static int settle_group(struct container *c, const struct create_options *o, str
 	return said < 0 ? said : r;
 }
 
+/* It makes its namespaces while we draw up what it does in them. */
+static int begin_birth(struct container *c, const struct create_options *o, struct err *e)
+{
+	const struct plan_namespaces n = plan_namespaces(c->spec);
+
+	if (!o->from)
+		return birth_begin(n.by_clone, n.by_child, c->cgroup.fd, NULL, &c->birth, e);
+	if (n.forks)
+		return err_say(e, ENOTSUP,
+			"linux.namespaces: a fork of a template can have no user or time namespace of its own, and join no pid namespace");
+	return birth_by_fork(
+		o->from->template->connection, n.by_clone, n.by_child, c->cgroup.fd, &c->birth, e);
+}
+
 static int bear(struct container *c, const struct create_options *o, const struct filter *filter,
 	struct err *e)
 {
 	automatic(draft) struct draft d;
 	autofd int console = -1;
-	const struct plan_namespaces n = plan_namespaces(c->spec);
 	int r = 0;
 
 	draft_begin(&d);
 	if (o->console_socket)
 		r = console = handover_connect(o->console_socket, "--console-socket", e);
-	/* It makes its namespaces while we draw up what it does in them. */
 	if (r >= 0)
-		r = birth_begin(n.by_clone, n.by_child, c->cgroup.fd, NULL, &c->birth, e);
+		r = begin_birth(c, o, e);
 	if (r == 0)
 		r = plan(c, o, filter, &d, e);
 	if (r == 0)
@@ -272,7 +308,7 @@ static int bear(struct container *c, const struct create_options *o, const struc
 	if (r < 0)
 		return r;
 	c->birth.console = take_fd(&console);
-	bool forks = d.plan.flags & PLAN_FORK, synced = d.plan.flags & PLAN_SYNC_MOUNTED;
+	bool forks = c->birth.forks, synced = d.plan.flags & PLAN_SYNC_MOUNTED;
 	/* Who waits for the end need not be woken for the beginning as well. */
 	c->birth.unheard = o->attached && !c->spec->hooks.n_poststart &&
 			   !(filter->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER);

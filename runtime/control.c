@@ -49,7 +49,8 @@ static bool still_waits(const struct home *h, const struct record *r)
 	if (!r->waits || r->started)
 		return false;
 	autofd int dir = openat(h->fd, r->id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	autofd int fd = dir < 0 ? -1 : handover_reach(dir, RECORD_SOCKET, SOCK_NONBLOCK);
+	autofd int fd =
+		dir < 0 ? -1 : handover_reach(dir, RECORD_SOCKET, SOCK_STREAM | SOCK_NONBLOCK);
 	/* -EAGAIN: somebody listens, and has many connections to look at (frozen, he cannot). */
 	return fd >= 0 || fd == -EAGAIN;
 }
@@ -107,7 +108,7 @@ static int hear_start(int dir, const struct record *record, const struct spec *s
 	automatic(birth) struct birth b = BIRTH_NONE;
 	enum channel_type said = 0;
 
-	int start = handover_reach(dir, RECORD_SOCKET, 0);
+	int start = handover_reach(dir, RECORD_SOCKET, SOCK_STREAM);
 	if (start < 0)
 		return err_set(e, -start, "start container '%s'", record->id);
 	b = birth_of_start(record->init.pid, mark_open(&record->init), start);

@@ -9,9 +9,12 @@ void draft_begin(struct draft *d)
 	d->block = (struct str){ 0 };
 	d->n_fds = 0;
 	d->full = false;
-	d->plan = (struct init_plan){
-		.magic = PLAN_MAGIC, .rootfs = -1, .null_tree = -1, .proc = -1, .start_socket = -1
-	};
+	d->plan = (struct init_plan){ .magic = PLAN_MAGIC,
+		.rootfs = -1,
+		.null_tree = -1,
+		.proc = -1,
+		.start_socket = -1,
+		.stdio = { -1, -1, -1 } };
 	str_add_bytes(&d->block, &d->plan, sizeof(d->plan));
 }
 

@@ -79,20 +79,20 @@ struct sockaddr_un handover_address(int dir, const char *name)
 	return at;
 }
 
-int handover_listen(int dir, const char *name, struct err *e)
+int handover_listen(int dir, const char *name, int type, struct err *e)
 {
 	struct sockaddr_un at = handover_address(dir, name);
-	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	autofd int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 8) < 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 64) < 0)
 		return err_set(e, errno, "make the socket '%s'", name);
 	return take_fd(&fd);
 }
 
-int handover_reach(int dir, const char *name, int flags)
+int handover_reach(int dir, const char *name, int type)
 {
 	struct sockaddr_un at = handover_address(dir, name);
-	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	autofd int fd = socket(AF_UNIX, SOCK_CLOEXEC | type, 0);
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
 		return -errno;

@@ -25,10 +25,10 @@ int handover_receive(int socket, const char *name, int *ret);
 /* The address of a socket `name` in a directory, by its fd: the path may be longer than an address. */
 struct sockaddr_un handover_address(int dir, const char *name);
 
-/* A socket `name` in a directory, whatever its path, that listens. */
-int handover_listen(int dir, const char *name, struct err *e);
-/* A connection to it. `flags`: SOCK_NONBLOCK for one that does not wait until it is accepted. -errno. */
-int handover_reach(int dir, const char *name, int flags);
+/* A socket `name` in a directory, whatever its path, that listens. `type`: SOCK_STREAM, ... */
+int handover_listen(int dir, const char *name, int type, struct err *e);
+/* A connection to it. `type`: with SOCK_NONBLOCK for one that does not wait until it is accepted. -errno. */
+int handover_reach(int dir, const char *name, int type);
 
 /* --pidfd-socket, whole; no path, no error. */
 int handover_pidfd(const char *path, int pidfd, struct err *e);

@@ -15,6 +15,7 @@
 #include "overlay/snapshot.h"
 #include "overlay/stack.h"
 #include "runtime/account.h"
+#include "runtime/template.h"
 #include "spec/base/fd.h"
 #include "spec/validate.h"
 
@@ -37,7 +38,7 @@ static int reserve(
 	if (o->name)
 		return container_reserve(h, o->name, ret, e);
 	for (int tries = 0;; tries++) {
-		autofree char *name = make_name(o->image);
+		autofree char *name = make_name(o->from ? o->from->template->record.id : o->image);
 		int r = name ? container_reserve(h, name, ret, e)
 			     : err_set(e, ENOMEM, "make a name");
 		if (r != -EEXIST || tries == 100)
@@ -254,6 +255,16 @@ static int derive(const struct launch_options *o, const struct wiring *w, const 
 	return r < 0 ? r : spec_validate(ret, e);
 }
 
+int launch_open_log(const struct launched *l, struct err *e)
+{
+	const struct container *c = &l->container;
+	autofree char *path = str_format("%s/containers/%s/log", c->store, c->id);
+	int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)
+		      : -1;
+
+	return fd < 0 ? err_set(e, errno, "make the log of '%s'", c->id) : fd;
+}
+
 static int create(struct launched *l, const struct home *h, const struct launch_options *o,
 	struct stack *stack, struct err *e)
 {
@@ -264,8 +275,19 @@ static int create(struct launched *l, const struct home *h, const struct launch_
 		.inside = o->inside,
 		.die_together = o->derive.limits.memory.limit.set,
 		.network = o->network,
-		.screen = o->screen };
+		.screen = o->screen,
+		.is_template = o->is_template };
 
+	struct fork_source from;
+	autofd int log = -1;
+	if (o->from) {
+		from = *o->from;
+		c.from = &from;
+		if (from.ward.out >= 0)
+			log = from.ward.log = launch_open_log(l, e);
+		if (from.ward.out >= 0 && log < 0)
+			return log;
+	}
 	json_write(spec_fields, &l->spec, JSON_INDENTED, &config);
 	if (!str_ok(&config) || !bundle)
 		return err_set(e, ENOMEM, "write the configuration");
@@ -295,6 +317,8 @@ static int make_files(struct launched *l, const struct launch_options *o, const 
 	int r = record_add(c->journal, "store", "%s", e, c->store);
 	if (r == 0 && o->snapshotter)
 		r = record_add(c->journal, "snapshotter", "%s", e, o->snapshotter);
+	if (r == 0 && o->from)
+		return stack_fork(store, o->from->template->record.id, c->id, false, ret, e);
 	return r < 0 ? r : stack_make_by(store, image, c->id, o->snapshotter, false, ret, e);
 }
 

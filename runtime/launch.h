@@ -22,6 +22,9 @@ struct launch_options {
 		derive; /* user, pids controller and limits of files are filled in here */
 	const struct network *network; /* user-mode; NULL: what derive.network says */
 	const char *network_of;	       /* that of this container */
+	bool is_template;	       /* as in create_options */
+	const struct fork_source
+		*from; /* ... and this; its output goes to its log where ward.out is given */
 	bool remove_at_exit;
 	bool inside;		     /* as in create_options */
 	const struct screen *screen; /* the terminal that it is shown on, or NULL */
@@ -41,6 +44,9 @@ struct launched {
 int launch(
 	const struct home *h, const struct launch_options *o, struct launched *ret, struct err *e);
 void launched_done(struct launched *l);
+
+/* Its log, among its files, made where it is missing: an fd that appends. */
+int launch_open_log(const struct launched *l, struct err *e);
 DEFINE_AUTO(launched, launched_done)
 
 /* USER[:GROUP] by the account files of a container that runs, as they are now. */

@@ -220,7 +220,7 @@ static int ask_port(const struct network *n, int dir, const struct port *p, stru
 		"\"host_addr\": \"%s\", \"host_port\": %u, \"guest_port\": %u}}",
 		p->udp ? "udp" : "tcp", *p->address ? p->address : "0.0.0.0", p->outside,
 		p->inside);
-	autofd int socket = handover_reach(dir, NETWORK_SOCKET, 0);
+	autofd int socket = handover_reach(dir, NETWORK_SOCKET, SOCK_STREAM);
 	if (socket < 0 || !str_ok(&request))
 		return err_set(e, socket < 0 ? -socket : ENOMEM, "network: ask %s for port %s",
 			n->program->name, port_text(p, text));

@@ -205,6 +205,41 @@ static void plan_identity(const struct process_spec *p, bool in_user_namespace, 
 	plan->flags |= PLAN_SET_CAPS | (p->no_new_privileges ? PLAN_NO_NEW_PRIVS : 0u);
 }
 
+/*
+ * A template makes the namespaces and mounts of its forks, and takes on what they are to have: it is kept by
+ * the namespaces it is in, and by nothing else.
+ */
+static void plan_template(int listener, struct draft *d)
+{
+	const uint64_t held = caps_held();
+	int32_t slot = draft_fd(d, listener);
+
+	d->plan.caps_bounding = d->plan.caps_effective = d->plan.caps_permitted = held;
+	d->plan.uid = d->plan.gid = d->plan.n_gids = 0;
+	d->plan.n_preserve = 1;
+	d->plan.preserve = draft_list(d, &slot, sizeof(slot));
+}
+
+/* What execve() would make of them (capabilities(7)), where there is none. */
+static void caps_of_program(struct init_plan *plan)
+{
+	uint64_t all =
+		plan->uid == 0 ? plan->caps_inheritable | plan->caps_bounding : plan->caps_ambient;
+
+	if (plan->flags & PLAN_NO_NEW_PRIVS)
+		all &= plan->caps_permitted | plan->caps_ambient;
+	plan->caps_permitted = plan->caps_effective = all;
+}
+
+/* A fork executes nothing, so it inherits nothing of ours: what it gets, it is handed. */
+static void plan_return(const int *stdio, struct draft *d)
+{
+	d->plan.flags |= PLAN_RETURNS;
+	caps_of_program(&d->plan);
+	for (int fd = 0; fd < 3; fd++)
+		d->plan.stdio[fd] = draft_fd(d, fcntl(stdio[fd], F_DUPFD_CLOEXEC, 3));
+}
+
 static void plan_filter(const struct filter *f, struct draft *d)
 {
 	if (!f->n)
@@ -376,6 +411,10 @@ int plan_create(
 	if (r < 0)
 		return r;
 	plan_identity(p, spec_namespace(spec, CLONE_NEWUSER), d);
+	if (in->listener >= 0)
+		plan_template(in->listener, d);
+	if (in->stdio)
+		plan_return(in->stdio, d);
 	plan_filter(in->filter, d);
 	plan_root_place(spec, in, d);
 	plan_child_hooks(spec, in, &env, d);

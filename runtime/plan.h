@@ -21,9 +21,12 @@ struct plan_inputs {
 	int cgroup;	  /* the container's group, -1 without; borrowed */
 	int start_socket; /* listening, taken; -1: it starts at once */
 	int n_preserve;	  /* fds 3, 4, ... of ours that the program gets */
-	bool keyring;	  /* a session keyring of its own */
-	bool inside;	  /* we are in a user namespace ourselves: userns_is_inner() */
-	bool network;	  /* it gets one, before its program starts */
+	int listener;	  /* of a template that it is to be: its fd 3, taken; -1: it is none */
+	const int
+		*stdio; /* of a template's fork: what become its standard streams, borrowed; NULL */
+	bool keyring;	/* a session keyring of its own */
+	bool inside;	/* we are in a user namespace ourselves: userns_is_inner() */
+	bool network;	/* it gets one, before its program starts */
 	const struct filter *filter; /* seccomp's */
 	const struct screen *screen; /* where its terminal is shown; NULL: nowhere that we know */
 };

@@ -45,6 +45,8 @@ static const struct record_key {
 	{ "ports", KEY_TEXT, offsetof(struct record, ports) },
 	{ "network-keeper", KEY_PROCESS, offsetof(struct record, network_keeper) },
 	{ "monitor", KEY_PROCESS, offsetof(struct record, monitor) },
+	{ "template", KEY_FLAG, offsetof(struct record, is_template) },
+	{ "forked-from", KEY_TEXT, offsetof(struct record, forked_from) },
 	{ "remove-at-exit", KEY_FLAG, offsetof(struct record, remove_at_exit) },
 	{ "exit", KEY_EXIT, 0 },
 	{ "oom", KEY_TEXT, offsetof(struct record, oom) },

@@ -186,7 +186,7 @@ static int fill_process(const struct image_config *image, const struct derive_op
 	if (r < 0)
 		return r;
 	p->cwd = strdup(cwd && *cwd ? cwd : "/");
-	p->no_new_privileges = !o->allow_new_privileges;
+	p->no_new_privileges = !o->allow_new_privileges && !o->template;
 	p->oom_score_adj = o->oom_score_adj;
 	p->terminal = o->terminal;
 	if (!p->cwd || fill_user(o, &p->user) < 0 || fill_capabilities(p) < 0 ||
@@ -375,6 +375,7 @@ static int fill_rest(
 	const struct profile profile = { .host_network = o->network == DERIVE_NETWORK_HOST,
 		.network = o->network == DERIVE_NETWORK_JOINED ? o->network_path : NULL,
 		.user_namespace = o->n_uids,
+		.template = o->template,
 		.one_id = has_one_group(o) };
 
 	s->root->readonly = o->read_only;
@@ -394,7 +395,7 @@ static int fill_seccomp(const struct derive_options *o, struct spec *s, struct e
 {
 	const struct capability_spec *caps = s->process->capabilities;
 
-	if (o->no_seccomp)
+	if (o->no_seccomp || o->template)
 		return 0;
 	if (o->seccomp)
 		return seccomp_profile_resolve(

@@ -44,6 +44,7 @@ struct derive_options {
 	bool read_only;
 	bool terminal;
 	bool allow_new_privileges;
+	bool template; /* others are forked from it, so it keeps what they need (profile.h) */
 	enum derive_network network;
 	const char *network_path;
 	const char *resolver; /* a file, bound to /etc/resolv.conf; NULL: the image's */

@@ -94,8 +94,9 @@ static int fill_mounts(const struct profile *profile, struct spec *s)
 	if (!s->mounts)
 		return -ENOMEM;
 	for (size_t i = 0; i < N_MOUNTS; i++) {
-		s->n_mounts = i + 1;
-		int r = fill_mount(&mounts[i], profile, &s->mounts[i]);
+		if (profile->template && strcmp(mounts[i].type, "cgroup") == 0)
+			continue;
+		int r = fill_mount(&mounts[i], profile, &s->mounts[s->n_mounts++]);
 		if (r < 0)
 			return r;
 	}
@@ -105,11 +106,11 @@ static int fill_mounts(const struct profile *profile, struct spec *s)
 static int fill_namespaces(const struct profile *profile, struct linux_spec *l)
 {
 	const int types[] = {
-		CLONE_NEWPID,
+		profile->template ? 0 : CLONE_NEWPID,
 		CLONE_NEWNS,
 		CLONE_NEWIPC,
 		CLONE_NEWUTS,
-		CLONE_NEWCGROUP,
+		profile->template ? 0 : CLONE_NEWCGROUP,
 		profile->host_network ? 0 : CLONE_NEWNET,
 		profile->user_namespace ? CLONE_NEWUSER : 0,
 	};

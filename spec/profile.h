@@ -12,6 +12,9 @@ struct profile {
 	bool host_network;   /* no network namespace: the host's */
 	const char *network; /* path of the one that is joined; NULL: a new one */
 	bool user_namespace;
+	/* Containers are forked from it, so it is in the pid and the cgroup namespace of who makes it: it could
+	 * fork into no other, and no cgroup that is not below its own. */
+	bool template;
 	bool one_id; /* which maps no more than that: what needs more is left out */
 };
 

@@ -93,7 +93,7 @@ int attach_show(const struct home *h, struct wait *w, struct screen *s, int conn
 static int connect_to(const struct home *h, const char *id, int *ret_terminal, struct err *e)
 {
 	autofd int dir = openat(h->fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	autofd int fd = dir < 0 ? -ENOENT : handover_reach(dir, MONITOR_SOCKET, 0);
+	autofd int fd = dir < 0 ? -ENOENT : handover_reach(dir, MONITOR_SOCKET, SOCK_STREAM);
 
 	if (fd == -ENOENT)
 		return err_say(e, ENODATA,

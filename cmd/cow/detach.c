@@ -15,65 +15,12 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "cmd/cow/background.h"
 #include "cmd/cow/monitor.h"
 #include "cmd/libexec.h"
 #include "overlay/stack.h"
 #include "runtime/handover.h"
 #include "spec/base/fd.h"
-
-/* What the launching process says: an error, or (code 0) the container's name. */
-struct report {
-	struct err e;
-	char id[128];
-};
-
-struct pipes {
-	int null, out[2], err[2];
-};
-
-/* What is said meanwhile is for people and not for the container's log. */
-static int keep_stderr(struct err *e)
-{
-	int fd = fcntl(2, F_DUPFD_CLOEXEC, 20);
-	FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
-
-	if (!to)
-		return err_set(e, errno, "keep standard error");
-	setvbuf(to, NULL, _IONBF, 0);
-	stderr = to;
-	return 0;
-}
-
-/* The container's standard streams become ours for the birth; nobody else keeps the write ends.
- * One with a terminal makes its own. */
-static int make_streams(struct pipes *p, bool terminal, struct err *e)
-{
-	p->null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (p->null >= 0 && terminal) {
-		for (int fd = 0; fd < 3; fd++)
-			dup2(p->null, fd);
-		return 0;
-	}
-	if (p->null < 0 || pipe2(p->out, O_CLOEXEC) < 0 || pipe2(p->err, O_CLOEXEC) < 0)
-		return err_set(e, errno, "make the pipes of its output");
-	fcntl(p->out[0], F_SETFL, O_NONBLOCK);
-	fcntl(p->err[0], F_SETFL, O_NONBLOCK);
-	if (dup2(p->null, 0) < 0 || dup2(p->out[1], 1) < 0 || dup2(p->err[1], 2) < 0)
-		return err_set(e, errno, "take on its standard streams");
-	close(p->out[1]);
-	close(p->err[1]);
-	return 0;
-}
-
-static int open_log(const struct launched *l, struct err *e)
-{
-	autofree char *path =
-		str_format("%s/containers/%s/log", l->container.store, l->container.id);
-	int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)
-		      : -1;
-
-	return fd < 0 ? err_set(e, errno, "make the log of '%s'", l->container.id) : fd;
-}
 
 /* What a monitor of a terminal has instead of pipes. */
 static int open_terminal(const struct launched *l, int *fds, struct err *e)
@@ -85,7 +32,7 @@ static int open_terminal(const struct launched *l, int *fds, struct err *e)
 	fds[MONITOR_ERR] = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (fds[MONITOR_ERR] < 0)
 		return err_set(e, errno, "open the terminal of '%s'", l->container.id);
-	fds[MONITOR_LISTENER] = handover_listen(l->container.dir, MONITOR_SOCKET, e);
+	fds[MONITOR_LISTENER] = handover_listen(l->container.dir, MONITOR_SOCKET, SOCK_STREAM, e);
 	return fds[MONITOR_LISTENER] < 0 ? -e->code : 0;
 }
 
@@ -98,33 +45,6 @@ static int send_terminal(const struct launched *l, int viewer, struct err *e)
 	if (r == 0)
 		r = handover_send(viewer, MONITOR_GREETING, l->container.birth.terminal);
 	return r < 0 ? err_set(e, -r, "hand on the terminal of '%s'", l->container.id) : 0;
-}
-
-/* Each of the `n` fds where monitor.h says, all others gone at the execve(). */
-static int place_fds(const int *from, int n, struct err *e)
-{
-	int up[MONITOR_FDS];
-
-	for (int i = MONITOR_PIDFD; i < n; i++) {
-		up[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 20);
-		if (up[i] < 0)
-			return err_set(e, errno, "hand over to the monitor");
-	}
-	for (int i = MONITOR_PIDFD; i < n; i++)
-		if (dup2(up[i], i) < 0)
-			return err_set(e, errno, "hand over to the monitor");
-	if (close_range((unsigned)n, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) < 0)
-		return err_set(e, errno, "hand over to the monitor");
-	return 0;
-}
-
-static void say(int to, const struct err *e, const char *id)
-{
-	struct report report = { .e = *e };
-
-	if (id)
-		snprintf(report.id, sizeof(report.id), "%s", id);
-	fd_write_all(to, &report, sizeof(report));
 }
 
 /* A path that is the same from every directory, the caller's. */
@@ -140,7 +60,7 @@ static int become_monitor(
 	automatic(launched) struct launched l = LAUNCHED_NONE;
 	char monitor[4096], cow[4096];
 	bool terminal = o->derive.terminal;
-	struct pipes p = { .null = -1 };
+	struct background p = { .null = -1 };
 	int fds[MONITOR_FDS] = { 0 };
 	sigset_t none;
 
@@ -148,13 +68,13 @@ static int become_monitor(
 	if (r == 0)
 		r = libexec_find("cow", cow, e);
 	if (r == 0)
-		r = keep_stderr(e);
+		r = background_keep_stderr(e);
 	if (r == 0)
-		r = make_streams(&p, terminal, e);
+		r = background_streams(&p, terminal, e);
 	if (r == 0)
 		r = launch(&c->home, o, &l, e);
 	if (r == 0)
-		r = fds[MONITOR_LOG] = open_log(&l, e);
+		r = fds[MONITOR_LOG] = launch_open_log(&l, e);
 	if (r >= 0)
 		r = terminal ? open_terminal(&l, fds, e) : 0;
 	if (r == 0 && viewer >= 0)
@@ -172,12 +92,13 @@ static int become_monitor(
 		fds[MONITOR_ERR] = p.err[0];
 	}
 	struct err ok = { 0 };
-	/* A copy of the channel's fd that survives place_fds(); gone with the execve(). */
-	say(tell, &ok, l.container.id);
+	/* A copy of the channel's fd that survives background_place(); gone with the execve(). */
+	background_say(tell, &ok, l.container.id);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	int n = viewer >= 0 ? MONITOR_FDS : terminal ? MONITOR_TERMINAL_FDS : MONITOR_PIPES_FDS;
-	if (dup2(p.null, 1) < 0 || dup2(p.null, 2) < 0 || place_fds(fds, n, e) < 0)
+	if (dup2(p.null, 1) < 0 || dup2(p.null, 2) < 0 ||
+		background_place(fds, MONITOR_PIDFD, n, e) < 0)
 		_exit(1);
 	char *root = absolute(c->root);
 	/* Whatever is mounted here need not stay mounted for the monitor. */
@@ -191,21 +112,14 @@ static int become_monitor(
 /* What the forked process says, and hands on. */
 static int hear(int from, pid_t pid, struct detached *d, struct err *e)
 {
-	struct report report = { 0 };
+	int r = background_hear(from, pid, d->id, e);
 
-	if (fd_read_full(from, &report, sizeof(report)) != sizeof(report))
-		return err_say(e, EPROTO,
-			"the monitor died before its container ran (hint: rm --force what ps --all shows of it)");
-	if (report.e.code) {
-		*e = report.e;
-		waitpid(pid, NULL, 0);
-		return -e->code;
-	}
-	snprintf(d->id, sizeof(d->id), "%s", report.id);
+	if (r < 0)
+		return r;
 	d->monitor = pid;
 	if (d->connection < 0)
 		return 0;
-	int r = handover_receive(d->connection, "record", &d->journal);
+	r = handover_receive(d->connection, "record", &d->journal);
 	if (r == 0)
 		r = handover_receive(d->connection, MONITOR_GREETING, &d->terminal);
 	return r < 0 ? err_set(e, -r, "take over the terminal of '%s'", d->id) : 0;
@@ -231,7 +145,7 @@ int detach_run(struct context *c, const struct launch_options *o, bool shown, st
 	if (pid == 0) {
 		setsid();
 		if (become_monitor(c, o, theirs, viewer, e) < 0)
-			say(theirs, e, NULL);
+			background_say(theirs, e, NULL);
 		_exit(1);
 	}
 	close(theirs);

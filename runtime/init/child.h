@@ -61,6 +61,9 @@ void channel_wait_start(struct child *c);
 /* namespaces.c: CLONE_NEW*, for this very process. */
 void namespaces_make(struct child *c, uint64_t flags);
 
+/* steps.c: all of them, in their order. */
+void steps_perform(struct child *c);
+
 /* The steps, each in the file of its noun. */
 void clocks_open(struct child *c);
 void limits_raise(struct child *c);
@@ -89,7 +92,11 @@ void program_find(struct child *c);
 void start_wait(struct child *c);
 void start_hooks_run(struct child *c);
 _Noreturn void program_run(struct child *c);
+/* What of ours it gets, where its program finds it: standard streams (PLAN_RETURNS), 3, 4, ... */
+void fds_place(struct child *c);
 
+/* identity.c: the plan's, and `kept` in the permitted and the effective set; -errno. */
+long caps_set(const struct init_plan *plan, uint64_t kept);
 /* filter.c: the seccomp filter, for us just before execve(); -errno in the process of a hook. */
 void filter_load(struct child *c);
 long filter_load_for_hook(struct child *c);

@@ -51,11 +51,10 @@ static uint64_t kept_for_filter(const struct init_plan *plan)
 	return plan->n_filter && !(plan->flags & PLAN_NO_NEW_PRIVS) ? 1ull << CAP_SYS_ADMIN : 0;
 }
 
-static void set_caps(struct child *c)
+long caps_set(const struct init_plan *plan, uint64_t kept)
 {
-	const struct init_plan *plan = c->plan;
-	uint64_t effective = plan->caps_effective | kept_for_filter(plan);
-	uint64_t permitted = plan->caps_permitted | kept_for_filter(plan);
+	uint64_t effective = plan->caps_effective | kept;
+	uint64_t permitted = plan->caps_permitted | kept;
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
 
@@ -64,7 +63,14 @@ static void set_caps(struct child *c)
 		data[half].permitted = (uint32_t)(permitted >> (32 * half));
 		data[half].inheritable = (uint32_t)(plan->caps_inheritable >> (32 * half));
 	}
-	long r = sys(capset, &header, data);
+	return sys(capset, &header, data);
+}
+
+static void set_caps(struct child *c)
+{
+	const struct init_plan *plan = c->plan;
+	long r = caps_set(plan, kept_for_filter(plan));
+
 	if (r < 0)
 		child_fail(c, (int)r, "set the capabilities");
 	for (int cap = 0; cap < 64; cap++)

@@ -6,47 +6,13 @@
  * the container never had the parent's memory, its /proc/PID/exe is no file of the host
  * (CVE-2019-5736), and the parent's page tables are never copied. It is undumpable before it joins
  * or makes anything that others can see (CVE-2016-9962). Then it makes its other namespaces, while
- * the parent draws up the plan, takes that from the channel and performs init_steps[] in order; a step that the plan does not ask for does nothing. It has no
+ * the parent draws up the plan, takes that from the channel and performs init_steps[] in order (steps.c). It has no
  * libc: no allocation, no name service, nothing that could be loaded from inside a container.
  */
 #include "runtime/init/child.h"
 #include "runtime/init/text.h"
 
 #include <linux/prctl.h>
-
-struct init_step {
-	const char *name; /* what messages begin with; NULL: the message says it all */
-	void (*perform)(struct child *c);
-};
-
-static const struct init_step init_steps[] = {
-	{ "clocks", clocks_open },
-	{ "limits", limits_raise },
-	{ "namespaces", namespaces_enter },
-	{ "session", session_begin },
-	{ "network", loopback_raise },
-	{ "names", names_set },
-	{ "root", root_attach },
-	{ "mounts", mounts_perform },
-	{ "devices", devices_make },
-	{ "cwd", cwd_make },
-	{ "mounted", mounted_tell },
-	{ "hooks", create_hooks_run },
-	{ "terminal", terminal_make }, /* before the root may become read-only */
-	{ "pivot", root_pivot },
-	{ "sysctl", sysctl_write },
-	{ "masks", masks_apply },
-	{ "limits", limits_set },
-	{ "memory", memory_policy_set },
-	{ "personality", personality_set },
-	{ "labels", labels_write },
-	{ "cwd", cwd_enter_first },
-	{ "identity", identity_take },
-	{ "cwd", cwd_enter },
-	{ "program", program_find },
-	{ "start", start_wait },
-	{ "hooks", start_hooks_run },
-};
 
 static struct child self;
 
@@ -65,10 +31,7 @@ _Noreturn void init_main(void)
 	sys(fcntl, CHANNEL_FD, 2 /* F_SETFD */, 1 /* FD_CLOEXEC */);
 	self.step = "namespaces";
 	channel_receive_plan(&self);
-	for (size_t i = 0; i < sizeof(init_steps) / sizeof(init_steps[0]); i++) {
-		self.step = init_steps[i].name;
-		init_steps[i].perform(&self);
-	}
+	steps_perform(&self);
 	program_run(&self);
 }
 

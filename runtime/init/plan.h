@@ -42,9 +42,12 @@ enum plan_flags {
 	PLAN_TIMENS = 1 << 17,	     /* make a time namespace, which begins with the fork */
 	PLAN_LINUX32 = 1 << 18,	     /* a personality of its own: PER_LINUX32, */
 	PLAN_LINUX = 1 << 19,	     /* or PER_LINUX */
-	PLAN_TERMINAL = 1 << 24,     /* a new terminal as standard streams; TERMINAL tells of it */
-	PLAN_CONSOLE = 1 << 25,	     /* and as /dev/console */
-	PLAN_PLAIN_LINES = 1 << 26,  /* it adds no carriage return to lines */
+	PLAN_RETURNS =
+		1 << 20, /* a fork of a template: it executes nothing, but returns into what it
+				   is already */
+	PLAN_TERMINAL = 1 << 24,    /* a new terminal as standard streams; TERMINAL tells of it */
+	PLAN_CONSOLE = 1 << 25,	    /* and as /dev/console */
+	PLAN_PLAIN_LINES = 1 << 26, /* it adds no carriage return to lines */
 	PLAN_CHROOT = 1 << 27, /* the mount namespace is not its own: change root, pivot nothing */
 };
 
@@ -169,6 +172,8 @@ struct init_plan {
 	/* how it starts: at once after GO, or when somebody connects here (slot of a listening
 	 * socket) */
 	int32_t start_socket;
+	/* PLAN_RETURNS: slots of its standard streams, which others inherit; -1: /dev/null */
+	int32_t stdio[3];
 	/* fds that become 3, 4, ... in the program */
 	uint32_t n_preserve;
 	place preserve; /* int32_t[]: slots */

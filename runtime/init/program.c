@@ -213,6 +213,8 @@ void program_find(struct child *c)
 	list_to_pointers(c, c->plan->envp);
 	const char *name = *(const char **)child_list(c, c->plan->argv);
 
+	if (c->plan->flags & PLAN_RETURNS)
+		return;
 	if (!*name)
 		child_refuse(c, ERR_PROGRAM_MISSING,
 			"executable file '' not found: no such file or directory");
@@ -228,13 +230,28 @@ void program_find(struct child *c)
 		explain(c, 0);
 }
 
+/* A terminal is there already (terminal.c). */
+static void place_streams(struct child *c)
+{
+	for (int fd = 0; fd < 3 && !(c->plan->flags & PLAN_TERMINAL); fd++) {
+		long from = child_fd(c, c->plan->stdio[fd]);
+		if (from < 0)
+			from = sys(openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
+		long r = from < 0 ? from : sys(dup3, from, fd, 0);
+		if (r < 0)
+			child_fail(c, (int)r, "make the standard streams");
+	}
+}
+
 /* The fds that the caller wants kept become 3, 4, ...: first out of the way, then into place. */
-static void place_fds(struct child *c)
+void fds_place(struct child *c)
 {
 	const int32_t *slots = child_list(c, c->plan->preserve);
 	int n = (int)c->plan->n_preserve;
 	int above = 3 + n;
 
+	if (c->plan->flags & PLAN_RETURNS)
+		place_streams(c);
 	if (!n)
 		return;
 	if (c->channel >= 0 && c->channel < above)
@@ -248,7 +265,7 @@ static void place_fds(struct child *c)
 
 void program_run(struct child *c)
 {
-	place_fds(c);
+	fds_place(c);
 	filter_load(c);
 	long r = sys(execve, found, child_list(c, c->plan->argv), child_list(c, c->plan->envp));
 

@@ -10,14 +10,16 @@ TOP=$(readlink -f "$BATS_TEST_DIRNAME/../..")
 told_by_help() {
 	local command
 	"$1" --help | sed 's/^/: /'
-	for command in $("$1" --help | commands_of_help); do "$1" "$command" --help | sed "s/^/$command: /"; done
+	# One of two words is "template_create" here.
+	# shellcheck disable=SC2086
+	for command in $("$1" --help | commands_of_help); do "$1" ${command/_/ } --help | sed "s/^/$command: /"; done
 }
 lines_of_help() {
 	told_by_help "$1" | awk '
 		{ command = $1; sub(/^[^ ]* /, "") }
 		command == ":" && /^commands:/ { listed = 1 }
 		/^$/ { listed = 0 }
-		listed && /^  [a-z-]+ / { print "command " $1 }
+		listed && /^  [a-z-]+ / { name = substr($0, 3, 16); sub(/ +$/, "", name); sub(/ /, "_", name); print "command " name }
 		command != ":" && sub(/^usage: /, "") { print command " " $0; next }
 		/^  [- ][^ ]?,? *--/ {
 			at = substr($0, 3)
@@ -29,13 +31,21 @@ lines_of_help() {
 lines_of_page() {
 	awk '
 		/^\.Sh / { listed = $2 == "COMMANDS"; command = "" }
-		/^\.Ss / { command = $2 == "General" ? ":" : $2 ":" }
-		listed && /^\.Ss / { print "command " $2 }
+		/^\.Ss / { name = NF == 3 ? $2 "_" $3 : $2; command = $2 == "General" ? ":" : name ":" }
+		listed && /^\.Ss / { print "command " (name == "General_options" ? "General" : name) }
 		listed && /^\.Ss / { usage = 1 }
+		# "The options of run but name rm": they are told about there.
+		/^\.\\" The options of run but / {
+			for (i = 1; i <= n; i++) {
+				split(of_run[i], w, "--"); sub(/ .*/, "", w[2])
+				if (index($0 " ", " " w[2] " ") == 0) print command " " of_run[i]
+			}
+		}
 		usage && sub(/^\.Dl /, "") { print command " " $0; usage = 0 }
-		command && /^\.It Fl/ { sub(/^\.It /, ""); gsub(/Fl /, "-"); sub(/ , /, ", "); sub(/ Ar /, " "); print command " " $0 }' "$1"
+		command && /^\.It Fl/ { sub(/^\.It /, ""); gsub(/Fl /, "-"); sub(/ , /, ", "); sub(/ Ar /, " "); print command " " $0
+			if (command == "run:") of_run[++n] = $0 }' "$1"
 }
-commands_of_help() { sed -n '/^commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p'; }
+commands_of_help() { sed -n '/^commands:/,/^$/s/^  \([a-z-]*\) \([a-z]*\) .*/\1_\2/p' | sed 's/_$//'; }
 options_of_help() { sed -n 's/^  \([- ][^ ]\?,\? *--.*\)$/\1/p' | sed 's/^\(.\{38\}\) .*/\1/'; }
 
 page_tells() {
@@ -71,9 +81,11 @@ declare -gA HELP
 program_knows() {
 	local program=$1 command=$2
 	shift 2
+	if [ "$command" = template ] && [[ ${1:-} == [a-z]* ]]; then command+=_$1 && shift; fi
 	[ -n "${HELP[$program]:-}" ] || HELP[$program]=$'\n'$("$program" --help | commands_of_help)$'\n'
 	[[ ${HELP[$program]} == *$'\n'"$command"$'\n'* ]] || { say "no command '$command'"; return 1; }
-	[ -n "${HELP[$program $command]:-}" ] || HELP[$program $command]=$("$program" "$command" --help | options_of_help)
+	# shellcheck disable=SC2086 # two words
+	[ -n "${HELP[$program $command]:-}" ] || HELP[$program $command]=$("$program" ${command/_/ } --help | options_of_help)
 	while [[ ${1:-} == -* ]]; do
 		[[ $1 != --* || ${HELP[$program $command]} =~ (^|[[:space:]])"${1%%=*}"([[:space:]]|$) ]] || { say "no option '$1'"; return 1; }
 		shift

@@ -1,0 +1,137 @@
+/* cow fork: containers forked from a template. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/cow/commands.h"
+#include "cmd/cow/wishes.h"
+#include "runtime/launch.h"
+#include "runtime/template.h"
+#include "spec/base/str.h"
+
+struct fork_words {
+	struct wish_words wishes;
+	int count;
+};
+
+static const struct option_row options[] = {
+	{ "count", 'n', OPTION_COUNT, offsetof(struct fork_words, count), "COUNT",
+		"how many of them (1)" },
+	WISH_CONTAINER_ROWS(struct fork_words, wishes),
+	WISH_ROWS(struct fork_words, wishes),
+	{ 0 },
+};
+
+/* The read ends go to the reaper, the write ends to the fork: ours are closed when it has them. */
+struct streams {
+	int out[2], err[2];
+};
+
+#define STREAMS_NONE                                                                               \
+	{                                                                                          \
+		{ -1, -1 },                                                                        \
+		{                                                                                  \
+			-1, -1                                                                     \
+		}                                                                                  \
+	}
+
+static void streams_done(struct streams *s)
+{
+	for (int i = 0; i < 2; i++) {
+		own_close(&s->out[i]);
+		own_close(&s->err[i]);
+	}
+}
+DEFINE_AUTO(streams, streams_done)
+
+static int streams_make(struct streams *s, struct err *e)
+{
+	if (pipe2(s->out, O_CLOEXEC) < 0 || pipe2(s->err, O_CLOEXEC) < 0)
+		return err_set(e, errno, "make the pipes of its output");
+	fcntl(s->out[0], F_SETFL, O_NONBLOCK);
+	fcntl(s->err[0], F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+static int fork_one(struct context *c, const struct template *t, const struct launch_options *o,
+	int null, struct err *e)
+{
+	automatic(launched) struct launched l = LAUNCHED_NONE;
+	automatic(streams) struct streams s = STREAMS_NONE;
+	int r = streams_make(&s, e);
+
+	if (r < 0)
+		return r;
+	struct fork_source from = {
+		.template = t, .stdio = { null, s.out[1], s.err[1] }, .ward = REAPER_WARD_NONE
+	};
+	from.ward.out = s.out[0];
+	from.ward.err = s.err[0];
+	struct launch_options one = *o;
+	one.from = &from;
+	r = launch(&c->home, &one, &l, e);
+	return r < 0 || puts(l.container.id) >= 0 ? r : err_set(e, EIO, "print the name");
+}
+
+/* Its words are the template's own where none are given; and they are all of its words. */
+static void take_words(
+	const struct process_spec *p, int argc, char **argv, struct launch_options *o)
+{
+	o->derive.entrypoint = "";
+	o->derive.args = (const char *const *)argv;
+	o->derive.n_args = (size_t)argc;
+	if (!p)
+		return;
+	if (!argc) {
+		o->derive.args = (const char *const *)p->args;
+		o->derive.n_args = p->n_args;
+	}
+	if (!o->derive.workdir)
+		o->derive.workdir = p->cwd;
+}
+
+static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
+{
+	automatic(wishes) struct wishes wishes = { 0 };
+	automatic(template) struct template t = TEMPLATE_NONE;
+	automatic(spec) struct spec spec = { 0 };
+	struct fork_words *w = data;
+	struct launch_options o = { .store = c->store };
+	int count = w->count ? w->count : 1;
+
+	wishes_own(&o, &c->own);
+	int r = wishes_read(&w->wishes, &wishes, &o, e);
+	if (r == 0 && w->wishes.name && count > 1)
+		r = err_say(e, ERR_USAGE, "options --name and --count exclude each other");
+	if (r == 0)
+		r = command_open_home(c, true, e);
+	if (r == 0)
+		r = template_open(&c->home, argv[0], &t, e);
+	if (r == 0)
+		r = container_spec(&c->home, argv[0], &spec, e);
+	if (r < 0)
+		return r;
+	o.image = t.record.image;
+	take_words(spec.process, argc - 1, argv + 1, &o);
+	autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return err_set(e, errno, "open '/dev/null'");
+	for (int i = 0; r == 0 && i < count; i++)
+		r = fork_one(c, &t, &o, null, e);
+	return r;
+}
+
+const struct command fork_command = {
+	.name = "fork",
+	.arguments = "[options] TEMPLATE [ARGUMENT ...]",
+	.summary = "Makes containers of a template, in the background.",
+	.options = options,
+	.options_size = sizeof(struct fork_words),
+	.min_words = 1,
+	.max_words = -1,
+	.failure_status = STATUS_RUN_FAILED,
+	.owns = true,
+	.run = run,
+};

@@ -1,0 +1,169 @@
+/* cow template create: a program that containers are forked from. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "cmd/cow/background.h"
+#include "cmd/cow/commands.h"
+#include "cmd/cow/fetch.h"
+#include "cmd/cow/wishes.h"
+#include "cmd/libexec.h"
+#include "runtime/launch.h"
+#include "runtime/reaper.h"
+#include "runtime/template.h"
+#include "spec/base/str.h"
+#include "spec/id.h"
+
+struct create_words {
+	struct wish_words wishes;
+};
+
+static const struct option_row options[] = { WISH_ROWS(struct create_words, wishes),
+	WISH_IMAGE_ROWS(struct create_words, wishes), { 0 } };
+
+/* Where its stub is found: beside our programs, and in its root at TEMPLATE_DIRECTORY. */
+static int add_stub(struct wishes *w, struct launch_options *o, struct err *e)
+{
+	char path[4096];
+	int r = libexec_find("template", path, e);
+
+	if (r == 0)
+		r = wishes_add_env(w, o, TEMPLATE_VARIABLE "=3", e);
+	if (r < 0)
+		return r;
+	autofree char *volume = str_format("%s:" TEMPLATE_DIRECTORY ":ro", path);
+	return volume ? wishes_add_volume(w, o, volume, e) : err_set(e, ENOMEM, "find the stub");
+}
+
+/* In the forked process, which becomes the reaper. Returns only in failure. */
+static int become_reaper(struct context *c, const struct launch_options *o, int tell, struct err *e)
+{
+	automatic(launched) struct launched l = LAUNCHED_NONE;
+	struct background b = { .null = -1 };
+	char reaper[4096], pid[16];
+	int fds[REAPER_FDS] = { 0 };
+	sigset_t none;
+
+	int r = libexec_find(REAPER_PROGRAM, reaper, e);
+	if (r == 0 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		r = err_set(e, errno, "become a reaper");
+	if (r == 0)
+		r = background_keep_stderr(e);
+	if (r == 0)
+		r = background_streams(&b, false, e);
+	if (r == 0)
+		r = launch(&c->home, o, &l, e);
+	if (r == 0)
+		r = fds[REAPER_LOG] = launch_open_log(&l, e);
+	if (r >= 0)
+		r = fds[REAPER_LISTENER] = reaper_listen(l.container.dir, e);
+	if (r < 0) {
+		l.container.complete = l.container.birth.over = false;
+		return r;
+	}
+	fds[REAPER_OUT] = b.out[0];
+	fds[REAPER_ERR] = b.err[0];
+	struct err ok = { 0 };
+	background_say(tell, &ok, l.container.id);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	snprintf(pid, sizeof(pid), "%d", (int)l.container.birth.pid);
+	autofree char *root = *c->root == '/' ? strdup(c->root) : realpath(c->root, NULL);
+	if (root && dup2(b.null, 1) >= 0 && dup2(b.null, 2) >= 0 &&
+		background_place(fds, REAPER_OUT, REAPER_FDS, e) == 0 && chdir("/") == 0)
+		execv(reaper,
+			(char *[]){ (char *)REAPER_PROGRAM, root, l.container.id, pid, NULL });
+	_exit(1);
+}
+
+static int begin(struct context *c, const struct launch_options *o, struct err *e)
+{
+	char id[BACKGROUND_ID];
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_set(e, errno, "make a pipe");
+	autofd int ours = ends[0], theirs = ends[1];
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid < 0)
+		return err_set(e, errno, "fork the reaper");
+	if (pid == 0) {
+		setsid();
+		if (become_reaper(c, o, theirs, e) < 0)
+			background_say(theirs, e, NULL);
+		_exit(1);
+	}
+	own_close(&theirs);
+	theirs = -1;
+	return background_hear(ours, pid, id, e);
+}
+
+/* Until it is ready. One that does not get there is not kept. */
+static int await_ready(struct context *c, const char *name, struct err *e)
+{
+	automatic(template) struct template t = TEMPLATE_NONE;
+	struct template_report report;
+	struct err ignored;
+	int r = template_open(&c->home, name, &t, e);
+
+	if (r == 0)
+		r = template_ask(&t, &report, e);
+	if (r < 0)
+		container_delete(&c->home, name, true, c->store, &ignored);
+	return r;
+}
+
+static int create(struct context *c, void *data, int argc, char **argv, struct err *e)
+{
+	automatic(wishes) struct wishes wishes = { 0 };
+	struct create_words *w = data;
+	struct launch_options o = { .store = c->store, .is_template = true };
+	const char *name = argv[0];
+	bool help;
+
+	/* Options may stand before its name and behind it: what comes after the image is its own. */
+	int words = options_parse(options, argc - 1, argv + 1, w, &help, e);
+	if (words < 0)
+		return words;
+	argc -= 1 + words;
+	argv += 1 + words;
+	if (help || argc < 1)
+		return err_say(e, ERR_USAGE,
+			"usage: cow template create [options] NAME [options] IMAGE [COMMAND [ARGUMENT ...]]");
+	o.image = argv[0];
+	o.derive.args = (const char *const *)argv + 1;
+	o.derive.n_args = (size_t)argc - 1;
+	wishes_own(&o, &c->own);
+	int r = wishes_read(&w->wishes, &wishes, &o, e);
+	if (r == 0)
+		r = id_check(name, e);
+	o.name = name;
+	o.derive.template = true;
+	if (r == 0)
+		r = add_stub(&wishes, &o, e);
+	if (r == 0)
+		r = command_open_home(c, true, e);
+	if (r == 0)
+		r = begin(c, &o, e);
+	if (r == 0)
+		r = await_ready(c, name, e);
+	return r < 0 || puts(name) >= 0 ? r : err_set(e, EIO, "print the name");
+}
+
+const struct command template_create_command = {
+	.name = "template create",
+	.arguments = "[options] NAME [options] IMAGE [COMMAND [ARGUMENT ...]]",
+	.summary = "Starts a program that containers are forked from.",
+	.options = options,
+	.options_size = sizeof(struct create_words),
+	.min_words = 2,
+	.max_words = -1,
+	.failure_status = STATUS_RUN_FAILED,
+	.owns = true,
+	.run = create,
+};

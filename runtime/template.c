@@ -1,0 +1,90 @@
+/* Templates: found, asked, forked. */
+#include "runtime/template.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "runtime/handover.h"
+
+int template_open(const struct home *h, const char *name, struct template *ret, struct err *e)
+{
+	automatic(template) struct template t = TEMPLATE_NONE;
+	int r = record_read(h, name, &t.record, e);
+
+	if (r < 0)
+		return r;
+	if (!t.record.is_template)
+		return err_say(e, EINVAL, "'%s' is a container and no template", name);
+	autofd int dir = openat(h->fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	t.connection = mark_is_alive(&t.record.init) && dir >= 0
+			       ? handover_reach(dir, TEMPLATE_SOCKET, SOCK_SEQPACKET)
+			       : -ESRCH;
+	if (t.connection < 0)
+		return err_say(e, ERR_NOT_RUNNING, "template '%s' is not running", name);
+	t.reaper = reaper_reach(dir, e);
+	if (t.reaper < 0)
+		return t.reaper;
+	*ret = t;
+	t = (struct template)TEMPLATE_NONE;
+	return 0;
+}
+
+void template_done(struct template *t)
+{
+	own_close(&t->connection);
+	own_close(&t->reaper);
+	record_done(&t->record);
+	*t = (struct template)TEMPLATE_NONE;
+}
+
+int template_ask(const struct template *t, struct template_report *ret, struct err *e)
+{
+	struct template_message m = { .type = TEMPLATE_HELLO };
+	ssize_t n = send(t->connection, &m, sizeof(m), MSG_NOSIGNAL);
+
+	while (n > 0 && (n = recv(t->connection, &m, sizeof(m), 0)) < 0 && errno == EINTR)
+		n = 1;
+	if (n == 0 || (n < 0 && (errno == ECONNRESET || errno == EPIPE)))
+		return err_say(e, ERR_NOT_RUNNING, "template '%s' ended before it was ready",
+			t->record.id);
+	if (n < 0)
+		return err_set(e, errno, "hear from template '%s'", t->record.id);
+	if (n == sizeof(m) && m.type == TEMPLATE_REFUSED) {
+		m.failure.text[sizeof(m.failure.text) - 1] = '\0';
+		return err_say(e, m.failure.code ? m.failure.code : EPERM, "template '%s': %s",
+			t->record.id, m.failure.text);
+	}
+	if (n != sizeof(m) || m.type != TEMPLATE_READY)
+		return err_say(e, EPROTO,
+			"hear from template '%s': its stub is of another make than this program",
+			t->record.id);
+	*ret = m.report;
+	ret->why[sizeof(ret->why) - 1] = '\0';
+	return 0;
+}
+
+int template_ask_fork(int connection, uint64_t namespaces, int channel, int cgroup)
+{
+	struct template_message m = { .type = TEMPLATE_FORK, .namespaces = namespaces };
+	const int fds[] = { channel, cgroup };
+	size_t n = cgroup >= 0 ? 2 : 1;
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(fds))];
+	} control = { 0 };
+	struct iovec io = { &m, sizeof(m) };
+	struct msghdr h = { .msg_iov = &io,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_SPACE(sizeof(int) * n) };
+
+	*CMSG_FIRSTHDR(&h) = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int) * n),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&h)), fds, sizeof(int) * n);
+	while (sendmsg(connection, &h, MSG_NOSIGNAL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}

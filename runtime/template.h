@@ -1,0 +1,45 @@
+/*
+ * Templates: processes that containers are forked from. The parent's side of runtime/template/.
+ *
+ * A template is a container with a record of its own, whose first process is in the host's pid namespace
+ * and listens on the socket TEMPLATE_SOCKET beside the record. A fork of it is a container like any
+ * other, made by container_create() with create_options.from.
+ */
+#ifndef RUNTIME_TEMPLATE_H
+#define RUNTIME_TEMPLATE_H
+
+#include "runtime/reaper.h"
+#include "runtime/record.h"
+#include "runtime/template/protocol.h"
+
+struct template
+{
+	struct record record;
+	int connection; /* to its stub */
+	int reaper;	/* and to its reaper */
+};
+
+/* What a fork is made of, and with: all borrowed. */
+struct fork_source {
+	const struct template *template;
+	int stdio[3];		 /* its standard streams */
+	struct reaper_ward ward; /* what the reaper gets; id and pid are filled in */
+};
+
+#define TEMPLATE_NONE                                                                              \
+	{                                                                                          \
+		.connection = -1, .reaper = -1                                                     \
+	}
+
+/* Connects to the template of that name. -ERR_NO_CONTAINER, -ERR_NOT_RUNNING; -EINVAL: it is none. */
+int template_open(const struct home *h, const char *name, struct template *ret, struct err *e);
+void template_done(struct template *t);
+DEFINE_AUTO(template, template_done)
+
+/* Waits until it is ready, and asks what it is. Of one that refuses or ends before: why. */
+int template_ask(const struct template *t, struct template_report *ret, struct err *e);
+
+/* For birth_by_fork(): the stub gets the channel's end and the cgroup (-1: none). -errno. */
+int template_ask_fork(int connection, uint64_t namespaces, int channel, int cgroup);
+
+#endif

@@ -1,0 +1,302 @@
+/*
+ * The stub: serves a template's socket, and forks.
+ *
+ * A fork is made by a helper, which is born into the fork's cgroup (CLONE_INTO_CGROUP), shares the
+ * template's memory until it leaves (CLONE_VM | CLONE_VFORK: no page table is copied for it), makes the
+ * pid namespace, and calls libc's fork() in there, so that the fork handlers of libraries run. The fork
+ * is thus the first process of its pid namespace, and in its cgroup from its first page on: its page
+ * tables are charged there. The template needs no way back from a namespace, and the orphan falls
+ * to the reaper, which is a subreaper and the template's parent.
+ *
+ * All signals are blocked from before the fork until it is a container: no handler of the program runs
+ * half confined. A fork whose creator is gone reads the end of its channel, and ends.
+ */
+#include "runtime/template/stub.h"
+
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <poll.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "runtime/init/text.h"
+#include "runtime/template/protocol.h"
+
+enum { CONNECTIONS = 32, HELPER_STACK = 256 << 10 };
+
+static const struct stub *stub;
+static struct template_report report;
+static struct child fork_child; /* the template's own copy stays as it is */
+static char program_name[16];	/* what PR_GET_NAME said in the template */
+
+/* One fork in the making: what the helper knows. */
+static struct {
+	int channel;
+	uint64_t namespaces;
+	void *back[5]; /* __builtin_setjmp(): into the template's own stack */
+	_Alignas(16) char stack[HELPER_STACK];
+} birth;
+
+static const uint64_t all_signals = ~0ull, no_signals;
+
+static void mask_signals(const uint64_t *mask, uint64_t *ret_before)
+{
+	sys(rt_sigprocmask, 2 /* SIG_SETMASK */, mask, ret_before, sizeof(*mask));
+}
+
+/* --- in the fork --------------------------------------------------------------------------------
+ */
+
+/* Nothing of the template's but its memory: every fd but its standard streams, until the plan has others,
+ * and the channel. */
+static void begin_child(void)
+{
+	sys(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	sys(prctl, PR_SET_NAME, INIT_NAME, 0, 0, 0);
+	fork_child.channel = birth.channel;
+	fork_child.root = -1;
+	if (birth.channel != CHANNEL_FD) {
+		fork_child.channel = (int)sys(dup3, birth.channel, CHANNEL_FD, O_CLOEXEC);
+		if (fork_child.channel < 0)
+			sys(exit_group, 1);
+	}
+	sys(close_range, CHANNEL_FD + 1, ~0u, 0);
+}
+
+/* As execve() does where a filter needed the privilege to be loaded (identity.c). */
+static void drop_kept_caps(struct child *c)
+{
+	if (!c->plan->n_filter || c->plan->flags & PLAN_NO_NEW_PRIVS)
+		return;
+	/* Under the filter: one that refuses this is one that cannot be kept without an execve(). */
+	if (caps_set(c->plan, 0) < 0)
+		child_refuse(c, EPERM,
+			"drop the capability that the seccomp filter was loaded with: the filter forbids capset()");
+}
+
+/* The last of the steps, in the place of the execve(). */
+static void become_program(struct child *c)
+{
+	unsigned kept = 3 + c->plan->n_preserve;
+
+	fds_place(c);
+	sys(close_range, kept, (unsigned)c->channel - 1, 0);
+	sys(close_range, (unsigned)c->channel + 1, ~0u, 0);
+	sys(prctl, PR_SET_NAME, program_name, 0, 0, 0);
+	sys(prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+	filter_load(c);
+	drop_kept_caps(c);
+	sys(close, c->channel);
+	c->channel = -1;
+}
+
+static struct child *live_as_container(void)
+{
+	struct child *c = &fork_child;
+	uint32_t unknown = 0; /* our number out there: who hears this is told it by the kernel */
+
+	begin_child();
+	c->step = "namespaces";
+	channel_send(c, CHANNEL_FORKED, &unknown, sizeof(unknown));
+	channel_receive_plan(c);
+	if (!(c->plan->flags & PLAN_RETURNS))
+		child_refuse(c, EPROTO, "take in the plan: it is not for a fork");
+	steps_perform(c);
+	become_program(c);
+	mask_signals(&no_signals, NULL);
+	return c;
+}
+
+/* --- in the helper ------------------------------------------------------------------------------
+ */
+
+static void tell_failure(int channel, long why, const char *what)
+{
+	struct {
+		struct channel_header header;
+		struct failure failure;
+	} word;
+	struct text t = TEXT_IN(word.failure.text);
+
+	memset(&word, 0, sizeof(word));
+	word.header = (struct channel_header){ CHANNEL_FAILED, sizeof(word.failure) };
+	word.failure.code = (int32_t)-why;
+	text_add(&t, what);
+	sys(sendto, channel, &word, sizeof(word), MSG_NOSIGNAL, 0, 0);
+}
+
+static void help(void)
+{
+	long r = birth.namespaces ? sys(unshare, birth.namespaces) : 0;
+
+	if (r < 0)
+		tell_failure(birth.channel, r, "make a pid namespace for a fork");
+	else if ((r = stub->fork()) == 0)
+		__builtin_longjmp(birth.back, 1);
+	else if (r < 0)
+		tell_failure(birth.channel, r, "fork the template");
+	for (;;)
+		sys(exit, 0);
+}
+
+/* As clone_running() in birth.c: the helper shares our memory and needs its own stack. */
+static long clone_helper(struct clone_args *args)
+{
+	long ret;
+#ifdef __x86_64__
+	register void (*fn)(void) __asm__("r12") = help;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "call *%%r12\n\t"
+			 "hlt\n"
+			 "1:"
+			 : "=a"(ret)
+			 : "a"(__NR_clone3), "D"(args), "S"(sizeof(*args)), "r"(fn)
+			 : "rcx", "r11", "memory");
+#else
+	register long x8 __asm__("x8") = __NR_clone3;
+	register long x0 __asm__("x0") = (long)args;
+	register long x1 __asm__("x1") = sizeof(*args);
+	register void (*fn)(void) __asm__("x19") = help;
+
+	__asm__ volatile("svc 0\n\t"
+			 "cbnz x0, 1f\n\t"
+			 "mov x29, #0\n\t"
+			 "blr x19\n"
+			 "1:"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(fn)
+			 : "memory", "x30");
+	ret = x0;
+#endif
+	return ret;
+}
+
+/* --- in the template ----------------------------------------------------------------------------
+ */
+
+/* True in the fork. */
+static bool fork_one(int channel, int cgroup, uint64_t namespaces)
+{
+	struct clone_args args = {
+		.flags = CLONE_VM | CLONE_VFORK | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+		.stack = (uint64_t)(uintptr_t)birth.stack,
+		.stack_size = sizeof(birth.stack),
+		.cgroup = (uint64_t)(cgroup >= 0 ? cgroup : 0),
+	};
+	uint64_t before;
+	long pid;
+
+	birth.channel = channel;
+	birth.namespaces = namespaces;
+	mask_signals(&all_signals, &before);
+	if (stub->before)
+		stub->before();
+	if (__builtin_setjmp(birth.back))
+		return true;
+	pid = clone_helper(&args);
+	if (pid < 0)
+		tell_failure(channel, pid, "clone the helper of a fork into its cgroup");
+	else
+		while (sys(wait4, pid, NULL, __WALL, NULL) == -EINTR)
+			;
+	report.forks += pid >= 0;
+	if (stub->after_parent)
+		stub->after_parent();
+	mask_signals(&before, NULL);
+	return false;
+}
+
+static void answer(int connection, const struct template_message *m)
+{
+	sys(sendto, connection, m, sizeof(*m), MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0);
+}
+
+/* The fds of one message; too few are -1. */
+static long receive(int connection, struct template_message *m, int fds[2])
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * 2)];
+	} control = { 0 };
+	struct iovec io = { m, sizeof(*m) };
+	struct msghdr h = { .msg_iov = &io,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	long n = sys(recvmsg, connection, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+
+	struct cmsghdr *at = n > 0 ? CMSG_FIRSTHDR(&h) : NULL;
+	if (at && at->cmsg_type == SCM_RIGHTS && at->cmsg_len <= CMSG_LEN(sizeof(int) * 2))
+		memcpy(fds, CMSG_DATA(at), at->cmsg_len - CMSG_LEN(0));
+	return n;
+}
+
+/* False when nobody is there any more; `ret_forked`: we are a fork. */
+static bool attend(int connection, bool *ret_forked)
+{
+	struct template_message m = { 0 };
+	int fds[2] = { -1, -1 };
+	long n = receive(connection, &m, fds);
+
+	if (n == -EINTR || n == -EAGAIN)
+		return true;
+	if (n == (long)sizeof(m) && m.type == TEMPLATE_HELLO) {
+		m.type = TEMPLATE_READY;
+		m.report = report;
+		answer(connection, &m);
+	} else if (n == (long)sizeof(m) && m.type == TEMPLATE_FORK && fds[0] >= 0) {
+		*ret_forked = fork_one(fds[0], fds[1], m.namespaces & CLONE_NEWPID);
+		if (*ret_forked)
+			return true;
+	}
+	for (int i = 0; i < 2; i++)
+		if (fds[i] >= 0)
+			sys(close, fds[i]);
+	return n > 0;
+}
+
+/* Of its root: what a fork finds below its own files does not change any more. */
+static void seal_root(void)
+{
+	struct mount_attr readonly = { .attr_set = MOUNT_ATTR_RDONLY };
+
+	sys(mount_setattr, AT_FDCWD, "/", 0, &readonly, sizeof(readonly));
+}
+
+struct child *stub_serve(const struct stub *s)
+{
+	static struct pollfd fds[1 + CONNECTIONS];
+	bool forked = false;
+
+	stub = s;
+	sys(prctl, PR_GET_NAME, program_name, 0, 0, 0);
+	sys(fcntl, s->listener, F_SETFD, FD_CLOEXEC);
+	seal_root();
+	for (int i = 1; i <= CONNECTIONS; i++)
+		fds[i].fd = -1;
+	for (;;) {
+		int *free_fd = NULL;
+		for (int i = 1; i <= CONNECTIONS; i++) {
+			fds[i].events = POLLIN;
+			if (fds[i].fd < 0)
+				free_fd = &fds[i].fd;
+		}
+		fds[0] = (struct pollfd){ .fd = free_fd ? s->listener : -1, .events = POLLIN };
+		if (sys(ppoll, fds, 1 + CONNECTIONS, NULL, NULL, 0) < 0)
+			continue;
+		for (int i = 1; i <= CONNECTIONS; i++)
+			if (fds[i].fd >= 0 && fds[i].revents && !attend(fds[i].fd, &forked)) {
+				sys(close, fds[i].fd);
+				fds[i].fd = -1;
+			} else if (forked) {
+				return live_as_container();
+			}
+		if (free_fd && fds[0].revents)
+			*free_fd = (int)sys(accept4, s->listener, NULL, NULL, SOCK_CLOEXEC);
+	}
+}

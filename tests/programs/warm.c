@@ -1,0 +1,57 @@
+/*
+ * warm [MIB] [FILE]: a template of so much memory, whose forks do what their arguments say:
+ *
+ *	status N    end with that status
+ *	echo WORD   print it, and the process as it sees itself, and wait
+ *	wait        for ever
+ *
+ * As a template it writes "warm" into FILE first, and a fork without arguments waits.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/template/cow_template.h"
+
+static void leave_word(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd < 0 || write(fd, "warm\n", 5) != 5)
+		exit(2);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	size_t size = (size_t)(argc > 1 ? atoi(argv[1]) : 1) << 20;
+	char *memory = malloc(size);
+	struct cow_fork fork = { argc, argv, NULL };
+
+	if (!memory)
+		return 2;
+	memset(memory, 'w', size);
+	if (argc > 2)
+		leave_word(argv[2]);
+	puts("warming");
+	fflush(stdout);
+	int r = cow_template_ready(&fork);
+	if (r < 0) {
+		printf("no template: %s\n", strerror(-r));
+		return 3;
+	}
+	const char *verb = fork.argc > 1 ? fork.argv[1] : "wait";
+	if (strcmp(verb, "status") == 0)
+		return atoi(fork.argv[2]);
+	if (strcmp(verb, "echo") == 0) {
+		printf("%s %s: pid %d, %s, memory %c\n", fork.argv[0], fork.argv[2], (int)getpid(),
+			getenv("WORD") ? getenv("WORD") : "no word", memory[size - 1]);
+		fprintf(stderr, "to standard error\n");
+		fflush(stdout);
+	}
+	for (;;)
+		pause();
+}
