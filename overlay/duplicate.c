@@ -217,6 +217,8 @@ static int make_entry(struct walk *w, const struct place *p, const char *name)
 
 	if (r == 0 && S_ISDIR(st.st_mode))
 		return mkdirat(p->to, name, 0700) < 0 ? fail(w, errno, p, name) : 1;
+	if (r == 0 && w->d->by_name)
+		return linkat(p->from, name, p->to, name, 0) < 0 ? fail(w, errno, p, name) : 0;
 	if (r == 0 && st.st_nlink > 1)
 		r = make_link(w, p, name, &st);
 	if (r == 0)
@@ -299,6 +301,8 @@ static int finish(struct walk *w, const char *path)
 	int r = from < 0 || to < 0 ? (from < 0 ? from : to) : 0;
 	if (r == 0 && fstat(from, &st) < 0)
 		r = -errno;
+	if (r == 0 && w->d->by_name)
+		r = form_copy_marks(from, to, w->d->store->form);
 	if (r == 0)
 		r = dress(from, to, &st);
 	return r < 0 ? fail(w, -r, &(struct place){ .path = path }, "") : 0;

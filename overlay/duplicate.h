@@ -5,6 +5,9 @@
  * What is copied is seen through a read-only mount of a container's layers. Content is shared by
  * reference where that is asked for and the file system can (FICLONE): of the layer's own file,
  * since an overlay's shares nothing; else it is read and written.
+ *
+ * Or it is an upper layer, of which the copy is to be another one with the same files: its
+ * directories are made again, with what they hide, and all that is none has a further name.
  */
 #ifndef OVERLAY_DUPLICATE_H
 #define OVERLAY_DUPLICATE_H
@@ -16,10 +19,10 @@
 
 struct duplicate {
 	const struct store *store;
-	int from;	   /* the merged tree: its root directory */
+	int from;	   /* the merged tree: its root directory; `by_name`: an upper layer's */
 	const int *layers; /* what it is merged from, lowest first; with `by_reference` */
 	size_t n_layers;
-	bool by_reference;
+	bool by_reference, by_name;
 };
 
 /* Into the empty directory `to`, which becomes as `from` is. Half done on failure. */

@@ -3,15 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
+#include "overlay/duplicate.h"
+#include "spec/base/fd.h"
 #include "spec/base/str.h"
 
 #define DIR_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define NAMED_MAX 5 /* in a message */
 
-static const char forked_file[] = "forked";
+static const char half_sealed[] = "sealing";
 
 int forks_lock(int containers, enum store_use use, struct err *e)
 {
@@ -26,17 +30,41 @@ int forks_lock(int containers, enum store_use use, struct err *e)
 	return r < 0 ? err_set(e, errno, "lock the containers of the store") : take_fd(&fd);
 }
 
-int forks_mark(int template, struct err *e)
+static int link_files(const struct store *store, int template, struct err *e)
 {
-	autofd int fd =
-		openat(template, forked_file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	autofd int upper = openat(template, "u", O_RDONLY | DIR_FLAGS);
+	autofd int to = upper < 0 ? -1 : openat(template, half_sealed, O_RDONLY | DIR_FLAGS);
+	const struct duplicate d = { .store = store, .from = upper, .by_name = true };
 
-	return fd < 0 ? err_set(e, errno, "create '%s'", forked_file) : 0;
+	return to < 0 ? err_set(e, errno, "open its upper layer") : duplicate_tree(&d, to, e);
 }
 
-static bool is_marked(int containers, const char *id)
+int forks_seal(const struct store *store, int template, struct err *e)
 {
-	autofree char *path = str_format("%s/%s", id, forked_file);
+	if (faccessat(template, FORKS_SEALED, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	int r = fd_remove_tree(template, half_sealed, e);
+	if (r == 0 && mkdirat(template, half_sealed, 0700) < 0)
+		r = err_set(e, errno, "create '%s'", half_sealed);
+	if (r == 0)
+		r = link_files(store, template, e);
+	if (r == 0 && renameat(template, half_sealed, template, FORKS_SEALED) < 0)
+		r = err_set(e, errno, "create '%s'", FORKS_SEALED);
+	return r;
+}
+
+int forks_unseal(int template, struct err *e)
+{
+	int r = fd_remove_tree(template, half_sealed, e);
+
+	if (r == 0 && renameat(template, FORKS_SEALED, template, half_sealed) < 0)
+		return errno == ENOENT ? 0 : err_set(e, errno, "remove '%s'", FORKS_SEALED);
+	return r < 0 ? r : fd_remove_tree(template, half_sealed, e);
+}
+
+bool forks_is_sealed(int containers, const char *id)
+{
+	autofree char *path = str_format("%s/" FORKS_SEALED, id);
 
 	return !path || faccessat(containers, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
@@ -90,7 +118,8 @@ int forks_refuse(int containers, const char *template, struct err *e)
 	automatic(text_list) struct text_list forks = { 0 };
 	automatic(str) struct str text = { 0 };
 
-	int r = is_marked(containers, template) ? forks_list(containers, template, &forks, e) : 0;
+	int r = forks_is_sealed(containers, template) ? forks_list(containers, template, &forks, e)
+						      : 0;
 	if (r < 0 || forks.n == 0)
 		return r;
 	name_some(&forks, &text);

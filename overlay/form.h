@@ -29,4 +29,7 @@ int form_probe(int dir, enum overlay_form form);
 int form_make_opaque(int dir, enum overlay_form form);
 bool form_is_opaque(int dir, enum overlay_form form);
 
+/* What makes an open directory of an upper layer opaque or renamed, onto another one. -errno. */
+int form_copy_marks(int from, int to, enum overlay_form form);
+
 #endif

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "overlay/forks.h"
 #include "overlay/layer.h"
 #include "overlay/object.h"
 #include "spec/base/str.h"
@@ -57,7 +58,7 @@ static int find_stubs(
 static int add_template(
 	const struct store *store, const struct claim *claim, struct lowers *l, struct err *e)
 {
-	autofree char *path = str_format("containers/%s/u", claim->template);
+	autofree char *path = str_format("containers/%s/" FORKS_SEALED, claim->template);
 	int fd = path ? openat(store->dir, path, O_PATH | DIR_FLAGS) : -1;
 
 	if (fd < 0)

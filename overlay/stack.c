@@ -155,10 +155,51 @@ static int read_template(int dir, const char *id, struct claim *ret, struct err 
 	return 0;
 }
 
+/* Under one of its locks, open and with its claim. */
+static int open_template(int containers, const char *id, enum store_use use, int *ret_lock,
+	int *ret_dir, struct claim *ret, struct err *e)
+{
+	autofd int lock = forks_lock(containers, use, e);
+	if (lock < 0)
+		return lock;
+	autofd int dir = openat(containers, id, O_PATH | DIR_FLAGS);
+	if (dir < 0)
+		return err_set(e, errno, "open the files of template '%s'", id);
+	int r = read_template(dir, id, ret, e);
+	if (r < 0)
+		return r;
+	*ret_lock = take_fd(&lock);
+	*ret_dir = take_fd(&dir);
+	return 0;
+}
+
+static int seal(const struct store *store, int containers, const char *id, struct err *e)
+{
+	automatic(claim) struct claim claim = { 0 };
+	autofd int lock = -1, dir = -1;
+
+	int r = open_template(containers, id, STORE_EXCLUSIVE, &lock, &dir, &claim, e);
+	if (r < 0)
+		return r;
+	/* One without an upper layer has no files but its image's. */
+	r = claim.read_only ? 0 : forks_seal(store, dir, e);
+	return r < 0 ? err_while(e, "seal the files of '%s'", id) : 0;
+}
+
+int stack_seal(const struct store *store, const char *id, struct err *e)
+{
+	int r = id_check(id, e);
+	if (r < 0)
+		return r;
+	autofd int containers = open_containers(store, e);
+	return containers < 0 ? containers : seal(store, containers, id, e);
+}
+
 int stack_fork(const struct store *store, const char *template, const char *id, bool read_only,
 	struct stack *ret, struct err *e)
 {
 	automatic(claim) struct claim claim = { 0 };
+	autofd int lock = -1, dir = -1;
 
 	int r = id_check(id, e);
 	if (r == 0)
@@ -166,30 +207,28 @@ int stack_fork(const struct store *store, const char *template, const char *id, 
 	if (r < 0)
 		return r;
 	autofd int containers = open_containers(store, e);
-	autofd int lock = containers < 0 ? containers : forks_lock(containers, STORE_SHARED, e);
-	if (lock < 0)
-		return lock;
-	autofd int dir = openat(containers, template, O_PATH | DIR_FLAGS);
-	if (dir < 0)
-		return err_set(e, errno, "open the files of template '%s'", template);
-	r = read_template(dir, template, &claim, e);
+	if (containers < 0)
+		return containers;
+	if (!forks_is_sealed(containers, template))
+		r = seal(store, containers, template, e);
+	if (r == 0)
+		r = open_template(containers, template, STORE_SHARED, &lock, &dir, &claim, e);
 	if (r < 0)
 		return r;
-	/* One without an upper layer has no files but its image's. */
 	struct claim own = claim; /* borrows */
 	own.template = claim.read_only ? NULL : (char *)template;
 	own.read_only = read_only;
-	r = own.template ? forks_mark(dir, e) : 0;
-	return r < 0 ? r : make(store, containers, id, &own, snapshotters, ret, e);
+	return make(store, containers, id, &own, snapshotters, ret, e);
 }
 
-/* Written to, they would change below its forks. */
-static int refuse_forked(const struct store *store, const char *id, struct err *e)
+/* Written to, they would change below its forks; without any, they are to be sealed anew. */
+static int unseal(const struct store *store, int dir, const char *id, struct err *e)
 {
 	autofd int containers = open_containers(store, e);
-	autofd int lock = containers < 0 ? containers : forks_lock(containers, STORE_SHARED, e);
+	autofd int lock = containers < 0 ? containers : forks_lock(containers, STORE_EXCLUSIVE, e);
+	int r = lock < 0 ? lock : forks_refuse(containers, id, e);
 
-	return lock < 0 ? lock : forks_refuse(containers, id, e);
+	return r < 0 ? r : forks_unseal(dir, e);
 }
 
 int stack_mount(const struct store *store, const char *id, struct stack *ret, struct err *e)
@@ -205,7 +244,7 @@ int stack_mount(const struct store *store, const char *id, struct stack *ret, st
 	if (flock(dir, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? err_say(e, EBUSY, "the files of '%s' are in use", id)
 					    : err_set(e, errno, "lock the files of '%s'", id);
-	int r = refuse_forked(store, id, e);
+	int r = unseal(store, dir, id, e);
 	if (r == 0)
 		r = claim_read(dir, &claim, e);
 	if (r == 0)

@@ -45,9 +45,14 @@ int stack_make_by(const struct store *store, const struct image *image, const ch
 	const char *snapshotter, bool read_only, struct stack *ret, struct err *e);
 
 /*
- * A fork's: `template` is the id of a container whose upper layer, to which nothing may be written
- * any more, becomes the topmost lower layer of this one, above those of its image. That it is mounted
- * and its lock held is no hindrance. -ENOENT: it has no files; -ENOTSUP: they are by another way than
+ * A container's files as those of a template (overlay/forks.h), to which nothing may be written any
+ * more. That it is mounted and its lock held is no hindrance. The first fork does it otherwise.
+ */
+int stack_seal(const struct store *store, const char *id, struct err *e);
+
+/*
+ * A fork's: what the template `template` has in its upper layer becomes the topmost lower layer of
+ * this one, above those of its image. -ENOENT: it has no files; -ENOTSUP: they are by another way than
  * overlay, or themselves a fork's.
  */
 int stack_fork(const struct store *store, const char *template, const char *id, bool read_only,

@@ -13,7 +13,7 @@
  *	images/NAME.json	a record each, replaced atomically, readable without a lock
  *	downloads/HEX		what has come of a blob that is being pulled, flocked by who does
  *	containers/ID/		u/ and w/ (upper and work), or tree/, or a link volume; meta.json
- *			"forked" in a template's: others may stand on its u/; see overlay/forks.h
+ *			sealed/ in a template's: what its forks stand on; see overlay/forks.h
  *	bases/NUMBER/		a merged tree, for snapshots; see overlay/base.h
  *	tmp/			work in progress, each directory flocked by its worker
  *	trash/			renamed away, to be deleted

@@ -6,7 +6,9 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
+#include "overlay/forks.h"
 #include "overlay/garbage.h"
+#include "overlay/trash.h"
 #include "tests/unit/stacks.h"
 
 static void put_text(int root, const char *name, const char *text)
@@ -107,6 +109,29 @@ START_TEST(writes_go_to_its_own_files)
 	check_files(c.rootfs);
 	ck_assert_str_eq(text_of(a.rootfs, "f"), "mine");
 	ck_assert_str_eq(text_of(a.rootfs, "d/1"), "mine again");
+}
+END_TEST
+
+/* Whatever the template still does with its names: a file's content is the same in both. */
+START_TEST(it_is_sealed_with_the_first)
+{
+	struct stat ours, theirs;
+
+	load_one();
+	automatic(stack) struct stack t = make_template();
+	/* What is left of one that sealed it and was killed. */
+	ck_assert_int_eq(mkdir(scene_path("store/containers/T/sealing"), 0700), 0);
+	scene_write("store/containers/T/sealing/f", "half", 4);
+	automatic(stack) struct stack a = fork_of("T", "a");
+	ck_assert_int_eq(unlinkat(t.rootfs, "state/x", 0), 0);
+	put_text(t.rootfs, "e/6", "");
+	ck_assert_int_eq(renameat(t.rootfs, "new", t.rootfs, "newer"), 0);
+	automatic(stack) struct stack b = fork_of("T", "b");
+	check_files(a.rootfs);
+	check_files(b.rootfs);
+	ck_assert_int_eq(stat(scene_path("store/containers/T/u/f"), &ours), 0);
+	ck_assert_int_eq(stat(scene_path("store/containers/T/sealed/f"), &theirs), 0);
+	ck_assert_uint_eq(ours.st_ino, theirs.st_ino);
 }
 END_TEST
 
@@ -257,50 +282,101 @@ START_TEST(a_template_stays_while_it_has_forks)
 	ck_assert_int_eq(stack_remove(&scene_store, "b", &scene_err), 0);
 	ck_assert_int_eq(stack_mount(&scene_store, "T", &again, &scene_err), 0);
 	check_files(again.rootfs);
+	/* A fork of now is of the files of now. */
+	put_text(again.rootfs, "later", "");
+	struct stack c = fork_of("T", "c2");
+	ck_assert(is_there(c.rootfs, "later"));
+	stack_done(&c);
 	stack_done(&again);
+	ck_assert_int_eq(stack_remove(&scene_store, "c2", &scene_err), 0);
 	ck_assert_int_eq(stack_remove(&scene_store, "T", &scene_err), 0);
 	ck_assert_int_eq(scene_count("store/containers"), 1);
 	scene_check_clean();
 }
 END_TEST
 
-/* Makes forks and removes them, as long as there is a template; 0: none was without its files. */
-static int fork_until_gone(void)
+static bool has_ended(pid_t pid)
 {
-	struct stack a = STACK_NONE;
-	struct err e;
+	siginfo_t info = { 0 };
 
-	for (;;) {
-		int r = stack_fork(&scene_store, "T", "a", false, &a, &e);
-		if (r == -ENOENT)
-			return 0;
-		if (r < 0 || !is_there(AT_FDCWD, scene_path("store/containers/T/u")))
-			return 1;
-		stack_done(&a);
-		if (stack_remove(&scene_store, "a", &e) < 0)
-			return 1;
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	       info.si_pid == pid;
+}
+
+/* Until it waits for a lock of a file as a whole, or has ended. */
+static void wait_until_it_waits(pid_t pid)
+{
+	char line[256];
+	int holder;
+
+	for (bool waits = false; !waits && !has_ended(pid);) {
+		FILE *locks = fopen("/proc/locks", "re");
+		ck_assert_ptr_nonnull(locks);
+		while (fgets(line, sizeof(line), locks))
+			waits |= sscanf(line, "%*d: -> FLOCK %*s %*s %d", &holder) == 1 &&
+				 holder == pid;
+		fclose(locks);
+		usleep(1000);
 	}
 }
 
-START_TEST(no_fork_begins_while_it_is_removed)
+static int result_of(pid_t pid)
 {
-	int status, r;
+	int status;
+
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* Of a fork that is being made there may be no claim yet: a removal waits for its end. */
+START_TEST(a_removal_waits_for_a_fork)
+{
+	struct claim claim = { .template = (char *)"T" };
+	struct err e;
 
 	load_one();
-	for (int round = 0; round < 50; round++) {
-		{
-			automatic(stack) struct stack t = make_stack("T", false);
-		}
-		pid_t pid = fork();
-		if (pid == 0)
-			_exit(fork_until_gone());
-		while ((r = stack_remove(&scene_store, "T", &scene_err)) == -EBUSY)
-			;
-		ck_assert_msg(r == 0, "%s", scene_err.text);
-		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-		ck_assert_int_eq(status, 0);
+	automatic(stack) struct stack t = make_template();
+	int containers = open(scene_path("store/containers"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(stack_seal(&scene_store, "T", &e), 0);
+	int lock = forks_lock(containers, STORE_SHARED, &e);
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(lock);
+		_exit(-stack_remove(&scene_store, "T", &e));
 	}
+	wait_until_it_waits(pid);
+	ck_assert_int_eq(mkdirat(containers, "a", 0700), 0);
+	int a = openat(containers, "a", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(claim_write(a, &claim, &e), 0);
+	close(lock);
+	ck_assert_int_eq(result_of(pid), EBUSY);
+	check_files(t.rootfs);
+	close(a);
+	close(containers);
+}
+END_TEST
+
+START_TEST(a_fork_waits_for_a_removal)
+{
+	struct err e;
+
+	load_one();
+	automatic(stack) struct stack t = make_template();
+	int containers = open(scene_path("store/containers"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int lock = forks_lock(containers, STORE_EXCLUSIVE, &e);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct stack a = STACK_NONE;
+		close(lock);
+		_exit(-stack_fork(&scene_store, "T", "a", false, &a, &e));
+	}
+	wait_until_it_waits(pid);
+	ck_assert_int_eq(trash_put(&scene_store, containers, "T", &e), 0);
+	close(lock);
+	ck_assert_int_eq(result_of(pid), ENOENT);
 	ck_assert_int_eq(scene_count("store/containers"), 0);
+	close(containers);
 }
 END_TEST
 
@@ -371,13 +447,15 @@ static void fill(TCase *cases)
 {
 	tcase_add_test(cases, shows_the_templates_files);
 	tcase_add_test(cases, writes_go_to_its_own_files);
+	tcase_add_test(cases, it_is_sealed_with_the_first);
 	tcase_add_test(cases, mounts_again_what_was_left);
 	tcase_add_test(cases, of_nothing_is_an_empty_root);
 	tcase_add_test(cases, a_template_without_an_upper_is_its_image);
 	tcase_add_test(cases, a_thousand_of_one);
 	tcase_add_test(cases, garbage_leaves_what_a_fork_needs);
 	tcase_add_test(cases, a_template_stays_while_it_has_forks);
-	tcase_add_test(cases, no_fork_begins_while_it_is_removed);
+	tcase_add_test(cases, a_removal_waits_for_a_fork);
+	tcase_add_test(cases, a_fork_waits_for_a_removal);
 	tcase_add_test(cases, what_cannot_be_forked_is_told);
 	tcase_add_test(cases, as_deep_as_the_template);
 }
