@@ -84,14 +84,14 @@ static int start_history(struct image_config *c)
 	return 0;
 }
 
-static int add_history(
-	struct image_config *c, const struct commit_options *o, const char *now, bool empty)
+static int add_history(struct image_config *c, const struct commit_options *o, const char *by,
+	const char *now, bool empty)
 {
 	if (start_history(c) < 0)
 		return -ENOMEM;
 	struct image_history *h = &c->history[c->n_history++];
 	*h = (struct image_history){ .empty_layer = empty };
-	if (copy_text(now, &h->created) < 0 || copy_text(o->created_by, &h->created_by) < 0 ||
+	if (copy_text(now, &h->created) < 0 || copy_text(by, &h->created_by) < 0 ||
 		copy_text(o->author, &h->author) < 0 || copy_text(o->message, &h->comment) < 0)
 		return -ENOMEM;
 	free(c->created);
@@ -133,11 +133,12 @@ static int take_in(const struct store *store, struct packer *packer, const struc
 
 /* 1 with the layer, 0 when nothing was changed. */
 static int make_layer(const struct store *store, const struct changes *changes,
-	const struct commit_options *o, struct ingested *ret, struct err *e)
+	const struct packer_hold *hold, const struct commit_options *o, struct ingested *ret,
+	struct err *e)
 {
 	struct packer packer = PACKER_NONE;
 
-	int r = packer_start(changes, &o->hold, &packer, e);
+	int r = packer_start(changes, hold, &packer, e);
 	if (r < 0)
 		return r;
 	bool needed = packer.needed;
@@ -145,6 +146,30 @@ static int make_layer(const struct store *store, const struct changes *changes,
 		r = take_in(store, &packer, o, ret, e);
 	r = packer_end(&packer, r, e);
 	return r < 0 ? r : needed;
+}
+
+/* The layers of one commit, lowest first. */
+struct made {
+	struct ingested layers[2];
+	size_t n;
+};
+
+/* The layer and its line of the history, which says so where there is none. */
+static int add_changes(const struct store *store, const struct changes *changes,
+	const struct packer_hold *hold, const char *by, const struct commit_options *o,
+	struct image_config *config, struct made *made, struct err *e)
+{
+	struct time_text now = time_write(time(NULL));
+	struct ingested *layer = &made->layers[made->n];
+
+	int r = make_layer(store, changes, hold, o, layer, e);
+	if (r < 0)
+		return r;
+	made->n += (size_t)r;
+	if (add_history(config, o, by, now.text, r == 0) < 0 ||
+		(r && add_layer(config, layer->diff_id.text) < 0))
+		return no_memory(e);
+	return 0;
 }
 
 static uint64_t size_of(const struct store *store, const struct image_config *config)
@@ -175,6 +200,14 @@ static int put_config(const struct store *store, const struct image_config *conf
 	return r < 0 ? r : blob_put(store, ret->text, text.data, text.len, e);
 }
 
+static bool is_made(const struct made *made, const char *diff_id)
+{
+	for (size_t i = 0; i < made->n; i++)
+		if (strcmp(made->layers[i].diff_id.text, diff_id) == 0)
+			return true;
+	return false;
+}
+
 static bool has_layer(const struct claim *claim, const char *diff_id)
 {
 	for (size_t i = 0; i < claim->n_layers; i++)
@@ -188,7 +221,7 @@ static bool has_layer(const struct claim *claim, const char *diff_id)
  * since an opaque root hides them, the store may have none any more.
  */
 static int stack_layers(const struct store *store, const struct claim *base,
-	const struct image_config *config, const struct ingested *layer, struct stacking *ret,
+	const struct image_config *config, const struct made *made, struct stacking *ret,
 	struct err *e)
 {
 	size_t n = 0;
@@ -197,22 +230,21 @@ static int stack_layers(const struct store *store, const struct claim *base,
 	if (!layers)
 		return no_memory(e);
 	for (size_t i = 0; i < config->n_diff_ids; i++)
-		if (has_layer(base, config->diff_ids[i]) ||
-			(layer && strcmp(config->diff_ids[i], layer->diff_id.text) == 0))
+		if (has_layer(base, config->diff_ids[i]) || is_made(made, config->diff_ids[i]))
 			layers[n++] = config->diff_ids[i];
 	int r = parents_stack(store, layers, n, ret, e);
 	return r == -ENOENT ? -EAGAIN : r;
 }
 
 static int publish(const struct store *store, const struct claim *base,
-	const struct image_config *config, const struct ingested *layer,
-	const struct commit_options *o, struct image_list *ret, struct err *e)
+	const struct image_config *config, const struct made *made, const struct commit_options *o,
+	struct image_list *ret, struct err *e)
 {
 	automatic(stacking) struct stacking stack = { 0 };
 	struct time_text now = time_write(time(NULL));
 	struct digest_text digest;
 
-	int r = stack_layers(store, base, config, layer, &stack, e);
+	int r = stack_layers(store, base, config, made, &stack, e);
 	if (r == 0 && stack.n > IMAGE_LAYERS_MAX)
 		r = too_many(stack.n - 1, e);
 	if (r == 0)
@@ -235,24 +267,20 @@ static int commit_once(const struct store *store, const struct claim *base,
 	struct err *e)
 {
 	automatic(image_config) struct image_config config = { 0 };
-	struct time_text now = time_write(time(NULL));
-	struct ingested layer;
+	struct packer_hold none = { 0 };
+	struct made made = { 0 };
 
 	/* What is wrong with the words is told before the work. */
 	int r = read_base(store, base, &config, e);
-	if (r == 0 && config.n_diff_ids >= IMAGE_LAYERS_MAX)
+	if (r == 0 && config.n_diff_ids + (o->template ? 1 : 0) >= IMAGE_LAYERS_MAX)
 		return too_many(config.n_diff_ids, e);
 	if (r == 0)
 		r = change_config(&config, o, e);
-	if (r < 0)
-		return r;
-	int made = make_layer(store, changes, o, &layer, e);
-	if (made < 0)
-		return made;
-	if (add_history(&config, o, now.text, !made) < 0 ||
-		(made && add_layer(&config, layer.diff_id.text) < 0))
-		return no_memory(e);
-	return publish(store, base, &config, made ? &layer : NULL, o, ret, e);
+	if (r == 0 && o->template)
+		r = add_changes(store, o->template, &none, o->template_by, o, &config, &made, e);
+	if (r == 0)
+		r = add_changes(store, changes, &o->hold, o->created_by, o, &config, &made, e);
+	return r < 0 ? r : publish(store, base, &config, &made, o, ret, e);
 }
 
 int commit(const struct store *store, const struct claim *base, const struct changes *changes,

@@ -4,6 +4,8 @@
  *
  * The layer is a tar (overlay/pack.h) that is taken in like any other: hashed, unpacked, synced,
  * published; all of it in time proportional to the change. The same changes give the same layer.
+ *
+ * Of a fork there are two: what its template had changed is a layer below, the same for all its forks.
  */
 #ifndef OVERLAY_COMMIT_H
 #define OVERLAY_COMMIT_H
@@ -19,7 +21,10 @@ struct commit_options {
 	const char *author, *message, *created_by; /* NULL: not told */
 	char *const *changes;			   /* of its config: spec/image_change.h */
 	size_t n_changes;
-	struct packer_hold hold;		/* of the container, while its files are read */
+	const struct changes
+		*template;	 /* what it was forked from had changed; NULL: it is no fork */
+	const char *template_by; /* created_by of that layer */
+	struct packer_hold hold; /* of the container, while its files are read */
 	const volatile sig_atomic_t *cancelled; /* as in struct import_options */
 };
 

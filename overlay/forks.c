@@ -69,6 +69,16 @@ bool forks_is_sealed(int containers, const char *id)
 	return !path || faccessat(containers, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+int forks_open(const struct store *store, const char *template, struct err *e)
+{
+	autofree char *path = str_format("containers/%s/" FORKS_SEALED, template);
+	int fd = path ? openat(store->dir, path, O_PATH | DIR_FLAGS) : -1;
+
+	return fd < 0 ? err_set(e, path ? errno : ENOMEM, "open the files of template '%s'",
+				template)
+		      : fd;
+}
+
 /* One that is being made has no claim yet, and can have none before the lock is given back. */
 static int add_if_fork(
 	int containers, const char *id, const char *template, struct text_list *list, struct err *e)

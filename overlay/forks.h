@@ -29,6 +29,9 @@ int forks_seal(const struct store *store, int template, struct err *e);
 int forks_unseal(int template, struct err *e);
 bool forks_is_sealed(int containers, const char *template);
 
+/* That tree: an O_PATH fd. -ENOENT: it is not sealed, or not there. */
+int forks_open(const struct store *store, const char *template, struct err *e);
+
 /* The ids of those who have files, sorted. */
 int forks_list(int containers, const char *template, struct text_list *ret, struct err *e);
 

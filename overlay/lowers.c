@@ -8,7 +8,6 @@
 #include "overlay/forks.h"
 #include "overlay/layer.h"
 #include "overlay/object.h"
-#include "spec/base/str.h"
 
 #define DIR_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -58,12 +57,10 @@ static int find_stubs(
 static int add_template(
 	const struct store *store, const struct claim *claim, struct lowers *l, struct err *e)
 {
-	autofree char *path = str_format("containers/%s/" FORKS_SEALED, claim->template);
-	int fd = path ? openat(store->dir, path, O_PATH | DIR_FLAGS) : -1;
+	int fd = forks_open(store, claim->template, e);
 
 	if (fd < 0)
-		return err_set(e, path ? errno : ENOMEM, "open the files of template '%s'",
-			claim->template);
+		return fd;
 	l->fds[l->n++] = fd;
 	/* What was copied up into it without data. */
 	l->deep |= claim->deep;

@@ -195,6 +195,14 @@ int stack_seal(const struct store *store, const char *id, struct err *e)
 	return containers < 0 ? containers : seal(store, containers, id, e);
 }
 
+bool stack_is_sealed(const struct store *store, const char *id)
+{
+	struct err ignored;
+	autofd int containers = open_containers(store, &ignored);
+
+	return containers >= 0 && forks_is_sealed(containers, id);
+}
+
 int stack_fork(const struct store *store, const char *template, const char *id, bool read_only,
 	struct stack *ret, struct err *e)
 {
@@ -335,7 +343,9 @@ static int open_own(const struct store *store, int dir, struct stack_parts *part
 		return r;
 	/* Opened to be read: whoever wants them for himself locks them. */
 	parts->upper = parts->whole ? openat(mount, ".", O_RDONLY | DIR_FLAGS)
-				    : openat(dir, "u", O_RDONLY | DIR_FLAGS);
+				    : openat(dir, FORKS_SEALED, O_RDONLY | DIR_FLAGS);
+	if (parts->upper < 0 && errno == ENOENT)
+		parts->upper = openat(dir, "u", O_RDONLY | DIR_FLAGS);
 	if (parts->upper < 0 && (parts->whole || !parts->claim.read_only))
 		return err_set(e, errno, "open its own files");
 	return 0;

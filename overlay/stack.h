@@ -49,6 +49,7 @@ int stack_make_by(const struct store *store, const struct image *image, const ch
  * more. That it is mounted and its lock held is no hindrance. The first fork does it otherwise.
  */
 int stack_seal(const struct store *store, const char *id, struct err *e);
+bool stack_is_sealed(const struct store *store, const char *id);
 
 /*
  * A fork's: what the template `template` has in its upper layer becomes the topmost lower layer of
@@ -85,12 +86,12 @@ int stack_claim(const struct store *store, const char *id, struct claim *ret, st
 
 /*
  * What a container's files are made of, to be read while it runs: its upper layer is not mounted a
- * second time, which overlay leaves undefined.
+ * second time, which overlay leaves undefined. Of a template, its own files are as they are sealed.
  */
 struct stack_parts {
 	int upper;  /* its own files, -1: it is read-only and has none */
 	bool whole; /* these are a tree of all its files, and no upper layer */
-	int lowers; /* its image's, as one read-only mount, attached nowhere */
+	int lowers; /* its image's and its template's, as one read-only mount, attached nowhere */
 	struct claim claim;
 };
 

@@ -10,6 +10,7 @@
 
 #include "overlay/claim.h"
 #include "overlay/files.h"
+#include "overlay/forks.h"
 #include "overlay/layer.h"
 #include "overlay/redirect.h"
 #include "overlay/stack.h"
@@ -28,7 +29,7 @@ void strata_done(struct strata *s)
 }
 
 /* Takes the fd. */
-static int add(struct strata *s, int dir, const char *name)
+static int add(struct strata *s, int dir, const char *name, bool is_upper)
 {
 	struct stratum *more = reallocarray(s->v, s->n + 1, sizeof(*more));
 	char *copy = more ? strdup(name) : NULL;
@@ -39,7 +40,7 @@ static int add(struct strata *s, int dir, const char *name)
 		own_close(&dir);
 		return -ENOMEM;
 	}
-	s->v[s->n++] = (struct stratum){ dir, copy };
+	s->v[s->n++] = (struct stratum){ dir, copy, is_upper };
 	return 0;
 }
 
@@ -53,11 +54,32 @@ static int add_layers(
 	for (size_t i = claim->n_layers; r == 0 && i-- > 0;) {
 		int dir;
 		r = layer_open(store, claim->layers[i], &dir, e);
-		if (r == 0 && add(s, dir, claim->layers[i]) < 0)
+		if (r == 0 && add(s, dir, claim->layers[i], false) < 0)
 			r = err_set(e, ENOMEM, "open layers");
 	}
 	s->objects = objects_open(store);
 	return r;
+}
+
+static int add_own(const struct store *store, const char *id, struct strata *s, struct err *e)
+{
+	int own = -1;
+	int r = stack_own(store, id, &own, e);
+
+	if (r < 0 || own < 0)
+		return r;
+	const char *name = stack_is_sealed(store, id) ? id : "";
+	return add(s, own, name, true) < 0 ? err_set(e, ENOMEM, "open layers") : 0;
+}
+
+static int add_template(
+	const struct store *store, const char *template, struct strata *s, struct err *e)
+{
+	int dir = forks_open(store, template, e);
+
+	if (dir < 0)
+		return dir;
+	return add(s, dir, template, true) < 0 ? err_set(e, ENOMEM, "open layers") : 0;
 }
 
 int strata_of_container(
@@ -65,13 +87,12 @@ int strata_of_container(
 {
 	automatic(strata) struct strata s = STRATA_NONE;
 	automatic(claim) struct claim claim = { 0 };
-	int own = -1;
 
-	int r = stack_own(store, id, &own, e);
-	if (r == 0 && own >= 0 && add(&s, own, "") < 0)
-		r = err_set(e, ENOMEM, "open layers");
+	int r = add_own(store, id, &s, e);
 	if (r == 0)
 		r = stack_claim(store, id, &claim, e);
+	if (r == 0 && claim.template)
+		r = add_template(store, claim.template, &s, e);
 	/* Where there is a whole tree its files are copies: those of the layers are none of it. */
 	if (r == 0 && !claim.snapshotter)
 		r = add_layers(store, &claim, &s, e);
@@ -167,7 +188,7 @@ static int add_foreign(struct strata *s, const char *dir, const char *upper, boo
 		return 0;
 	if (!own)
 		name_of(path, name);
-	return add(s, fd, name);
+	return add(s, fd, name, own);
 }
 
 /* The next part of a list, up to `end` or a comma, without backslashes; NULL: there is none. */
@@ -260,15 +281,14 @@ static int follow_redirect(struct search *x, int file)
 static int try_stratum(struct search *x, const struct stratum *stratum, struct strata_hit *hit)
 {
 	autofd int file = files_open(stratum->dir, x->path);
-	bool own = !*stratum->name;
 	struct stat st;
 
 	*hit = (struct strata_hit){ .stratum = stratum };
 	/* Not there, or a whiteout, or a directory of that name. */
 	if (file < 0)
 		return file == -ENOMEM || file == -EMFILE || file == -ENFILE ? file : 0;
-	int stub = !x->s->ours || own ? 0 : stub_read(file, x->s->form, &hit->object);
-	if (stub == 0 && x->s->ours && own && follow_redirect(x, file))
+	int stub = !x->s->ours || stratum->is_upper ? 0 : stub_read(file, x->s->form, &hit->object);
+	if (stub == 0 && x->s->ours && stratum->is_upper && follow_redirect(x, file))
 		return 0;
 	if (stub > 0) {
 		struct object_path p = object_path(&hit->object);

@@ -1,5 +1,6 @@
 /*
- * The directories that a container's files come from, the topmost first: its own, then its layers.
+ * The directories that a container's files come from, the topmost first: its own, its template's if it
+ * is a fork (overlay/forks.h), then its layers. What is a template's own is not called its own.
  *
  * With them a path inside of the container is found again as the file that it really is, below the
  * overlay, where it has its page cache. Nothing is asked of the container's own mounts. A path alone
@@ -24,6 +25,7 @@
 struct stratum {
 	int dir;    /* O_PATH */
 	char *name; /* of a layer: its digest in our store, or what its engine calls it; "": own */
+	bool is_upper; /* an upper layer: its own, or that of a template, whose id is its name */
 };
 
 struct strata {

@@ -194,9 +194,12 @@ static const struct strata *foreign_strata(struct finder *f, const struct mount_
 static int take_hit(const struct strata *s, const struct strata_hit *hit, struct origin *ret)
 {
 	const char *name = hit->stratum->name;
+	enum origin_kind kind = !*name			 ? ORIGIN_OWN
+				: hit->stratum->is_upper ? ORIGIN_TEMPLATE
+							 : ORIGIN_LAYER;
 
-	*ret = (struct origin){ *name ? ORIGIN_LAYER : ORIGIN_OWN, NULL, *name && s->ours,
-		hit->object, hit->dev, hit->ino };
+	*ret = (struct origin){ kind, NULL, kind == ORIGIN_LAYER && s->ours, hit->object, hit->dev,
+		hit->ino };
 	if (*name)
 		ret->layer = strdup(name);
 	return *name && !ret->layer ? -ENOMEM : 1;
@@ -385,6 +388,8 @@ static char *label_of(const struct origin *o)
 
 	if (o->kind == ORIGIN_LAYER)
 		return strndup(o->ours ? digest_hex(o->layer) : o->layer, ORIGIN_SHORT);
+	if (o->kind == ORIGIN_TEMPLATE)
+		return str_format("template %s", o->layer);
 	return words[o->kind] ? strdup(words[o->kind]) : NULL;
 }
 

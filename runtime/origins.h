@@ -21,11 +21,12 @@
 enum origin_kind {
 	ORIGIN_UNKNOWN,
 	ORIGIN_LAYER,
-	ORIGIN_OWN,    /* of its container */
-	ORIGIN_HOST,   /* of a file system that is mounted in it */
-	ORIGIN_TMPFS,  /* of one in memory */
-	ORIGIN_MEMFD,  /* memory without a file system: memfds, System V, shared anonymous */
-	ORIGIN_DEVICE, /* below a /dev of the host's */
+	ORIGIN_TEMPLATE, /* of a template's own files: `layer` is its id */
+	ORIGIN_OWN,	 /* of its container */
+	ORIGIN_HOST,	 /* of a file system that is mounted in it */
+	ORIGIN_TMPFS,	 /* of one in memory */
+	ORIGIN_MEMFD,	 /* memory without a file system: memfds, System V, shared anonymous */
+	ORIGIN_DEVICE,	 /* below a /dev of the host's */
 };
 
 struct origin {

@@ -125,6 +125,10 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	if (r < 0)
 		return r;
 	o.created_by = written.record.command;
+	if (written.parts.claim.template) {
+		o.template = &written.template_changes;
+		o.template_by = written.template_record.command;
+	}
 	if (is_held(&c->home, &written.record, &w->pause))
 		o.hold = (struct packer_hold){ hold, &holding };
 	confine_import();

@@ -3,77 +3,11 @@
  * they change nothing of it, and that it stays as long as one of them has files.
  */
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 
-#include "overlay/forks.h"
 #include "overlay/garbage.h"
-#include "overlay/trash.h"
-#include "tests/unit/stacks.h"
-
-static void put_text(int root, const char *name, const char *text)
-{
-	int fd = openat(root, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	ck_assert_msg(fd >= 0, "cannot write '%s'", name);
-	ck_assert_int_eq(fd_write_all(fd, text, strlen(text)), 0);
-	close(fd);
-}
-
-static const char *text_of(int root, const char *name)
-{
-	static char text[64];
-	int fd = openat(root, name, O_RDONLY | O_CLOEXEC);
-
-	ck_assert_msg(fd >= 0, "no '%s'", name);
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-	ck_assert_int_ge(n, 0);
-	text[n] = '\0';
-	close(fd);
-	return text;
-}
-
-static struct stack fork_of(const char *template, const char *id)
-{
-	struct stack stack = STACK_NONE;
-	int r = stack_fork(&scene_store, template, id, false, &stack, &scene_err);
-
-	ck_assert_msg(r == 0, "%s", scene_err.text);
-	return stack;
-}
-
-/* "t" was loaded; what a program does as it warms up. */
-static struct stack make_template(void)
-{
-	struct stack t = make_stack("T", false);
-
-	put_text(t.rootfs, "f", "warm");
-	put_text(t.rootfs, "new", "of the template");
-	ck_assert_int_eq(mkdirat(t.rootfs, "state", 0710), 0);
-	put_text(t.rootfs, "state/x", "y");
-	ck_assert_int_eq(unlinkat(t.rootfs, "d/1", 0), 0);
-	ck_assert_int_eq(unlinkat(t.rootfs, "e/4", 0), 0);
-	ck_assert_int_eq(unlinkat(t.rootfs, "e", AT_REMOVEDIR), 0);
-	ck_assert_int_eq(mkdirat(t.rootfs, "e", 0755), 0);
-	put_text(t.rootfs, "e/5", "");
-	ck_assert_int_eq(fchmodat(t.rootfs, ".", 0751, 0), 0);
-	return t;
-}
-
-/* As make_template() left them. */
-static void check_files(int root)
-{
-	ck_assert_str_eq(names_in(root, "."), "d e f new state");
-	ck_assert_str_eq(text_of(root, "f"), "warm");
-	ck_assert_str_eq(text_of(root, "new"), "of the template");
-	ck_assert_str_eq(text_of(root, "state/x"), "y");
-	ck_assert_int_eq(mode_of(root, "state"), 0710);
-	ck_assert_int_eq(mode_of(root, "."), 0751);
-	/* A whiteout, and an opaque directory. */
-	ck_assert_str_eq(names_in(root, "d"), "2 sub");
-	ck_assert_str_eq(names_in(root, "d/sub"), "3");
-	ck_assert_str_eq(names_in(root, "e"), "5");
-}
+#include "overlay/strata.h"
+#include "tests/unit/forks.h"
 
 START_TEST(shows_the_templates_files)
 {
@@ -295,91 +229,6 @@ START_TEST(a_template_stays_while_it_has_forks)
 }
 END_TEST
 
-static bool has_ended(pid_t pid)
-{
-	siginfo_t info = { 0 };
-
-	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-	       info.si_pid == pid;
-}
-
-/* Until it waits for a lock of a file as a whole, or has ended. */
-static void wait_until_it_waits(pid_t pid)
-{
-	char line[256];
-	int holder;
-
-	for (bool waits = false; !waits && !has_ended(pid);) {
-		FILE *locks = fopen("/proc/locks", "re");
-		ck_assert_ptr_nonnull(locks);
-		while (fgets(line, sizeof(line), locks))
-			waits |= sscanf(line, "%*d: -> FLOCK %*s %*s %d", &holder) == 1 &&
-				 holder == pid;
-		fclose(locks);
-		usleep(1000);
-	}
-}
-
-static int result_of(pid_t pid)
-{
-	int status;
-
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-/* Of a fork that is being made there may be no claim yet: a removal waits for its end. */
-START_TEST(a_removal_waits_for_a_fork)
-{
-	struct claim claim = { .template = (char *)"T" };
-	struct err e;
-
-	load_one();
-	automatic(stack) struct stack t = make_template();
-	int containers = open(scene_path("store/containers"), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_eq(stack_seal(&scene_store, "T", &e), 0);
-	int lock = forks_lock(containers, STORE_SHARED, &e);
-	pid_t pid = fork();
-	if (pid == 0) {
-		close(lock);
-		_exit(-stack_remove(&scene_store, "T", &e));
-	}
-	wait_until_it_waits(pid);
-	ck_assert_int_eq(mkdirat(containers, "a", 0700), 0);
-	int a = openat(containers, "a", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_eq(claim_write(a, &claim, &e), 0);
-	close(lock);
-	ck_assert_int_eq(result_of(pid), EBUSY);
-	check_files(t.rootfs);
-	close(a);
-	close(containers);
-}
-END_TEST
-
-START_TEST(a_fork_waits_for_a_removal)
-{
-	struct err e;
-
-	load_one();
-	automatic(stack) struct stack t = make_template();
-	int containers = open(scene_path("store/containers"), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int lock = forks_lock(containers, STORE_EXCLUSIVE, &e);
-	pid_t pid = fork();
-	if (pid == 0) {
-		struct stack a = STACK_NONE;
-		close(lock);
-		_exit(-stack_fork(&scene_store, "T", "a", false, &a, &e));
-	}
-	wait_until_it_waits(pid);
-	ck_assert_int_eq(trash_put(&scene_store, containers, "T", &e), 0);
-	close(lock);
-	ck_assert_int_eq(result_of(pid), ENOENT);
-	ck_assert_int_eq(scene_count("store/containers"), 0);
-	close(containers);
-}
-END_TEST
-
 START_TEST(what_cannot_be_forked_is_told)
 {
 	automatic(image) struct image image = { 0 };
@@ -443,6 +292,44 @@ START_TEST(as_deep_as_the_template)
 }
 END_TEST
 
+static int says(void *data, int file)
+{
+	char text[64] = "";
+
+	return read(file, text, sizeof(text) - 1) >= 0 && strcmp(text, data) == 0;
+}
+
+/* Where a container's file of that content is: "" is its own. */
+static const char *where(const char *id, const char *path, const char *content)
+{
+	static char name[128];
+	automatic(strata) struct strata s = STRATA_NONE;
+	struct strata_hit hit;
+
+	int r = strata_of_container(&scene_store, id, &s, &scene_err);
+	ck_assert_msg(r == 0, "%s", scene_err.text);
+	ck_assert_int_eq(strata_find(&s, path, says, (void *)content, &hit), 1);
+	snprintf(name, sizeof(name), "%s", hit.stratum->name);
+	return name;
+}
+
+START_TEST(whose_a_file_is)
+{
+	load_one();
+	automatic(stack) struct stack t = make_template(), other = make_stack("o", false);
+	automatic(stack) struct stack a = fork_of("T", "a");
+	put_text(a.rootfs, "f", "mine");
+	put_text(other.rootfs, "f", "mine");
+	ck_assert_str_eq(where("a", "/f", "mine"), "");
+	ck_assert_str_eq(where("a", "/f", "warm"), "T");
+	ck_assert_str_eq(where("a", "/state/x", "y"), "T");
+	ck_assert_int_eq(strncmp(where("a", "/f", "base"), DIGEST_PREFIX, 7), 0);
+	/* The same by the template, which is where it is found first or not. */
+	ck_assert_str_eq(where("T", "/f", "warm"), "T");
+	ck_assert_str_eq(where("o", "/f", "mine"), "");
+}
+END_TEST
+
 static void fill(TCase *cases)
 {
 	tcase_add_test(cases, shows_the_templates_files);
@@ -454,10 +341,9 @@ static void fill(TCase *cases)
 	tcase_add_test(cases, a_thousand_of_one);
 	tcase_add_test(cases, garbage_leaves_what_a_fork_needs);
 	tcase_add_test(cases, a_template_stays_while_it_has_forks);
-	tcase_add_test(cases, a_removal_waits_for_a_fork);
-	tcase_add_test(cases, a_fork_waits_for_a_removal);
 	tcase_add_test(cases, what_cannot_be_forked_is_told);
 	tcase_add_test(cases, as_deep_as_the_template);
+	tcase_add_test(cases, whose_a_file_is);
 }
 
 int main(void)

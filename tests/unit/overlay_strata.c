@@ -71,9 +71,9 @@ static struct strata strata_make(void)
 		.form = FORM_USER,
 		.ours = true };
 
-	s.v[0] = (struct stratum){ dir("own"), strdup("") };
-	s.v[1] = (struct stratum){ dir("b"), strdup("b") };
-	s.v[2] = (struct stratum){ dir("a"), strdup("a") };
+	s.v[0] = (struct stratum){ dir("own"), strdup(""), true };
+	s.v[1] = (struct stratum){ dir("b"), strdup("b"), false };
+	s.v[2] = (struct stratum){ dir("a"), strdup("a"), false };
 	return s;
 }
 
