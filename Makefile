@@ -197,6 +197,10 @@ $(KEEPERS:%=$(OUT)/%): $(OUT)/%: $(OUT)/cmd/%.o $(OUT)/runtime/init/text.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKING_INIT) -o $@ $^
 
+# Freezing is tried in the test's own memory, by the code of the stub.
+FREEZE_SRC := $(addprefix runtime/template/,allow.c freeze.c hot.c lines.c mappings.c move.c) runtime/init/text.c
+$(filter %/template_freeze %/template_freeze_left,$(UNITS)) $(OUT)/tests/bench/freeze: $(FREEZE_SRC:%.c=$(OUT)/stub/%.o)
+
 # cmd_NOUN is linked with cmd/NOUN/ too.
 .SECONDEXPANSION:
 $(OUT)/tests/unit/%: tests/unit/%.c $$(call objects,$$(wildcard $$(subst cmd_,cmd/,$$*)/*.c)) $(CMDLIB) $(LIB) Makefile
@@ -234,7 +238,7 @@ $(OUT)/examples/%: examples/%.c Makefile
 $(OUT)/tests/bench/%: tests/bench/%.c $(LIB) Makefile
 	$(call say,BENCH,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(COMMON) -static -o $@ $< $(LIB) -lm
+	$(Q)$(CC) $(COMMON) -static -o $@ $< $(filter %.o,$^) $(LIB) -lm
 
 # What a start is measured with and against has no libc: its own start is not what is measured.
 $(addprefix $(OUT)/tests/bench/,true floor peak): $(OUT)/tests/bench/%: tests/bench/%.c runtime/init/text.c Makefile
