@@ -42,6 +42,23 @@ verdict() {
 	assert_output_matches $'not ok: a\n    # because\n'
 }
 
+# What is left of a log that was cut is its end.
+@test "the last lines name what failed, with file and line" {
+	unit bad 'echo "not ok 1 - a: no"; echo ok 2 - b; echo "not ok 3 - c"; echo 1..3; echo "# failed at tests/unit/bad.c:7"; echo "# failed at tests/unit/other.h:8"; exit 2'
+	unit mute 'exit 1'
+	printf '%s\n' 'helper() { false; }' '' >"$SCRATCH/tree/tests/cli/helpers.bash"
+	printf '%s\n' 'load helpers' '@test "a, b	c" {' true 'helper # here' '}' '@test "d" {' 'echo in test file x, line 5' false '}' >"$SCRATCH/tree/tests/cli/x.bats"
+	verdict 1 "2 passed, 5 failed"
+	printf '%s\n' "${lines[@]: -6:5}" | sort >"$SCRATCH/told"
+	diff -u - "$SCRATCH/told" <<-EOT
+		failed: bad: a: no (unit: tests/unit/bad.c:7)
+		failed: bad: c (unit: tests/unit/other.h:8)
+		failed: mute: no plan (status 1) (unit)
+		failed: x: a, b c (host: tests/cli/x.bats:4)
+		failed: x: d (host: tests/cli/x.bats:8)
+	EOT
+}
+
 @test "a failing test is counted when the program's status hides it" {
 	unit bad 'echo 1..1; echo not ok 1 - a; exit 0'
 	verdict 1 "1 passed, 1 failed"

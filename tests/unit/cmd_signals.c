@@ -1,10 +1,10 @@
 /* Signals by name, as kill and stop take them. */
-#include <check.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/signals.h"
+#include "tests/unit/run.h"
 
 START_TEST(names_and_numbers)
 {
@@ -79,10 +79,5 @@ int main(void)
 	tcase_add_test(cases, real_time_signals);
 	tcase_add_test(cases, others_are_refused_by_name);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return unit_run(suite);
 }

@@ -1,11 +1,11 @@
 /* Times as people read them. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/cow/stamp.h"
 #include "cmd/times.h"
+#include "tests/unit/run.h"
 
 START_TEST(in_the_largest_unit_that_fits)
 {
@@ -119,10 +119,5 @@ int main(void)
 	tcase_add_test(cases, spans);
 	tcase_add_test(cases, the_monitors_calendar_is_libcs);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return unit_run(suite);
 }

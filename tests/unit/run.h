@@ -4,6 +4,17 @@
 
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+/* Behind all tests, as TAP has no place for it: where each failing one failed, in their order (tests/tap). */
+static inline void unit_tell_places(SRunner *runner)
+{
+	TestResult **failures = srunner_failures(runner);
+
+	for (int i = 0; i < srunner_ntests_failed(runner); i++)
+		printf("# failed at %s:%d\n", tr_lfile(failures[i]), tr_lno(failures[i]));
+	free(failures);
+}
 
 /* The suite is used up. The exit status for main(). */
 static inline int unit_run(Suite *suite)
@@ -13,6 +24,7 @@ static inline int unit_run(Suite *suite)
 	srunner_set_tap(runner, "-");
 	srunner_run_all(runner, CK_SILENT);
 	int failed = srunner_ntests_failed(runner);
+	unit_tell_places(runner);
 	srunner_free(runner);
 	return failed != 0;
 }
