@@ -119,6 +119,22 @@ static inline size_t count(const struct frost *f)
 	return frost_count(f, &ns);
 }
 
+/*
+ * The same of one group until it has been frozen: where others want the processors too, it may not
+ * stand still as soon as little patience asks for, and is left alone.
+ */
+static inline struct frost begin_frozen(int group, uint64_t bytes)
+{
+	struct frost f = begin(&group, 1, bytes);
+
+	for (unsigned tries = 1; count(&f) == 0 && tries < 1000; tries++) {
+		frost_done(&f);
+		f = begin(&group, 1, bytes);
+	}
+	ck_assert_uint_eq(count(&f), 1);
+	return f;
+}
+
 /* How a unit program of these ends: what a failed test has left goes with its groups. */
 static inline int frozen_run(Suite *suite)
 {
