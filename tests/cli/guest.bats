@@ -137,7 +137,7 @@ event() { awk -v key="$2" '$1 == key { print $2 }' "$G/$1"; }
 @test "a guest leaves nothing behind, however it is ended" {
 	need_boot
 	local signal guest leaks=$BATS_TEST_DIRNAME/../leaks
-	export COWRUN_TEST=vm$RANDOM LEAKS_GRACE=10 # a run of its own
+	export COWRUN_TEST=vm$RANDOM LEAKS_GRACE=60 # a run of its own
 	"$leaks" snapshot "$SCRATCH/before"
 	for signal in TERM KILL; do
 		rm -f "$SCRATCH/out"

@@ -19,7 +19,7 @@ caught() {
 }
 
 clean() {
-	LEAKS_GRACE=5 run leaks compare
+	LEAKS_GRACE=60 run leaks compare
 	assert_status 0
 	assert_output ''
 }
@@ -30,6 +30,7 @@ clean() {
 
 @test "a process with the mark in its environment" {
 	sleep 1000 3>&- &
+	await executes $! sleep
 	caught "process $! .*sleep 1000"
 	kill $!
 	clean
@@ -47,6 +48,7 @@ clean() {
 @test "a process in a cgroup with the mark" {
 	mkdir "$CGROUP/$MARK-1"
 	env -u COWRUN_TEST sleep 1000 3>&- &
+	await executes $! sleep
 	echo $! >"$CGROUP/$MARK-1/cgroup.procs"
 	caught "process $! .*sleep 1000"
 	caught "cgroup $CGROUP/$MARK-1"
