@@ -29,7 +29,7 @@ far_up() { echo "../../../../../../../..$(outside "$@")"; }
 # attempt [FILTER ...]: a start that may succeed, or be refused in one line; the canary is as it was
 attempt() {
 	bundle "$@"
-	run --separate-stderr timeout 30 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID"
+	run --separate-stderr timeout 60 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID"
 	[ "$status" -ne 124 ] || { say "hangs"; return 1; }
 	[ "$status" -eq 0 ] || assert_one_line '^cowrun: run: ' || return 1
 	assert_canary_unchanged || return 1

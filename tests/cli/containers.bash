@@ -2,8 +2,11 @@
 # shellcheck shell=bash disable=SC2154
 
 # bundle [FILTER [JQ ARGUMENTS]]: the file's bundle, in $BUNDLE, with that change of config.json.
+# What containers of the test before have written into its root is gone, or a test would take it for its own one's.
 bundle() {
 	BUNDLE=$SCRATCH/bundle
+	[ -n "${BUNDLE_IS_OURS:-}" ] || rm -f "$BUNDLE"/rootfs/{fds,go,got,log,n,ran,ready}
+	BUNDLE_IS_OURS=1
 	make_bundle "$BUNDLE" "$@"
 }
 
@@ -60,18 +63,11 @@ sleeper() {
 # not COMMAND...: it fails. (After a bare "!" the shell goes on whatever it was.)
 not() { ! "$@"; }
 
-# await COMMAND...: until it succeeds, for as long as a slow machine may need.
-await() {
-	local end=$((SECONDS + 30))
-	until "$@"; do
-		[ $SECONDS -lt $end ] || { say "waited in vain for: $*"; return 1; }
-		sleep 0.01
-	done
-}
-
 # state ID KEY: one value of the state document
 state() { member "$2" "$(cowrun state "$1")"; }
 status_is() { [ "$(state "$1" status)" = "$2" ]; }
+# has_program ID NAME: its first process executes it
+has_program() { executes "$(state "$1" pid 2>/dev/null)" "$2"; }
 
 # ends_with STATUS PID: of a process that this shell started (bats' run would wait for it in another one)
 ends_with() {

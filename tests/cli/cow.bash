@@ -46,16 +46,9 @@ blob() {
 	echo "$digest"
 }
 
-# eventually COMMAND...: it succeeds before ten seconds are over
-eventually() {
-	local tries
-	for ((tries = 0; tries < 500; tries++)); do
-		if "$@" >/dev/null 2>&1; then return 0; fi
-		sleep 0.02
-	done
-	say "did not come true: $*"
-	return 1
-}
+# eventually COMMAND...: await, in silence
+eventually() { await silently "$@"; }
+silently() { "$@" >/dev/null 2>&1; }
 
 inspect() {
 	local text
@@ -65,6 +58,13 @@ inspect() {
 }
 monitor_of() { inspect "$1" monitor_pid; }
 is_status() { [ "$(inspect "$1" status 2>/dev/null)" = "$2" ]; }
+# is_executing NAME PROGRAM: its first process does; sleeps_in NAME: one of its processes, as in asleep
+is_executing() { executes "$(inspect "$1" pid 2>/dev/null)" "$2"; }
+sleeps_in() {
+	local pid
+	while read -r pid; do ! asleep "$pid" || return 0; done <"$CGROUP/cowrun-$1/cgroup.procs"
+	return 1
+}
 has_line() { cow logs "$1" 2>&1 | grep -q -- "$2"; }
 is_gone() { ! kill -0 "$1" 2>/dev/null || [ "$(awk '{ print $3 }' "/proc/$1/stat" 2>/dev/null)" = Z ]; }
 

@@ -33,7 +33,8 @@ ends_of_sockets() {
 	rm -f "$SCRATCH/agent" "$SCRATCH/console"
 	"$HELPERS/agent" "$SCRATCH/agent" 123 >/dev/null 3>&- &
 	ENDS=$!
-	perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 9) or die; while ($c = $s->accept) { sysread $c, $x, 99 }' \
+	perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Local => "$ARGV[0].new", Listen => 9) or die; rename "$ARGV[0].new", $ARGV[0] or die;
+		while ($c = $s->accept) { sysread $c, $x, 99 }' \
 		"$SCRATCH/console" 3>&- &
 	ENDS+=" $!"
 	await test -S "$SCRATCH/agent" && await test -S "$SCRATCH/console"
@@ -87,9 +88,9 @@ processes() {
 # await_end ID: fails when none is left; one that has left its group may be some instants from being a zombie
 await_end() {
 	local left
-	local tries=50
+	local end=$((SECONDS + 30))
 	while left=$(processes "$1"); [ -n "$left" ]; do
-		[ $((tries -= 1)) -gt 0 ] || { echo "${left//$'\n'/ }"; return; }
+		[ $SECONDS -lt $end ] || { echo "${left//$'\n'/ }"; return; }
 		sleep 0.02
 	done
 	return 1

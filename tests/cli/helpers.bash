@@ -70,6 +70,24 @@ need_kernel() {
 	printf '%s\n' "$1" "$(uname -r)" | sort -VC || skip "needs kernel $1 or later: ${2:?what}"
 }
 
+# --- what a process is at ------------------------------------------------------------------------------------------
+# A container counts as running from the record of its first process on, which has its hooks and all of its set-up
+# before it: who waits for what it does, waits for that.
+# executes PID NAME: that program, and no longer the one that it was forked of
+executes() { [ "$(cat "/proc/$1/comm" 2>/dev/null)" = "$2" ]; }
+# asleep PID: it is sleep(1), and has nothing to do any more
+asleep() { executes "$1" sleep && grep -qs '^State:.S' "/proc/$1/status"; }
+
+# await COMMAND...: until it succeeds; whoever waits two minutes for what takes an instant waits in vain, however busy
+# the machine is.
+await() {
+	local end=$((SECONDS + 120))
+	until "$@"; do
+		[ $SECONDS -lt $end ] || { say "waited in vain for: $*"; return 1; }
+		sleep 0.01
+	done
+}
+
 # --- bundles ----------------------------------------------------------------------------------------------------
 # rootfs_make DIR: a root file system of one static busybox under all its names.
 rootfs_make() {

@@ -4,7 +4,7 @@
 
 # browser FLAG... URL: what it says on its console is in $SCRATCH/console
 browser() {
-	HOME=$SCRATCH/browser timeout 120 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run \
+	HOME=$SCRATCH/browser timeout 200 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run \
 		--disable-background-networking --disable-dev-shm-usage --host-resolver-rules='MAP * ~NOTFOUND' \
 		--window-size=1700,1000 --user-data-dir="$SCRATCH/browser" --enable-logging=stderr "$@" 2>"$SCRATCH/browser.log" 3>&-
 	grep CONSOLE "$SCRATCH/browser.log" >"$SCRATCH/console" || true

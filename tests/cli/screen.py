@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """screen ROWSxCOLUMNS STEP... -- COMMAND...: COMMAND in front of a terminal, by pyte.
 
-Steps, one after the other; what does not come within 20 seconds ends all with status 99:
+Steps, one after the other; what does not come within 60 seconds ends all with status 99:
   wait:TEXT  until that is on the screen        gone:TEXT  until it is not
   send:TEXT  keys, with Python's escapes        size:ROWSxCOLUMNS
   kill:NAME  a signal to COMMAND                ends       until COMMAND has ended
-  show       prints the screen, a line for each row, and "--" behind it
+  show       prints the screen, a line for each row, and "--" behind it, once nothing more comes and COMMAND waits
   run:WORDS  a shell command, beside it
 Then "attributes: kept" or "changed", "screen: given back" or "kept" (the other one of the terminal), "cursor: shown" or
 "hidden", "colours: used" or "none", and "status: N", -N for a signal.
@@ -13,7 +13,7 @@ Then "attributes: kept" or "changed", "screen: given back" or "kept" (the other 
 import codecs, fcntl, os, pty, re, select, signal, struct, subprocess, sys, termios, time
 import pyte
 
-SECONDS = 20
+SECONDS = 60
 
 
 class Screen(pyte.Screen):
@@ -97,6 +97,14 @@ class Terminal:
                 self.status = os.waitstatus_to_exitcode(status)
         return self.status is not None
 
+    def waits(self):
+        """What has the terminal does, and is not about to be given the CPU to go on drawing."""
+        try:
+            with open(f"/proc/{os.tcgetpgrp(self.master)}/stat", encoding="utf-8", errors="replace") as stat:
+                return stat.read().rpartition(")")[2].split()[0] not in "RD"
+        except OSError:
+            return True
+
     def until(self, what, is_so):
         end = time.monotonic() + SECONDS
         while not is_so():
@@ -124,7 +132,7 @@ class Terminal:
         elif verb == "run":
             subprocess.run(word, shell=True, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         elif verb == "show":
-            while self.read(0.2):  # what has been begun is drawn to its end
+            while self.read(0.2) or not self.waits():  # what has been begun is drawn to its end
                 pass
             print(self.text() + "\n--")
         else:

@@ -44,7 +44,7 @@ systemd_boot() {
 	# Who is in it hinders systemd to hand down controllers.
 	echo "$SYSTEMD" >"$CGROUP/cgroup.procs"
 	export SYSTEMD SYSTEMD_INIT
-	local end=$((SECONDS + 60))
+	local end=$((SECONDS + 120))
 	until booted systemctl is-active -q tests.target 2>/dev/null; do
 		if [ $SECONDS -ge $end ] || ! kill -0 "$SYSTEMD"; then
 			cat "$SCRATCH/systemd.log" >&2
@@ -59,7 +59,7 @@ systemd_boot() {
 
 # Once unshare has forked.
 await_pid() {
-	local end=$((SECONDS + 30))
+	local end=$((SECONDS + 120))
 	until SYSTEMD_INIT=$(cat "/proc/$SYSTEMD/task/$SYSTEMD/children") && [ -n "$SYSTEMD_INIT" ]; do
 		[ $SECONDS -lt $end ] || return 1
 		sleep 0.01

@@ -11,7 +11,7 @@ term() {
 	local words=()
 	while [ "$1" != -- ]; do words+=("$1") && shift; done
 	shift
-	run --separate-stderr timeout 60 "$HELPERS/terminal" run "${words[@]}" -- "$COWRUN" --root "$STATE" "$@"
+	run --separate-stderr timeout 200 "$HELPERS/terminal" run "${words[@]}" -- "$COWRUN" --root "$STATE" "$@"
 	output=${output//$'\r'/}
 }
 
@@ -29,7 +29,7 @@ kept=$'\nattributes: kept'
 # listens KIND SOCKET WORD...: somebody at a socket, in the background; what he gets is in $SCRATCH/got
 listens() {
 	rm -f "$2"
-	timeout 60 "$HELPERS/terminal" "$@" >"$SCRATCH/got" 2>&1 3>&- &
+	timeout 200 "$HELPERS/terminal" "$@" >"$SCRATCH/got" 2>&1 3>&- &
 	LISTENER=$!
 	await test -S "$2"
 }
@@ -103,8 +103,8 @@ $kept"
 	cowrun delete --force "$ID"
 	# killed from outside
 	bundle "$(args sh -c 'echo ready; exec sleep 1000') | $SHOW"
-	(await grep -q ready "$SCRATCH/shown" && cowrun kill "$ID" KILL) 3>&- &
-	timeout 60 "$HELPERS/terminal" run 24x80 wait:ready raw ends -- "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID" >"$SCRATCH/shown" || status=$?
+	(await test -e "$SCRATCH/raw" && cowrun kill "$ID" KILL) 3>&- &
+	timeout 200 "$HELPERS/terminal" run 24x80 wait:ready raw "touch:$SCRATCH/raw" ends -- "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID" >"$SCRATCH/shown" || status=$?
 	[ "$status" = 137 ]
 	grep -q 'attributes: kept' "$SCRATCH/shown"
 	# refused: not even touched
@@ -122,29 +122,29 @@ $kept"
 
 @test "input and output may be anything: a pipe, a file, nothing at all" {
 	bundle "$(args sh -c 'read a; echo "got $a"; cat; stty -a | grep -c -- -onlcr') | $SHOW | .process.consoleSize = {height: 12, width: 34}"
-	run --separate-stderr bash -c 'printf "one\ntwo" | timeout 60 "$COWRUN" --root "$STATE" run -b '"$BUNDLE $ID"
+	run --separate-stderr bash -c 'printf "one\ntwo" | timeout 200 "$COWRUN" --root "$STATE" run -b '"$BUNDLE $ID"
 	assert_status 0
 	# echoed, as by any terminal, but when is not said; without carriage returns, as for any file
 	assert_output_matches $'got one\n(two)?two1$'
 	[[ $output == *one*one* && $output != *$'\r'* ]]
 	bundle "$(args sh -c 'tty; stty size; cat; echo over') | $SHOW | .process.consoleSize = {height: 12, width: 34}"
 	for input in '</dev/null' '<&-'; do
-		run --separate-stderr setsid -w bash -c 'timeout 60 "$COWRUN" --root "$STATE" run -b '"$BUNDLE $ID $input"
+		run --separate-stderr setsid -w bash -c 'timeout 200 "$COWRUN" --root "$STATE" run -b '"$BUNDLE $ID $input"
 		assert_status 0
 		assert_output $'/dev/pts/0\n12 34\nover'
 	done
 	echo before >"$SCRATCH/file"
-	bash -c '{ timeout 60 "$COWRUN" --root "$STATE" run -b '"$BUNDLE $ID"' </dev/null; echo after; } >>"$SCRATCH/file"'
+	bash -c '{ timeout 200 "$COWRUN" --root "$STATE" run -b '"$BUNDLE $ID"' </dev/null; echo after; } >>"$SCRATCH/file"'
 	[ "$(sed -n '1p;$p' "$SCRATCH/file" | paste -sd ' ')" = 'before after' ]
 	grep -q over "$SCRATCH/file"
 }
 
 @test "a slow reader gets all of it; one that goes away hangs the terminal up" {
 	bundle "$(args sh -c 'seq 1 30000') | $SHOW"
-	run bash -c 'timeout 60 "$COWRUN" --root "$STATE" run -b '"$BUNDLE $ID"' </dev/null | { sleep 1; md5sum; }'
+	run bash -c 'timeout 200 "$COWRUN" --root "$STATE" run -b '"$BUNDLE $ID"' </dev/null | { sleep 1; md5sum; }'
 	assert_output "$(seq 1 30000 | md5sum)"
 	bundle "$(args yes) | $SHOW"
-	run bash -c 'timeout 60 "$COWRUN" --root "$STATE" run -b '"$BUNDLE $ID"' </dev/null | head -n 1'
+	run bash -c 'timeout 200 "$COWRUN" --root "$STATE" run -b '"$BUNDLE $ID"' </dev/null | head -n 1'
 	assert_output y
 	await eval "! cowrun list -q | grep -q '$ID'"
 }
@@ -206,7 +206,7 @@ $kept"
 	cowrun run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
 	listens pidfd "$SCRATCH/pidfd" TERM
 	rm "$SCRATCH/pid"
-	(await test -s "$SCRATCH/pid" && await test -s "$SCRATCH/got" && rm "$SCRATCH/pidfd") 3>&- &
+	(await eval 'executes "$(cat "$SCRATCH/pid")" sleep' 2>/dev/null && await test -s "$SCRATCH/got" && rm "$SCRATCH/pidfd") 3>&- &
 	run cowrun exec --pid-file "$SCRATCH/pid" --pidfd-socket "$SCRATCH/pidfd" "$ID" sleep 1000
 	assert_status 143
 	wait "$LISTENER"

@@ -63,10 +63,12 @@ int main(int argc, char **argv)
 
 	if (argc != 3)
 		return 2;
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", argv[1]);
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s.new", argv[1]);
 	fds[0].fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	fds[0].events = POLLIN;
-	if (bind(fds[0].fd, (struct sockaddr *)&name, sizeof(name)) < 0 || listen(fds[0].fd, 8) < 0)
+	if (bind(fds[0].fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||
+		listen(fds[0].fd, 8) < 0 ||
+		rename(name.sun_path, argv[1]) < 0) /* it is there when somebody listens */
 		return 3;
 	printf("ready\n");
 	fflush(stdout);

@@ -18,8 +18,8 @@
  *
  * Steps: wait:TEXT (until it was written, from the last match on), send:TEXT (\n and \ooo are
  * read), size:ROWSxCOLUMNS, kill:SIGNAL and stop (to COMMAND; waits until it stands), ends (until
- * COMMAND has ended), raw (until the terminal is in raw mode), cooked. What does not come within 20
- * seconds ends the whole with status 99.
+ * COMMAND has ended), raw (until the terminal is in raw mode), cooked, touch:FILE (makes it). What
+ * does not come within 60 seconds ends the whole with status 99.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SECONDS 20
+#define SECONDS 60
 
 static int master = -1, slave = -1; /* slave: held open, -1 when it is somebody else's */
 static pid_t command = -1;
@@ -170,6 +170,8 @@ static int step_is_done(const char *step)
 		set_size(step + 5);
 	else if (!strncmp(step, "kill:", 5))
 		kill(command, signal_number(step + 5));
+	else if (!strncmp(step, "touch:", 6))
+		close(open(step + 6, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	else {
 		fprintf(stderr, "terminal: unknown step '%s'\n", step);
 		exit(2);
@@ -235,16 +237,16 @@ static int run(const char *size, int argc, char **argv)
 	return command_status;
 }
 
-/* A socket of any length of path. */
+/* A socket of any length of path, which is there when somebody listens. */
 static int listen_at(char *path, int type)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	char *directory = dirname(strdup(path)), *name = basename(strdup(path));
 	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", name);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s.new", name);
 	if (chdir(directory) < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
-		(type == SOCK_STREAM && listen(fd, 1) < 0))
+		(type == SOCK_STREAM && listen(fd, 1) < 0) || rename(at.sun_path, name) < 0)
 		give_up(path);
 	return fd;
 }
