@@ -128,7 +128,7 @@ setup() {
 @test "a cow run that was killed: the container goes on" {
 	cow run --name "$NAME" "$IMAGE" sleep 1000 3>&- &
 	local pid=$!
-	eventually is_status "$NAME" running
+	eventually is_executing "$NAME" sleep
 	kill -KILL "$(monitor_of "$NAME")"
 	ends_with 137 $pid
 	[ "$(inspect "$NAME" status)" = running ]

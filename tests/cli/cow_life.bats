@@ -113,6 +113,7 @@ up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 	assert_output words
 }
 
+has_files() { [ "$(cd "/proc/$1/fd" && echo ?*)" = "$2" ]; }
 @test "one monitor, in a session of its own, that ends with its container" {
 	up "$IMAGE" sleep 1000
 	local monitor pid
@@ -122,7 +123,7 @@ up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 	[ "$(ls "/proc/$monitor/task")" = "$monitor" ]
 	[ "$(awk '{ print $6 }' "/proc/$monitor/stat")" = "$monitor" ]
 	[ "$(awk '{ print $4 }' "/proc/$pid/stat")" = "$monitor" ]
-	[ "$(cd "/proc/$monitor/fd" && echo ?*)" = "0 1 2 3 4 5 6 7" ]
+	eventually has_files "$monitor" "0 1 2 3 4 5 6 7"
 	kill -KILL "$pid"
 	eventually is_gone "$monitor"
 	[ "$(inspect "$NAME" exit_status)" = 137 ]
@@ -144,11 +145,14 @@ up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 	done
 }
 
+# By its files: it has found whom it waits for.
+is_waiting() { [[ $(readlink "/proc/$1/fd"/*) == *pidfd* ]]; }
 @test "wait prints the status, also of one that removes itself" {
 	cow run -d --name "$NAME-a" "$IMAGE" sh -c 'exit 9' >/dev/null
 	cow run -d --rm --name "$NAME-b" "$IMAGE" sh -c 'while [ ! -e /go ]; do sleep 0.01; done; exit 8' >/dev/null
-	cow wait "$NAME-b" >"$SCRATCH/b" 3>&- &
+	"$COW" --root "$STATE" --store "$STORE" wait "$NAME-b" >"$SCRATCH/b" 3>&- &
 	local pid=$!
+	eventually is_waiting $pid
 	run cow wait "$NAME-a" "$NAME-a"
 	assert_output $'9\n9'
 	cow exec "$NAME-b" touch /go
@@ -263,7 +267,7 @@ up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 @test "rm --force of a container in the foreground: its run ends" {
 	cow run --name "$NAME" "$IMAGE" sleep 1000 3>&- &
 	local pid=$!
-	eventually is_status "$NAME" running
+	eventually is_executing "$NAME" sleep
 	cow rm -f "$NAME"
 	ends_with 137 $pid
 	assert_nothing_left

@@ -29,10 +29,12 @@ export FILES
 	# guest: another kernel flags other pages
 	local i first all
 	up "$NAME-1" sh -c 'echo ready; while :; do sleep 1000; done'
+	eventually sleeps_in "$NAME-1"
 	measure
 	first=$(census ".containers[0] | $FILES")
 	for i in 2 3 4 5 6 7 8 9 10; do
 		up "$NAME-$i" sh -c 'echo ready; while :; do sleep 1000; done'
+		eventually sleeps_in "$NAME-$i"
 	done
 	[ "$first" -gt 500000 ]
 	measure

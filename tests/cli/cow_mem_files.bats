@@ -50,6 +50,7 @@ file() { census ".files[] | select(.path == \"$1\")"; }
 @test "the page cache of a container's own files is in its cost, while nobody maps it" {
 	local quiet
 	up "$NAME" "$IMAGE" sh -c 'echo ready; while :; do sleep 1000; done'
+	eventually sleeps_in "$NAME"
 	measure "$NAME"
 	holds '.containers[0].private_cache_bytes == 0'
 	quiet=$(census '.containers[0].cost_bytes')
@@ -156,7 +157,7 @@ mount("evil", "/bin", "overlay", "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdi
 	# A link to a file of the host in its place, and the file under another name.
 	cow exec "$NAME" true 2>/dev/null || true
 	inside "$pid" 'os.rename("/data", "/moved"); os.symlink("/etc/passwd", "/data")'
-	run timeout 60 "$COW" --root "$STATE" --store "$STORE" mem --by file --json "$NAME"
+	run timeout 200 "$COW" --root "$STATE" --store "$STORE" mem --by file --json "$NAME"
 	assert_status 0
 	jq -e '[.files[] | select(.mapped_bytes == 2097152)] | length == 1 and .[0].layer == null and .[0].path == "/moved"' <<<"$output"
 	# A file system that never answers.
@@ -169,7 +170,7 @@ if os.fork() == 0:
     import time
     while True: time.sleep(1000)' 3>&-
 	eventually test -s "/proc/$pid/root/tmp/mounted"
-	run timeout 60 "$COW" --root "$STATE" --store "$STORE" mem --by file --json "$NAME"
+	run timeout 200 "$COW" --root "$STATE" --store "$STORE" mem --by file --json "$NAME"
 	assert_status 0
 	jq -e --arg layer "$first" '[.files[] | select(.path == "/bin/busybox").layer] == [$layer]' <<<"$output"
 	OUTSIDE=$(<"/proc/$pid/root/tmp/mounted")
@@ -205,6 +206,7 @@ if os.fork() == 0:
 @test "tmpfs that it does not map is in a container's cost, where the memory controller tells" {
 	need_controller memory
 	up "$NAME" "$IMAGE" sh -c 'echo ready; while :; do sleep 1000; done'
+	eventually sleeps_in "$NAME"
 	measure "$NAME"
 	local quiet
 	quiet=$(census '.containers[0].cost_bytes')

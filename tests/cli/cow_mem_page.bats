@@ -168,8 +168,9 @@ census() {
 	new Image().src = 'data:image/gif;base64,R0lGODlhAQABAAAAACw=';
 	document.body.setAttribute('style', 'color: red');
 	document.body.append(Object.assign(document.createElement('iframe'), { src: 'none.html' }), Object.assign(document.createElement('script'), { src: 'other.js' }));
-	setTimeout(() => document.body.append(Object.assign(document.createElement('pre'), { id: 'told', textContent:
-		JSON.stringify({ broken: [...new Set(broken)].sort(), ran: document.documentElement.dataset.ran ?? null, red: getComputedStyle(document.body).color === 'rgb(255, 0, 0)' }) })), 500);
+	const tell = () => document.body.append(Object.assign(document.createElement('pre'), { id: 'told', textContent:
+		JSON.stringify({ broken: [...new Set(broken)].sort(), ran: document.documentElement.dataset.ran ?? null, red: getComputedStyle(document.body).color === 'rgb(255, 0, 0)' }) }));
+	addEventListener('load', () => setTimeout(tell, 500));
 	EOT
 	with_script "$SCRATCH/none.html" "$SCRATCH/probe.js" >"$SCRATCH/probed.html"
 	with_script "$SCRATCH/probed.html" "$SCRATCH/after.js" >"$SCRATCH/both.html"
@@ -178,12 +179,20 @@ census() {
 	<p onclick="1" style="color: red">x</p>
 	<style>body { color: red !important }</style>
 	EOT
-	told "$SCRATCH/both.html" >"$SCRATCH/told"
-	jq -e '.ran == null and (.red | not)' "$SCRATCH/told"
-	local directive
-	for directive in connect-src frame-src img-src script-src script-src-attr script-src-elem style-src-attr style-src-elem; do
-		jq -e --arg directive $directive '.broken | index($directive)' "$SCRATCH/told" >"$SCRATCH/found" || { say "not forbidden: $directive"; return 1; }
+	# What is forbidden is told to the page some time later, and its clock is the browser's own: each is seen once in some tries.
+	local directive tries missing
+	: >"$SCRATCH/all"
+	for tries in {1..6}; do
+		told "$SCRATCH/both.html" >"$SCRATCH/told"
+		jq -e '.ran == null and (.red | not)' "$SCRATCH/told"
+		cat "$SCRATCH/told" >>"$SCRATCH/all"
+		missing=
+		for directive in connect-src frame-src img-src script-src script-src-attr script-src-elem style-src-attr style-src-elem; do
+			jq -se --arg directive $directive '[.[].broken[]] | index($directive)' "$SCRATCH/all" >"$SCRATCH/found" || missing+=" $directive"
+		done
+		[ -n "$missing" ] || break
 	done
+	[ -z "$missing" ] || { say "not forbidden in $tries tries:$missing"; return 1; }
 	# The page itself breaks nothing.
 	told "$SCRATCH/none.html"
 	assert_console_silent

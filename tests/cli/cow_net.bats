@@ -170,7 +170,7 @@ ends_with_container() {
 	need_network pasta
 	cow run --name "$NAME" --net pasta "$IMAGE" sleep 1000 >"$SCRATCH/out" 2>&1 &
 	local job=$!
-	eventually is_status "$NAME" running
+	eventually is_executing "$NAME" sleep
 	ends_after pasta eval 'kill -9 "$(awk "{ print \$4 }" "/proc/$(inspect "$NAME" pid)/stat")"; cow rm -f "$NAME"'
 	ends_with 137 "$job"
 	assert_nothing_left

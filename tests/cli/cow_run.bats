@@ -22,7 +22,7 @@ sh_of() { image "$IMAGE" /bin/sh -c "$1"; }
 @test "a program that is killed: 128 and the signal" {
 	cow run --name "$NAME" "$IMAGE" sleep 1000 3>&- &
 	local pid=$!
-	eventually is_status "$NAME" running
+	eventually is_executing "$NAME" sleep
 	cowrun kill "$NAME" KILL
 	ends_with 137 $pid
 	[ "$(inspect "$NAME" exit_status)" = 137 ]

@@ -31,7 +31,7 @@ top() {
 	[ -e /usr/lib/python3/dist-packages/pyte ] || skip "needs python3-pyte"
 	while [ "$1" != -- ]; do words+=("$1") && shift; done
 	shift
-	run --separate-stderr timeout 60 "$BATS_TEST_DIRNAME/screen.py" "${words[@]}" -- "$COW" --root "$STATE" --store "$STORE" top "$@"
+	run --separate-stderr timeout 200 "$BATS_TEST_DIRNAME/screen.py" "${words[@]}" -- "$COW" --root "$STATE" --store "$STORE" top "$@"
 }
 
 # page N: that one of the pages that were shown; names: in their order
@@ -127,7 +127,7 @@ fits() {
 	top() { "$COW" --root "$STATE" --store "$STORE" top; }
 	EOT
 	[ -e /usr/lib/python3/dist-packages/pyte ] || skip "needs python3-pyte"
-	run --separate-stderr timeout 60 "$BATS_TEST_DIRNAME/screen.py" 24x80 'wait:ready>' "send:stty -a >$SCRATCH/before; top\n" \
+	run --separate-stderr timeout 200 "$BATS_TEST_DIRNAME/screen.py" 24x80 'wait:ready>' "send:stty -a >$SCRATCH/before; top\n" \
 		'wait: every 3 s' 'send:\x1a' 'wait:Stopped' 'send:clear\n' 'gone:Stopped' "send:stty -a >$SCRATCH/stopped; fg\n" \
 		'wait: every 3 s' "wait:${A::8}" show 'send:q' 'wait:ready>' "send:stty -a >$SCRATCH/after; exit 7\n" ends \
 		-- bash --noprofile --rcfile "$SCRATCH/shell" -i

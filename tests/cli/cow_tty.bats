@@ -14,7 +14,7 @@ teardown() {
 	for id in $(cow ps -aq); do cow rm -f "$id"; done >/dev/null
 }
 
-front() { timeout 60 "$HELPERS/terminal" run "$@" 3>&-; }
+front() { timeout 200 "$HELPERS/terminal" run "$@" 3>&-; }
 
 # term SIZE STEP... -- COW'S WORDS...
 term() {

@@ -295,7 +295,7 @@ damaged() {
 	assert_output "$ID"
 	status_is "$ID" running
 	cowrun delete --force "$ID"
-	ended "$PID"
+	await ended "$PID"
 	assert_gone "$ID"
 }
 
@@ -324,11 +324,13 @@ damaged() {
 	bundle "$(args sleep 1000)"' | .linux.namespaces += [{type: "time"}] |
 		.hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", "cat >$0.part && mv $0.part $0", "\($ENV.SCRATCH)/told"]}]'
 	strace -f -qq -o /dev/null -e trace=clone3 -e inject=clone3:delay_exit=200000 \
-		timeout 20 "$COWRUN" --root "$STATE" run -d -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID" >/dev/null 2>&1 3>&- &
+		timeout 200 "$COWRUN" --root "$STATE" run -d -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID" >/dev/null 2>&1 3>&- &
 	local tracer=$!
 	await test -s "$SCRATCH/told"
 	[ "$(jq .pid "$SCRATCH/told")" = "$(<"$SCRATCH/pid")" ]
-	await status_is "$ID" running
+	# strace ends with the last of them, and is told what its own child, the runtime, ended by
+	await not pgrep -P "$tracer" >/dev/null
+	status_is "$ID" running
 	cowrun delete --force "$ID"
 	ends_with 0 $tracer
 }

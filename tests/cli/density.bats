@@ -116,7 +116,7 @@ nothing_is_left() {
 	assert_status 0
 	[ "$(</proc/sys/vm/swappiness)" = "$was" ]
 	[ "$(trials length)" = 2 ]
-	while read -r pid _; do [ -z "$pid" ] || run ! kill -0 "$pid"; done <<<"$left"
+	while read -r pid _; do [ -z "$pid" ] || eventually is_gone "$pid"; done <<<"$left"
 	nothing_is_left
 }
 

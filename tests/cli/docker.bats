@@ -50,9 +50,9 @@ seen_is() { [ "$(seen "$1")" = "$2" ]; }
 	run run_docker --rm busy /etc
 	assert_status 126
 	docker run -d --name "$ID" --network none --health-cmd 'test -e /ready' --health-interval 200ms busy \
-		sh -c 'echo out; echo err >&2; trap "exit 9" TERM; while :; do sleep 0.1; done' >/dev/null
+		sh -c 'trap "exit 9" TERM; echo out; echo err >&2; while :; do sleep 0.1; done' >/dev/null
 	[ "$(seen '{{.HostConfig.Runtime}}')" = cowrun ]
-	run timeout 60 "$HELPERS/terminal" run 24x80 'wait:$ ' 'send:tty; touch /ready; exit 5\n' ends -- \
+	run timeout 200 "$HELPERS/terminal" run 24x80 'wait:$ ' 'send:tty; touch /ready; exit 5\n' ends -- \
 		bash -c 'docker exec -it -e "PS1=$ " "$ID" sh'
 	assert_status 5
 	assert_output_matches '/dev/pts/[0-9]'
@@ -122,7 +122,9 @@ lives() {
 	docker exec box sh -c 'until [ -e /done ]; do :; done'
 	docker cp box:/etc/group - | tar -t
 	docker diff box | sort
+	docker exec box rm /ready
 	docker restart -t 5 box
+	docker exec box sh -c 'until [ -e /ready ]; do :; done' # it hears the signal by then
 	docker kill -s TERM box
 	docker wait box
 	told

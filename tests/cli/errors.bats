@@ -18,10 +18,10 @@ load containers
 	fails "^cowrun: run: bundle '$BUNDLE': open 'config.json': not a regular file" cowrun run -b "$BUNDLE" "$ID"
 	rmdir "$BUNDLE/config.json"
 	mkfifo "$BUNDLE/config.json"
-	fails "^cowrun: run: bundle '$BUNDLE': open 'config.json': not a regular file" timeout 20 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID"
+	fails "^cowrun: run: bundle '$BUNDLE': open 'config.json': not a regular file" timeout 200 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID"
 	rm "$BUNDLE/config.json"
 	ln -s /dev/zero "$BUNDLE/config.json"
-	fails "^cowrun: run: bundle '$BUNDLE': open 'config.json': not a regular file" timeout 20 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID"
+	fails "^cowrun: run: bundle '$BUNDLE': open 'config.json': not a regular file" timeout 200 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID"
 	rm "$BUNDLE/config.json"
 	assert_gone "$ID"
 }

@@ -278,7 +278,7 @@ pid_of() { jq .pid "$LOG.$1.state"; }
 
 @test "a hook that leaves a process behind does not hold us up" {
 	bundle "$(one prestart /bin/sh -c "sleep 1000 & echo \$! >$LOG.left")"
-	timeout 20 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1 3>&-
+	timeout 200 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1 3>&-
 	kill "$(<"$LOG.left")"
 }
 

@@ -52,7 +52,7 @@ image_labelled() {
 refuses() {
 	local pattern=$1
 	shift
-	run --separate-stderr timeout 20 "$COW" --root "$STATE" --store "$STORE" run --rm --name "$NAME" "$@"
+	run --separate-stderr timeout 200 "$COW" --root "$STATE" --store "$STORE" run --rm --name "$NAME" "$@"
 	[[ ! $status =~ ^(0|124)$ ]] || { say "status $status, '$output'"; return 1; }
 	assert_one_line "$pattern"
 	[ -z "$output" ] || { say "it ran: $output"; return 1; }

@@ -124,7 +124,7 @@ FIGURES='[.processes, .unique_bytes, .private_bytes, .shared_bytes, .kinds, .pag
 	local pid
 	cow run -d --name "$NAME" "$IMAGE" sh -c 'leaderless 8 & echo $! >/tmp/pid; wait; sleep 1000' >/dev/null
 	eventually has_line "$NAME" ready
-	pid=$(cowrun ps -f json "$NAME" | jq '.[-1]')
+	pid=$(cowrun ps -f json "$NAME" | jq --argjson init "$(inspect "$NAME" pid)" '.[] | select(. != $init)')
 	kill -USR1 "$pid"
 	eventually is_zombie "$pid"
 	look "$NAME"

@@ -34,7 +34,7 @@ seen_is() { [ "$(seen "$1")" = "$2" ]; }
 	run podman run --rm busy /bin
 	assert_status 126
 	[ "$(podman info -f '{{.Host.OCIRuntime.Path}}')" = "$COWRUN" ] # by the lines of examples/engines
-	run timeout 60 "$HELPERS/terminal" run 24x80 wait:'$ ' 'send:readlink /proc/self/fd/0; stty size; exit 5\n' ends -- \
+	run timeout 200 "$HELPERS/terminal" run 24x80 wait:'$ ' 'send:readlink /proc/self/fd/0; stty size; exit 5\n' ends -- \
 		bash -c 'podman run --rm -it -e PS1="$ " busy sh'
 	assert_status 5
 	assert_output_matches $'/dev/pts/[0-9]+\r\n24 80'
@@ -134,7 +134,7 @@ sleeper() { podman run -d --name "$ID" "$@" busy sleep 1000 >/dev/null; }
 	await eval 'podman top "$ID" args | grep -q "sleep 1001"'
 	run podman exec --user 1000:1001 -w /tmp -e A=b "$ID" sh -c 'id -u; id -g; pwd; echo $A'
 	assert_output $'1000\n1001\n/tmp\nb'
-	run timeout 60 "$HELPERS/terminal" run 30x90 wait:'$ ' 'send:stty size; exit 6\n' ends -- \
+	run timeout 200 "$HELPERS/terminal" run 30x90 wait:'$ ' 'send:stty size; exit 6\n' ends -- \
 		bash -c "podman exec -it -e PS1='\$ ' $ID sh"
 	assert_status 6
 	assert_output_matches '30 90'

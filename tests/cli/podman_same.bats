@@ -144,12 +144,16 @@ logs() {
 	with run --name "$ID" $(here) busy sh -c 'for i in 1 2 3; do echo "out $i"; echo "err $i" >&2; done; printf unfinished; exit 6'
 	with logs "$ID" 2>/dev/null
 	{ with logs "$ID" >/dev/null; } 2>&1
-	with logs --tail 2 "$ID" 2>&1 | sort
 	with logs -t "$ID" 2>/dev/null
 	with logs -f "$ID" 2>/dev/null
 	seen .State.ExitCode
 	with start -a "$ID" 2>/dev/null
 	with logs "$ID" 2>/dev/null
+	with rm "$ID"
+	# of one stream, as which of two came last is not said
+	# shellcheck disable=SC2046
+	with run --name "$ID" $(here) busy seq 5
+	with logs --tail 2 "$ID"
 }
 
 # Of figures: whether there are any.

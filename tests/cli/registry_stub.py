@@ -305,7 +305,7 @@ class Stub(http.server.BaseHTTPRequestHandler):
             return self.usual(name)
         self.answer(200, data[:len(data) // 2], len(data))
         self.wfile.flush()
-        threading.Event().wait(60)
+        threading.Event().wait(600)
         return None
 
     def blobs_norange(self, name):

@@ -142,7 +142,7 @@ cleared() {
 	bundle "$(args sleep 1000)"
 	cowrun run -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID" >/dev/null 2>&1 &
 	local engine=$!
-	await status_is "$ID" running 2>/dev/null
+	await has_program "$ID" sleep
 	PID=$(<"$SCRATCH/pid")
 	# the shell's child is a shell: cowrun is a function
 	kill -KILL "$(pgrep -P $engine)" 2>/dev/null || kill -KILL $engine

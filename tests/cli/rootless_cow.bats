@@ -81,7 +81,7 @@ archive_make() {
 }
 
 @test "a user's container in the background: ps, logs, exec, mem, stop, rm" {
-	run ucow run -d --name "$NAME" "$IMAGE" sh -c 'echo said; trap "exit 5" TERM; while :; do sleep 0.01; done'
+	run ucow run -d --name "$NAME" "$IMAGE" sh -c 'trap "exit 5" TERM; echo said; while :; do sleep 0.01; done'
 	assert_output "$NAME"
 	eventually has_said
 	run ucow ps -q

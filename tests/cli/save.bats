@@ -103,7 +103,7 @@ loads() {
 }
 
 @test "save: to a terminal, into a full disk, to a reader who leaves, of no image" {
-	run timeout 60 "$HELPERS/terminal" run 24x80 ends -- "$COW" --store "$STORE" save one
+	run timeout 200 "$HELPERS/terminal" run 24x80 ends -- "$COW" --store "$STORE" save one
 	assert_status 1
 	assert_output_matches "cow: save: an archive is nothing for a terminal"
 	run --separate-stderr cow save one -o "$SCRATCH/nowhere/saved"

@@ -64,7 +64,7 @@ load attacks
 	swapping "$volume"
 	bundle "$mounts" --arg volume "$volume"
 	for i in $(seq "$RACES"); do
-		run --separate-stderr timeout 30 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID"
+		run --separate-stderr timeout 200 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID"
 		[ "$status" -eq 0 ] || { [ "$status" -eq 1 ] && assert_one_line "^cowrun: run: mounts\[7\].*'/v/d/sub/deep'"; } || { say "start $i: status $status"; return 1; }
 	done
 	assert_canary_unchanged
@@ -220,7 +220,7 @@ plant() {
 	bundle "$(args true)"' | .process.oomScoreAdj = 777 | .linux.sysctl = {"kernel.domainname": "applied"} | del(.hostname) |
 		(.linux.namespaces[] | select(.type == "mount" or .type == "pid")) |= (.path = "/proc/\($pid)/ns/" + {mount: "mnt", pid: "pid"}[.type])' --arg pid "$PID"
 	for i in $(seq $((RACES / 4))); do
-		run --separate-stderr timeout 30 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID-b"
+		run --separate-stderr timeout 200 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID-b"
 		assert_status 0 || { say "start $i"; return 1; }
 	done
 	[ "$(cat "/proc/$PID/root/tmp/fake/self/oom_score_adj" "/proc/$PID/root/tmp/fake/sys/kernel/domainname")" = $'sink\nsink' ]

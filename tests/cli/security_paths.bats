@@ -107,7 +107,7 @@ traced() {
 		.linux.gidMappings = .linux.uidMappings'
 	chown -hR 100000:100000 "$BUNDLE/rootfs"
 	strace -f -qq -o "$SCRATCH/trace" -e trace=setresuid,prctl,execve "$COWRUN" --root "$STATE" run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1 3>&- &
-	await eval '[ "$(state "$ID" status 2>/dev/null)" = running ]'
+	await has_program "$ID" sleep
 	strace -f -qq -o "$SCRATCH/exec" -e trace=setresuid,prctl,execve "$COWRUN" --root "$STATE" exec "$ID" true 3>&-
 	cowrun delete --force "$ID"
 	wait

@@ -12,7 +12,7 @@ says() {
 # manager N: somebody at a socket, in the background; the N messages that he gets are in $SCRATCH/got
 manager() {
 	rm -f "$SCRATCH/manager"
-	timeout 60 "$HELPERS/terminal" notify "$SCRATCH/manager" "$1" >"$SCRATCH/got" 2>&1 3>&- &
+	timeout 200 "$HELPERS/terminal" notify "$SCRATCH/manager" "$1" >"$SCRATCH/got" 2>&1 3>&- &
 	MANAGER=$!
 	await test -S "$SCRATCH/manager"
 }

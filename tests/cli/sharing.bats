@@ -44,6 +44,8 @@ on_disk() { du -sk "$STORE" | cut -f1; }
 	cow run -d --name "$NAME-2" two sh -c 'echo ready; while :; do sleep 1000; done' >/dev/null
 	eventually has_line "$NAME-1" ready
 	eventually has_line "$NAME-2" ready
+	eventually sleeps_in "$NAME-1"
+	eventually sleeps_in "$NAME-2"
 	cow mem --json "$NAME-1" "$NAME-2" >"$SCRATCH/census"
 	# Nearly all frames of files that one maps, the other maps too (the store is on tmpfs: shared memory).
 	jq -e '.exact and (.containers | length == 2 and all(

@@ -8,6 +8,7 @@ setup_file() {
 	unshare -m --propagation private sleep 1000 3>&- &
 	SPACE=$!
 	export SPACE
+	await executes "$SPACE" sleep # in a namespace of its own by then
 	rootfs_make "$SCRATCH/rootfs"
 	archive_make
 }

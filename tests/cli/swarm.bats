@@ -56,8 +56,6 @@ all_answer() { [ "$(answers)" = "$(names)" ]; }
 @test "swarm: replicas on two hosts, more of them, and fewer" {
 	need_quick
 	swarm swarm init --advertise-addr 192.0.2.1 --listen-addr 192.0.2.1 >/dev/null
-	# who is not heard of for three of these is lost: short, but not too short for a busy machine
-	swarm swarm update --dispatcher-heartbeat 2s >/dev/null
 	docker_on two swarm join --advertise-addr 192.0.2.2 --token "$(swarm swarm join-token -q worker)" 192.0.2.1 >/dev/null
 	patiently ready_are 2
 	swarm network create -d overlay net >/dev/null
@@ -75,6 +73,8 @@ all_answer() { [ "$(answers)" = "$(names)" ]; }
 
 @test "swarm: a host is lost, and its replicas come up on the other" {
 	need_full
+	# who is not heard of for three of these is lost
+	swarm swarm update --dispatcher-heartbeat 2s >/dev/null
 	swarm service scale --detach web=4 >/dev/null
 	patiently balanced 2
 	host_end two

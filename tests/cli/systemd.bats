@@ -150,8 +150,9 @@ state() { cowrun state "$1" | jq -r ".$2"; }
 
 @test "systemctl stop ends the container" {
 	need_length
-	bundle "$(args sh -c 'trap "exit 3" TERM; while :; do sleep 1 & wait; done')"
+	bundle "$(args sh -c 'trap "exit 3" TERM; echo >/ready; while :; do sleep 1 & wait; done')"
 	cowrun run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
+	await test -e "$BUNDLE/rootfs/ready"
 	booted systemctl stop "cowrun-$ID.scope"
 	status_is "$ID" stopped
 	unit_gone
@@ -231,7 +232,7 @@ ended_there() { not booted grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 	while booted systemctl start noise.service; do :; done >/dev/null 2>&1 3>&- &
 	noise=$!
 	bundle "$(args true)"' | .annotations = {"org.systemd.property.After": "['\''slow.service'\'']"}'
-	run --separate-stderr booted timeout 50 "$COWRUN" --root "$STATE" --systemd-cgroup run -b "$BUNDLE" "$ID"
+	run --separate-stderr booted timeout 200 "$COWRUN" --root "$STATE" --systemd-cgroup run -b "$BUNDLE" "$ID"
 	kill "$noise"
 	assert_status 1
 	assert_one_line "^cowrun: run: systemd: start 'cowrun-$ID.scope': its job has not ended after 30 s$"
