@@ -57,10 +57,11 @@ LIB       := $(OUT)/libcowrun.a
 CMDLIB    := $(OUT)/libcmd.a
 
 # program                objects of its own                  how it is linked
-PROGRAMS  := cowrun cow cow-monitor cow-keeper cow-import cow-export cow-registry cow-doctor cow-mem cow-density cow-top cow-metrics cowrun-systemd
+PROGRAMS  := cowrun cow cow-monitor cow-keeper cow-reaper cow-import cow-export cow-registry cow-doctor cow-mem cow-density cow-top cow-metrics cowrun-systemd
 KEEPERS   := cow-monitor cow-keeper
 cowrun_SRC      := cmd/cowrun.c $(START) $(wildcard cmd/oci/*.c)
 cow_SRC         := cmd/cow.c $(START) $(wildcard cmd/cow/*.c)
+cow-reaper_SRC  := cmd/cow-reaper.c $(wildcard cmd/reaper/*.c)
 cow-import_SRC  := cmd/cow-import.c
 cow-export_SRC  := cmd/cow-export.c $(wildcard cmd/export/*.c)
 cow-registry_SRC  := cmd/cow-registry.c $(wildcard cmd/registry/*.c)
@@ -72,6 +73,8 @@ cow-metrics_SRC := cmd/cow-metrics.c
 cowrun-systemd_SRC  := cmd/cowrun-systemd.c $(wildcard cmd/systemd/*.c)
 cowrun_LIBS      := $(STATIC) -ljansson -lcap -lseccomp -lm
 cow_LIBS         := $(STATIC) -ljansson -lcap -lseccomp -lm
+# It stays, so it is not to have all pages at once.
+cow-reaper_LIBS  := $(if $(SAN),-pie,-static-pie $(RELR)) -ljansson -lcap -lseccomp -lm
 cow-import_LIBS  := -pie -ljansson -larchive -lisal -lzstd -lxxhash -lcrypto
 cow-export_LIBS  := -pie -ljansson -lm -larchive -lisal -lzstd -lxxhash -lcrypto
 cow-registry_LIBS  := -pie -ljansson -lcurl -larchive -lisal -lzstd -lxxhash -lcrypto
