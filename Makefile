@@ -51,7 +51,7 @@ ROOM_SRC  := $(wildcard spec/base/*.c spec/*.c overlay/*.c cgroup/*.c runtime/*.
 INIT_SRC  := $(wildcard runtime/init/*.c)
 GRAFT_SRC  := $(wildcard runtime/injected/*.c) runtime/init/text.c
 STUB_SRC  := $(wildcard runtime/template/*.c) $(filter-out runtime/init/init.c,$(INIT_SRC))
-TEMPLATE  := $(addprefix $(OUT)/template/,libcow_template.so libcow_template.a cow_template.h)
+TEMPLATE  := $(addprefix $(OUT)/template/,libcow_template.so libcow_template.a cow_template.h cow_template.py)
 CMD_SRC   := $(filter-out $(wildcard cmd/cow*.c) cmd/start.c,$(wildcard cmd/*.c)) $(wildcard cmd/top/*.c cmd/metrics/*.c)
 LIB       := $(OUT)/libcowrun.a
 CMDLIB    := $(OUT)/libcmd.a
@@ -93,7 +93,7 @@ UNITS     := $(UNIT_SRC:tests/unit/%.c=$(OUT)/tests/unit/%)
 # Small static programs that tests run inside containers and guests.
 HELPERS   := $(patsubst tests/programs/%.c,$(OUT)/tests/%,$(wildcard tests/programs/*.c))
 # The same for people to run: lessons on copy-on-write.
-LESSONS   := $(patsubst %.c,$(OUT)/%,$(wildcard examples/copy-on-write/*.c examples/density/*.c))
+LESSONS   := $(patsubst %.c,$(OUT)/%,$(wildcard examples/copy-on-write/*.c examples/density/*.c examples/templates/*.c))
 # libFuzzer's targets, by clang, and the parsers of foreign bytes: what else they need is the usual archive's.
 FUZZERS   := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(filter-out tests/fuzz/spec.c,$(wildcard tests/fuzz/*.c)))
 FUZZ_SRC  := $(wildcard spec/base/*.c spec/image*.c spec/reference.c spec/registry.c) $(addprefix overlay/,attributes.c \
@@ -237,6 +237,11 @@ $(OUT)/examples/%: examples/%.c Makefile
 	$(call say,LESSON,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(COMMON) -static -o $@ $<
+
+$(OUT)/examples/templates/%: examples/templates/%.c $(OUT)/template/libcow_template.a Makefile
+	$(call say,LESSON,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) -static -o $@ $< $(OUT)/template/libcow_template.a
 
 $(OUT)/tests/bench/%: tests/bench/%.c $(LIB) Makefile
 	$(call say,BENCH,$<)

@@ -76,6 +76,17 @@ static void set_env(struct environment *env, const char *entry, bool replace)
 	env->v[env->n++] = entry;
 }
 
+/* The directory in front of those that are there. */
+static char *add_python_path(const struct environment *env, const char *directory)
+{
+	static const char name[] = "PYTHONPATH=";
+
+	for (size_t i = 0; i < env->n; i++)
+		if (strncmp(env->v[i], name, strlen(name)) == 0 && env->v[i][strlen(name)])
+			return str_format("%s%s:%s", name, directory, env->v[i] + strlen(name));
+	return str_format("%s%s", name, directory);
+}
+
 /* Nothing of the host's own environment: what the image has, what was asked for, then defaults. */
 static int fill_env(const struct image_config *image, const struct derive_options *o,
 	struct process_spec *p, struct err *e)
@@ -86,7 +97,7 @@ static int fill_env(const struct image_config *image, const struct derive_option
 	autofree char *host_entry = str_format("HOSTNAME=%s", o->hostname ? o->hostname : "");
 	struct environment env = { 0 };
 
-	autofree const char **v = calloc(c->n_env + o->n_env + 4, sizeof(*v));
+	autofree const char **v = calloc(c->n_env + o->n_env + 5, sizeof(*v));
 	if (!v || !home_entry || !host_entry)
 		return err_set(e, ENOMEM, "derive the environment");
 	env.v = v;
@@ -100,6 +111,11 @@ static int fill_env(const struct image_config *image, const struct derive_option
 		set_env(&env, host_entry, false);
 	if (o->terminal)
 		set_env(&env, DERIVE_TERM, false);
+	autofree char *python_path = o->python_path ? add_python_path(&env, o->python_path) : NULL;
+	if (o->python_path && !python_path)
+		return err_set(e, ENOMEM, "derive the environment");
+	if (python_path)
+		set_env(&env, python_path, true);
 	if (profile_copy(env.v, env.n, &p->env, &p->n_env) < 0)
 		return err_set(e, ENOMEM, "derive the environment");
 	return 0;

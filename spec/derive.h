@@ -45,6 +45,7 @@ struct derive_options {
 	bool terminal;
 	bool allow_new_privileges;
 	bool template; /* others are forked from it, so it keeps what they need (profile.h) */
+	const char *python_path; /* a directory to be first in PYTHONPATH, or NULL */
 	enum derive_network network;
 	const char *network_path;
 	const char *resolver; /* a file, bound to /etc/resolv.conf; NULL: the image's */

@@ -35,6 +35,7 @@ static int add_stub(struct wishes *w, struct launch_options *o, struct err *e)
 		r = wishes_add_env(w, o, TEMPLATE_VARIABLE "=3", e);
 	if (r < 0)
 		return r;
+	o->derive.python_path = TEMPLATE_DIRECTORY;
 	autofree char *volume = str_format("%s:" TEMPLATE_DIRECTORY ":ro", path);
 	return volume ? wishes_add_volume(w, o, volume, e) : err_set(e, ENOMEM, "find the stub");
 }

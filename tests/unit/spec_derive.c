@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "spec/base/str.h"
 #include "spec/derive.h"
 #include "spec/profile.h"
 #include "tests/unit/run.h"
@@ -132,6 +133,19 @@ START_TEST(sets_the_environment)
 
 	check_list(s.process->env, s.process->n_env,
 		"LANG=de PATH=/img/bin LANGUAGE=x A=2 E= HOME=/root HOSTNAME=web");
+}
+END_TEST
+
+START_TEST(puts_a_directory_into_pythonpath)
+{
+	static const char *const given[] = { "A=1", "PYTHONPATH=/app:/lib", "PYTHONPATH=" };
+	static const char *const derived[] = { "A=1 HOME=/root PYTHONPATH=/run/x",
+		"PYTHONPATH=/run/x:/app:/lib HOME=/root", "PYTHONPATH=/run/x HOME=/root" };
+	const struct derive_options o = { .python_path = "/run/x", .env = &given[_i], .n_env = 1 };
+	automatic(spec) struct spec s = derive(&o);
+	autofree char *expected = str_format("LANG=C PATH=/img/bin %s", derived[_i]);
+
+	check_list(s.process->env, s.process->n_env, expected);
 }
 END_TEST
 
@@ -462,6 +476,7 @@ int main(void)
 	tcase_add_loop_test(cases, refuses_nothing_to_run, 0, 2);
 	tcase_add_test(cases, refuses_other_systems);
 	tcase_add_test(cases, sets_the_environment);
+	tcase_add_loop_test(cases, puts_a_directory_into_pythonpath, 0, 3);
 	tcase_add_test(cases, defaults_the_environment);
 	tcase_add_test(cases, root_has_eleven_capabilities);
 	tcase_add_test(cases, others_have_none);
