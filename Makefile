@@ -200,9 +200,12 @@ $(KEEPERS:%=$(OUT)/%): $(OUT)/%: $(OUT)/cmd/%.o $(OUT)/runtime/init/text.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LINKING_INIT) -o $@ $^
 
-# Freezing is tried in the test's own memory, by the code of the stub.
+# Freezing is tried in the test's own memory, by the code of the stub, and so are the other parts of that.
 FREEZE_SRC := $(addprefix runtime/template/,allow.c freeze.c hot.c lines.c mappings.c move.c) runtime/init/text.c
 $(filter %/template_freeze %/template_freeze_left,$(UNITS)) $(OUT)/tests/bench/freeze: $(FREEZE_SRC:%.c=$(OUT)/stub/%.o)
+$(filter %/template_fitness,$(UNITS)): $(addprefix $(OUT)/stub/runtime/,template/fitness.o template/lines.o init/text.o)
+$(filter %/template_settle,$(UNITS)): $(addprefix $(OUT)/stub/,runtime/template/settle.o \
+	$(patsubst %.c,%.o,$(filter-out %/init.c,$(INIT_SRC))))
 
 # cmd_NOUN is linked with cmd/NOUN/ too.
 .SECONDEXPANSION:
@@ -227,7 +230,7 @@ $(OUT)/tests/foreign: tests/programs/foreign.c Makefile
 	$(Q)$(CC) $(if $(filter x86_64,$(shell uname -m)),-m32 -nostdlib -static -no-pie) -o $@ $<
 
 # Templates have the stub.
-TEMPLATED := warm
+TEMPLATED := warm heir
 $(addprefix $(OUT)/tests/,$(TEMPLATED)): $(OUT)/tests/%: tests/programs/%.c $(OUT)/template/libcow_template.a Makefile
 	$(call say,HELPER,$<)
 	@mkdir -p $(@D)

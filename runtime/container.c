@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "cgroup/stat.h"
+#include "runtime/creator.h"
 #include "runtime/group.h"
 #include "runtime/handover.h"
 #include "runtime/hooks.h"
@@ -127,7 +128,9 @@ static int settle(struct container *c, const struct create_options *o, struct er
 		r = hand_to_reaper(c, o->from, e);
 	if (r == 0)
 		r = rdt_join(&c->rdt, c->birth.pid, e);
-	return r < 0 ? r : schedule_process(c->birth.pid, &s, e);
+	if (r == 0)
+		r = schedule_process(c->birth.pid, &s, e);
+	return r < 0 || !o->from ? r : creator_schedule(c->birth.pid, p, e);
 }
 
 static int start_network(struct container *c, const struct network *n, struct err *e)

@@ -12,6 +12,7 @@
 
 #include "runtime/account.h"
 #include "runtime/caps.h"
+#include "runtime/creator.h"
 #include "runtime/environment.h"
 #include "runtime/labels.h"
 #include "runtime/procfs.h"
@@ -236,6 +237,7 @@ static void plan_return(const int *stdio, struct draft *d)
 {
 	d->plan.flags |= PLAN_RETURNS;
 	caps_of_program(&d->plan);
+	creator_plan(d);
 	for (int fd = 0; fd < 3; fd++)
 		d->plan.stdio[fd] = draft_fd(d, fcntl(stdio[fd], F_DUPFD_CLOEXEC, 3));
 }

@@ -84,6 +84,7 @@ void masks_apply(struct child *c);
 void limits_set(struct child *c);
 void memory_policy_set(struct child *c);
 void labels_write(struct child *c);
+void creator_follow(struct child *c);
 void personality_set(struct child *c);
 void cwd_enter_first(struct child *c);
 void identity_take(struct child *c);

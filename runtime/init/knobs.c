@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <linux/personality.h>
+#include <linux/prctl.h>
 
 #include "runtime/init/child.h"
 #include "runtime/init/text.h"
@@ -98,8 +99,9 @@ void limits_raise(struct child *c)
 	for (uint32_t i = 0; i < c->plan->n_rlimits; i++) {
 		uint64_t ours[2] = { 0 };
 		r = sys(prlimit64, 0, limits[i].resource, NULL, ours);
-		if (r == 0 && ours[1] < limits[i].hard) {
-			uint64_t raised[2] = { ours[0], limits[i].hard };
+		if (r == 0 && (ours[0] < limits[i].soft || ours[1] < limits[i].hard)) {
+			uint64_t raised[2] = { ours[0] < limits[i].soft ? limits[i].soft : ours[0],
+				ours[1] < limits[i].hard ? limits[i].hard : ours[1] };
 			r = sys(prlimit64, 0, limits[i].resource, raised, NULL);
 		}
 		if (r == -EPERM)
@@ -143,6 +145,22 @@ void memory_policy_set(struct child *c)
 	if (r < 0)
 		child_fail(c, (int)r, "set the memory policy %s for the nodes '%s'",
 			child_text(c, m->name), child_text(c, m->list));
+}
+
+/* While the capability is there (CAP_SETPCAP). */
+void creator_follow(struct child *c)
+{
+	const struct plan_creator *from = child_list(c, c->plan->creator);
+	long r;
+
+	if (!c->plan->creator)
+		return;
+	sys(prctl, PR_SET_TIMERSLACK, from->timer_slack_ns, 0, 0, 0);
+	if ((r = sys(personality, from->personality)) < 0)
+		child_fail(c, (int)r, "set the personality of its creator");
+	if (sys(prctl, PR_GET_SECUREBITS, 0, 0, 0, 0) != (long)from->securebits &&
+		(r = sys(prctl, PR_SET_SECUREBITS, from->securebits, 0, 0, 0)) < 0)
+		child_fail(c, (int)r, "set the secure bits of its creator");
 }
 
 void personality_set(struct child *c)

@@ -15,7 +15,8 @@
 
 #include <stdint.h>
 
-#define PLAN_MAGIC 0x636f7772u
+/* A template may have been built with a stub of another make: then this is another number. */
+#define PLAN_MAGIC (0x636f7772u + ((uint32_t)sizeof(struct init_plan) << 8))
 #define PLAN_FDS_MAX 1024
 #define PLAN_BYTES_MAX (8u << 20)
 
@@ -109,6 +110,12 @@ struct plan_memory_policy {
 	place nodes;		/* uint64_t[] */
 };
 
+/* What a fork of a template would have had of its creator, had it been executed (runtime/creator.c). */
+struct plan_creator {
+	uint64_t timer_slack_ns;
+	uint32_t securebits, personality;
+};
+
 struct plan_label {
 	place what, file; /* what messages call it; below a procfs: a file of the process itself */
 	place fallback;	  /* the file where that one is not there; 0: none */
@@ -149,6 +156,7 @@ struct init_plan {
 	place keyring; /* name of the new session keyring */
 	place oom_score_adj;
 	place memory_policy; /* struct plan_memory_policy */
+	place creator;	     /* struct plan_creator; nothing: it is inherited */
 	uint32_t n_labels;
 	place labels;	     /* struct plan_label[]: of security modules, for the execve() */
 	place keyring_label; /* SELinux' for the session keyring */

@@ -29,6 +29,7 @@ static const struct init_step init_steps[] = {
 	{ "masks", masks_apply },
 	{ "limits", limits_set },
 	{ "memory", memory_policy_set },
+	{ "creator", creator_follow },
 	{ "personality", personality_set },
 	{ "labels", labels_write },
 	{ "cwd", cwd_enter_first },

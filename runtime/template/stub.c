@@ -21,14 +21,16 @@
 #include <sys/wait.h>
 
 #include "runtime/init/text.h"
+#include "runtime/template/fitness.h"
 #include "runtime/template/protocol.h"
+#include "runtime/template/settle.h"
 
 enum { CONNECTIONS = 32, HELPER_STACK = 256 << 10 };
 
 static const struct stub *stub;
 static struct template_report report;
 static struct child fork_child; /* the template's own copy stays as it is */
-static char program_name[16];	/* what PR_GET_NAME said in the template */
+static struct settled program;	/* what of it is its own, and stays so in the forks */
 
 /* One fork in the making: what the helper knows. */
 static struct {
@@ -38,7 +40,7 @@ static struct {
 	_Alignas(16) char stack[HELPER_STACK];
 } birth;
 
-static const uint64_t all_signals = ~0ull, no_signals;
+static const uint64_t all_signals = ~0ull;
 
 static void mask_signals(const uint64_t *mask, uint64_t *ret_before)
 {
@@ -83,12 +85,12 @@ static void become_program(struct child *c)
 	fds_place(c);
 	sys(close_range, kept, (unsigned)c->channel - 1, 0);
 	sys(close_range, (unsigned)c->channel + 1, ~0u, 0);
-	sys(prctl, PR_SET_NAME, program_name, 0, 0, 0);
-	sys(prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+	settle_apply(&program, c);
 	filter_load(c);
 	drop_kept_caps(c);
 	sys(close, c->channel);
 	c->channel = -1;
+	settle_forget(c);
 }
 
 static struct child *live_as_container(void)
@@ -104,7 +106,7 @@ static struct child *live_as_container(void)
 		child_refuse(c, EPROTO, "take in the plan: it is not for a fork");
 	steps_perform(c);
 	become_program(c);
-	mask_signals(&no_signals, NULL);
+	mask_signals(&program.signal_mask, NULL);
 	return c;
 }
 
@@ -260,6 +262,41 @@ static bool attend(int connection, bool *ret_forked)
 	return n > 0;
 }
 
+/*
+ * To whoever asks first, as a refusal, and to the log: then we end. A program that cannot be a template goes
+ * on as nothing else, since it was started to be one.
+ */
+static _Noreturn void refuse_all(int listener, const struct template_message *answer_to_all)
+{
+	struct template_message asked;
+	long r;
+
+	do
+		r = sys(accept4, listener, NULL, NULL, SOCK_CLOEXEC);
+	while (r == -EINTR || r == -ECONNABORTED);
+	if (r >= 0)
+		sys(recvfrom, r, &asked, sizeof(asked), 0, NULL, NULL);
+	answer((int)r, answer_to_all);
+	for (;;)
+		sys(exit_group, 1);
+}
+
+static void be_fit(int listener)
+{
+	struct template_message m;
+	struct text why = TEXT_IN(m.failure.text);
+
+	memset(&m, 0, sizeof(m));
+	m.type = TEMPLATE_REFUSED;
+	text_add(&why, "it cannot be a template: ");
+	m.failure.code = -fitness_check(listener, &why);
+	if (!m.failure.code)
+		return;
+	sys(write, 2, why.at, why.len);
+	sys(write, 2, "\n", 1);
+	refuse_all(listener, &m);
+}
+
 /* Of its root: what a fork finds below its own files does not change any more. */
 static void seal_root(void)
 {
@@ -274,7 +311,10 @@ struct child *stub_serve(const struct stub *s)
 	bool forked = false;
 
 	stub = s;
-	sys(prctl, PR_GET_NAME, program_name, 0, 0, 0);
+	settle_note(&program);
+	be_fit(s->listener);
+	/* Or its forks would fall to it, and not to the reaper. */
+	sys(prctl, PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 	sys(fcntl, s->listener, F_SETFD, FD_CLOEXEC);
 	seal_root();
 	for (int i = 1; i <= CONNECTIONS; i++)
