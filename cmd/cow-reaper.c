@@ -110,6 +110,8 @@ int main(int argc, char **argv)
 
 	if (argc != 4)
 		return 1;
+	/* Whoever started the template has left us nothing; what a teller starts gets nothing of it. */
+	clearenv();
 	template.id = argv[2];
 	template.pid = (pid_t)strtol(argv[3], NULL, 10);
 	if (prepare(&r, argv[1], &e) < 0 || ward_take(&r, &template, true) < 0)

@@ -92,7 +92,8 @@ static int note(const struct container *c, const struct launch_options *o,
 		r = record_add(c->journal, "command", "%s", e, command.data ? command.data : "");
 	if (r == 0 && o->remove_at_exit)
 		r = record_add(c->journal, "remove-at-exit", "%s", e, "");
-	return r < 0 ? r : note_monitor(c, e);
+	/* A fork has its template's reaper. */
+	return r < 0 || o->from ? r : note_monitor(c, e);
 }
 
 int launch_resolve_user(

@@ -1,16 +1,23 @@
 /* What is said between whoever makes forks of a template and its reaper. */
 #include "runtime/reaper.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 
 #include "runtime/handover.h"
 #include "spec/base/own.h"
 
-enum { FDS_MAX = 4, BACKLOG = 4096 };
+enum {
+	FDS_MAX = 4,
+	BACKLOG = 4096,
+	HELPER_MS = 10000, /* for one who has nothing more to do than to leave */
+};
 
 /* The fds of a ward in the order in which they are sent. */
 static const struct slot {
@@ -94,7 +101,43 @@ static int hear(int from)
 	return n == sizeof(result) ? result : -ECONNRESET;
 }
 
-int reaper_hand(int connection, const struct reaper_ward *w, struct err *e)
+/* 0: there is none that we can see. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[32], text[512];
+	int parent = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	/* Behind the command, which may hold anything, and the state. */
+	const char *at = strrchr(text, ')');
+	return at && sscanf(at, ") %*c %d", &parent) == 1 ? parent : 0;
+}
+
+/*
+ * The helper that made it may not have left yet, and it be his child still: we wait for that. False:
+ * it is somebody else's altogether.
+ */
+static bool becomes_orphan(int connection, pid_t pid)
+{
+	struct ucred reaper = { 0 };
+	socklen_t len = sizeof(reaper);
+	pid_t parent = parent_of(pid);
+
+	if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &reaper, &len) < 0 || parent <= 0)
+		return false;
+	if (parent == reaper.pid)
+		return true;
+	autofd int helper = pidfd_open(parent, 0);
+	struct pollfd p = { .fd = helper, .events = POLLIN };
+	if (helper >= 0 && parent_of(pid) == parent && poll(&p, 1, HELPER_MS) == 0)
+		return false;
+	return parent_of(pid) == reaper.pid;
+}
+
+static int hand(int connection, const struct reaper_ward *w)
 {
 	int fds[FDS_MAX], n = 0;
 	uint32_t has = 0;
@@ -107,8 +150,15 @@ int reaper_hand(int connection, const struct reaper_ward *w, struct err *e)
 		fds[n++] = fd;
 	}
 	int r = send_message(connection, REAPER_HAND, w->id, w->pid, fds, has);
-	if (r == 0)
-		r = hear(connection);
+	return r < 0 ? r : hear(connection);
+}
+
+int reaper_hand(int connection, const struct reaper_ward *w, struct err *e)
+{
+	int r = hand(connection, w);
+
+	if (r == -ECHILD && becomes_orphan(connection, w->pid))
+		r = hand(connection, w);
 	if (r == -EMFILE)
 		return err_say(e, EMFILE,
 			"hand '%s' to the template's reaper: it has as many files open as it may (limit of open files)",
@@ -124,6 +174,18 @@ int reaper_watch(int dir, const char *id, pid_t pid)
 		return fd;
 	int r = send_message(fd, REAPER_WATCH, id, pid, NULL, 0);
 	return r < 0 ? r : take_fd(&fd);
+}
+
+int reaper_watch_record(const struct home *h, const struct record *r)
+{
+	const char *template = r->is_template ? r->id : r->forked_from;
+	autofd int dir =
+		template ? openat(h->fd, template, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+			 : -1;
+
+	return template && dir < 0 ? -errno
+	       : template	   ? reaper_watch(dir, r->id, r->init.pid)
+				   : -ENOENT;
 }
 
 /* All fds that came: the kernel has given us some, even where not all had room. */

@@ -20,7 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "spec/base/err.h"
+#include "runtime/record.h"
 
 #define REAPER_PROGRAM "cow-reaper"
 #define REAPER_SOCKET "reaper" /* beside the template's record: SOCK_SEQPACKET */
@@ -73,6 +73,9 @@ int reaper_hand(int connection, const struct reaper_ward *w, struct err *e);
  * container may be the template itself. -errno when there is no reaper (any more).
  */
 int reaper_watch(int dir, const char *id, pid_t pid);
+
+/* The same of a container by its record: -ENOENT when it is neither a template nor a fork of one. */
+int reaper_watch_record(const struct home *h, const struct record *r);
 
 /* --- the reaper's side ---------------------------------------------------------------------------
  */

@@ -7,6 +7,7 @@
 
 #include "cmd/cow/commands.h"
 #include "runtime/container.h"
+#include "runtime/reaper.h"
 #include "spec/base/str.h"
 
 struct logs_words {
@@ -64,10 +65,12 @@ static void print_new(FILE *log, const struct logs_words *w)
 	fflush(stdout);
 }
 
-/* A look five times a second; the end of the monitor is seen at once. */
-static void follow(FILE *log, const struct record *record, const struct logs_words *w)
+/* A look five times a second; the end of the monitor, or the reaper's word, is seen at once. */
+static void follow(
+	const struct home *h, FILE *log, const struct record *record, const struct logs_words *w)
 {
-	autofd int monitor = mark_open(&record->monitor);
+	bool reaped = record->is_template || record->forked_from;
+	autofd int monitor = reaped ? reaper_watch_record(h, record) : mark_open(&record->monitor);
 	struct pollfd p = { .fd = monitor, .events = POLLIN };
 
 	while (monitor >= 0 && poll(&p, 1, 200) == 0)
@@ -106,7 +109,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		return -e->code;
 	print_new(log, w);
 	if (w->follow)
-		follow(log, &record, w);
+		follow(&c->home, log, &record, w);
 	fclose(log);
 	return 0;
 }

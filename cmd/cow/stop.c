@@ -68,7 +68,7 @@ static int stop(const struct home *h, const char *id, int timeout_ms, struct err
 		return err_say(
 			e, EBUSY, "stop '%s': process %d does not end", id, (int)record.init.pid);
 	/* Its monitor has still to write down the end. */
-	wait_for(&record.monitor, 10000);
+	wait_for_record(h, &record, 10000);
 	return r;
 }
 

@@ -10,18 +10,36 @@
 #include <unistd.h>
 
 #include "cmd/cow/commands.h"
+#include "runtime/reaper.h"
 
-bool wait_for(const struct process_mark *mark, int timeout_ms)
+/* No fd, nothing to wait for. */
+static bool wait_for_fd(int fd, int timeout_ms)
 {
-	autofd int pidfd = mark_open(mark);
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	while (pidfd >= 0) {
+	while (fd >= 0) {
 		int ready = poll(&p, 1, timeout_ms);
 		if (ready >= 0 || errno != EINTR)
 			return ready > 0;
 	}
 	return true;
+}
+
+bool wait_for(const struct process_mark *mark, int timeout_ms)
+{
+	autofd int pidfd = mark_open(mark);
+
+	return wait_for_fd(pidfd, timeout_ms);
+}
+
+/* The end of the monitor is the end of it all: the record is complete then, or removed. A reaper
+ * stays. */
+bool wait_for_record(const struct home *h, const struct record *r, int timeout_ms)
+{
+	if (!r->is_template && !r->forked_from)
+		return wait_for(&r->monitor, timeout_ms);
+	autofd int told = reaper_watch_record(h, r);
+	return wait_for_fd(told, timeout_ms);
 }
 
 int wait_begin(const struct home *h, const char *id, struct wait *ret, struct err *e)
@@ -38,7 +56,6 @@ int wait_begin(const struct home *h, const char *id, struct wait *ret, struct er
 	return 0;
 }
 
-/* The end of the monitor is the end of it all: the record is complete then, or removed. */
 int wait_end(const struct home *h, struct wait *w, struct err *e)
 {
 	autofree char *id = strdup(w->record.id);
@@ -46,7 +63,7 @@ int wait_end(const struct home *h, struct wait *w, struct err *e)
 	if (!id)
 		return err_set(e, ENOMEM, "wait for a container");
 	wait_for(&w->record.init, -1);
-	wait_for(&w->record.monitor, -1);
+	wait_for_record(h, &w->record, -1);
 	record_done(&w->record);
 	int r = w->journal < 0 || lseek(w->journal, 0, SEEK_SET) < 0
 			? record_read(h, id, &w->record, e)

@@ -9,6 +9,9 @@
 /* True when the process has ended. -1: for as long as it takes. */
 bool wait_for(const struct process_mark *mark, int timeout_ms);
 
+/* True when the end of a container, which has come, is written down, or nobody is there to do it. */
+bool wait_for_record(const struct home *h, const struct record *r, int timeout_ms);
+
 /* What is kept of a container while it runs, so that its end is found where --rm has removed all. */
 struct wait {
 	struct record record; /* as it was, and, after wait_end(), with its end */

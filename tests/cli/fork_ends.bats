@@ -1,0 +1,116 @@
+# The ends of templates and of their forks: logs, statuses, stop, rm; and SIGKILL of whoever has a part in it.
+load helpers
+load cow
+
+setup_file() {
+	scratch_make
+	rootfs_make "$SCRATCH/rootfs"
+	cp "$HELPERS/warm" "$SCRATCH/rootfs/bin/"
+	tar -C "$SCRATCH/rootfs" -cf "$SCRATCH/rootfs.tar" .
+	cow import -q "$SCRATCH/rootfs.tar" "$IMAGE" >/dev/null
+}
+
+setup() {
+	TEMPLATE=$NAME-t
+	cow template create "$TEMPLATE" "$IMAGE" warm >/dev/null
+}
+
+teardown() {
+	local fork
+	for fork in $(cow ps -aq | grep -v "^$TEMPLATE\$"); do cow rm -f "$fork" >/dev/null; done
+	cow rm -f "$TEMPLATE" >/dev/null 2>&1 || true
+	eventually no_process_of_ours
+}
+teardown_file() { scratch_remove; }
+
+no_process_of_ours() { ! pgrep -f -- "$STATE" >/dev/null; }
+pid_of() { inspect "$1" pid; }
+reaper() { monitor_of "$TEMPLATE"; }
+children() { cat "/proc/$1/task/$1/children"; }
+fork_named() { cow fork --name "$NAME-$1" "$TEMPLATE" warm "${@:2}" >/dev/null; }
+
+@test "a fork's status, and its log" {
+	fork_named a status 7
+	run cow wait "$NAME-a"
+	assert_output 7
+	[ "$(inspect "$NAME-a" exit_status)" = 7 ]
+	fork_named b echo word
+	eventually has_line "$NAME-b" 'pid 1'
+	eventually has_line "$NAME-b" 'to standard error'
+	[ "$(cow logs "$NAME-b" 2>/dev/null | wc -l)" = 1 ]
+	run cow logs "$TEMPLATE"
+	assert_output warming
+}
+
+@test "logs --follow and wait end with the fork, while template and others go on" {
+	fork_named a echo one
+	fork_named b wait
+	cow logs -f "$NAME-a" >"$SCRATCH/follow" 2>/dev/null 3>&- &
+	local follow=$!
+	cow wait "$NAME-a" >"$SCRATCH/wait" 3>&- &
+	local wait=$!
+	eventually grep -q one "$SCRATCH/follow"
+	cow stop -t 0 "$NAME-a"
+	ends_with 0 $follow
+	ends_with 0 $wait
+	[ "$(cat "$SCRATCH/wait")" = 137 ]
+	[ "$(inspect "$NAME-a" exit_status)" = 137 ]
+	is_status "$NAME-b" running
+	is_status "$TEMPLATE" running
+}
+
+@test "a fork that removes itself is gone when stop returns" {
+	cow fork --rm --name "$NAME-a" "$TEMPLATE" warm wait >/dev/null
+	cow stop -t 0 "$NAME-a"
+	assert_nothing_of "$NAME-a"
+}
+
+@test "the reaper is the parent of them all, and outlives its template for its forks" {
+	fork_named a wait
+	local reaper pid
+	reaper=$(reaper) pid=$(pid_of "$NAME-a")
+	eventually grep -q cow-reaper "/proc/$reaper/comm"
+	[[ " $(children "$reaper")" == *" $pid "* ]]
+	kill -KILL "$(pid_of "$TEMPLATE")"
+	eventually is_status "$TEMPLATE" stopped
+	cow wait "$TEMPLATE"
+	[ "$(inspect "$TEMPLATE" exit_status)" = 137 ]
+	fails "template '$TEMPLATE' is not running" cow fork "$TEMPLATE"
+	is_status "$NAME-a" running
+	cow exec "$NAME-a" true
+	cow stop -t 0 "$NAME-a"
+	[ "$(inspect "$NAME-a" exit_status)" = 137 ]
+	eventually is_gone "$reaper"
+}
+
+@test "a reaper that was killed: forks go on, none are made, all is removed" {
+	fork_named a wait
+	local reaper
+	reaper=$(reaper)
+	kill -KILL "$reaper"
+	eventually is_gone "$reaper"
+	is_status "$NAME-a" running
+	run cow fork "$TEMPLATE"
+	[ "$status" -ne 0 ]
+	cow stop -t 0 "$NAME-a"
+	fails "nobody recorded its status" cow wait "$NAME-a"
+	cow rm "$NAME-a"
+	cow rm -f "$TEMPLATE"
+	assert_nothing_left
+}
+
+@test "a hundred forks, killed: the template and its reaper are as they were" {
+	local reaper template before name
+	reaper=$(reaper) template=$(pid_of "$TEMPLATE")
+	fork_named first wait
+	cow rm -f "$NAME-first" >/dev/null
+	eventually test "$(children "$reaper" | wc -w)" = 1
+	held() { ls "/proc/$reaper/fd" "/proc/$template/fd" | wc -l; }
+	before=$(held)
+	cow fork -n 100 "$TEMPLATE" warm wait >"$SCRATCH/names"
+	[ "$(wc -l <"$SCRATCH/names")" = 100 ]
+	[ "$(children "$reaper" | wc -w)" = 101 ]
+	xargs "$COW" --root "$STATE" --store "$STORE" rm -f <"$SCRATCH/names" >/dev/null
+	settled() { [ "$(children "$reaper" | wc -w)" = 1 ] && [ "$(held)" = "$before" ]; }
+	eventually settled
+}
