@@ -116,6 +116,8 @@ int main(int argc, char **argv)
 	template.pid = (pid_t)strtol(argv[3], NULL, 10);
 	if (prepare(&r, argv[1], &e) < 0 || ward_take(&r, &template, true) < 0)
 		return 1;
+	/* The word of a child that ended before we were what we are was lost. */
+	reap(&r);
 	serve(&r);
 	return 0;
 }

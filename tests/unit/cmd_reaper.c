@@ -286,6 +286,17 @@ START_TEST(outlives_template)
 }
 END_TEST
 
+/* Its signal came when nobody took it. */
+START_TEST(template_that_dies_early)
+{
+	struct scene s = scene_begin_as(0, true);
+
+	scene_end(&s);
+	ck_assert_int_eq(orphan_exit("t"), 2);
+	ck_assert_str_eq(log_of("t"), "stdout F template\n");
+}
+END_TEST
+
 static unsigned count_fds(pid_t pid)
 {
 	char path[64];
@@ -422,6 +433,7 @@ int main(void)
 	tcase_add_test(c, renamed);
 	tcase_add_test(c, watched);
 	tcase_add_test(c, outlives_template);
+	tcase_add_test(c, template_that_dies_early);
 	tcase_add_test(c, a_thousand);
 	tcase_add_test(c, full);
 	suite_add_tcase(suite, c);

@@ -146,25 +146,30 @@ static inline int orphan_log(const char *id)
 }
 
 /* What the process that starts a template does at its end. */
-_Noreturn static inline void orphan_become(const int *serving, const int *started, rlim_t files)
+_Noreturn static inline void orphan_become(
+	const int *serving, const int *started, rlim_t files, bool dies)
 {
-	int out[2], err[2], fds[REAPER_FDS], dir;
+	int out[2], err[2], born[2], fds[REAPER_FDS], dir;
 	char number[16];
 	struct rlimit limit = { files, files };
 	pid_t self = getpid();
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0)
+	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0 || pipe2(born, O_CLOEXEC) < 0)
 		_exit(1);
 	pid_t pid = fork();
 	if (pid == 0) {
+		close(born[1]);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(out[1], 1);
 		dup2(err[1], 2);
 		signal(SIGTERM, SIG_DFL); /* the handler of Check */
 		fd_write_all(1, "template\n", 9);
 		close(serving[0]);
+		char go;
+		if (dies)
+			_exit((int)read(born[0], &go, 1) + 2);
 		orphan_serve(serving[1], self);
 	}
 	orphan_record("t", pid, NULL, &dir);
@@ -176,19 +181,21 @@ _Noreturn static inline void orphan_become(const int *serving, const int *starte
 	for (int i = REAPER_OUT; i < REAPER_FDS; i++)
 		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 30);
 	fd_write_all(started[1], &pid, sizeof(pid));
+	close(born[1]);
 	for (int i = REAPER_OUT; i < REAPER_FDS; i++)
 		dup2(fds[i], i);
 	close_range(REAPER_FDS, ~0U, CLOSE_RANGE_CLOEXEC);
 	snprintf(number, sizeof(number), "%d", (int)pid);
-	/* Soft first, which the reaper is to raise. */
+	if (dies)
+		waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
 	if (files)
 		setrlimit(RLIMIT_NOFILE, &limit);
 	execl(program, "cow-reaper", root, "t", number, NULL);
 	_exit(1);
 }
 
-/* `files`: its limit of open files; 0: as ours. */
-static inline struct scene scene_begin(rlim_t files)
+/* `files`: its limit of open files; 0: as ours. `dies`: the template does, before there is a reaper. */
+static inline struct scene scene_begin_as(rlim_t files, bool dies)
 {
 	int serving[2], started[2];
 	struct scene s;
@@ -198,7 +205,7 @@ static inline struct scene scene_begin(rlim_t files)
 	s.reaper = fork();
 	ck_assert_int_ge(s.reaper, 0);
 	if (s.reaper == 0)
-		orphan_become(serving, started, files);
+		orphan_become(serving, started, files, dies);
 	close(started[1]);
 	close(serving[1]);
 	ck_assert_int_eq(fd_read_full(started[0], &s.template, sizeof(pid_t)), sizeof(pid_t));
@@ -207,6 +214,11 @@ static inline struct scene scene_begin(rlim_t files)
 	s.dir = openat(home.fd, "t", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(s.dir, 0);
 	return s;
+}
+
+static inline struct scene scene_begin(rlim_t files)
+{
+	return scene_begin_as(files, false);
 }
 
 static inline void scene_end(struct scene *s)
