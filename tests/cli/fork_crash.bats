@@ -21,7 +21,7 @@ setup() {
 	need_static "sanitizers do not like to be traced"
 	SEED=${COW_SEED:-$RANDOM}
 	echo "# COW_SEED=$SEED"
-	TEMPLATE=$NAME-t FORK=$NAME-f
+	TEMPLATE=$ID-t FORK=$ID-f
 }
 teardown() {
 	cow rm -f "$FORK" "$TEMPLATE" >/dev/null 2>&1 || true

@@ -11,7 +11,7 @@ setup_file() {
 }
 
 setup() {
-	TEMPLATE=$NAME-t
+	TEMPLATE=$ID-t
 	cow template create "$TEMPLATE" "$IMAGE" warm >/dev/null
 }
 
@@ -105,7 +105,7 @@ fork_named() { cow fork --name "$NAME-$1" "$TEMPLATE" warm "${@:2}" >/dev/null; 
 	fork_named first wait
 	cow rm -f "$NAME-first" >/dev/null
 	eventually test "$(children "$reaper" | wc -w)" = 1
-	held() { ls "/proc/$reaper/fd" "/proc/$template/fd" | wc -l; }
+	held() { find "/proc/$reaper/fd" "/proc/$template/fd" -type l | wc -l; }
 	before=$(held)
 	cow fork -n 100 "$TEMPLATE" warm wait >"$SCRATCH/names"
 	[ "$(wc -l <"$SCRATCH/names")" = 100 ]
