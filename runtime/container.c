@@ -112,7 +112,8 @@ static int hand_to_reaper(const struct container *c, const struct fork_source *f
 
 	ward.id = c->id;
 	ward.pid = c->birth.pid;
-	return reaper_hand(from->template->reaper, &ward, e);
+	int r = template_hear_fork(from->template, e);
+	return r < 0 ? r : reaper_hand(from->template->reaper, &ward, e);
 }
 
 /* Found again, and scheduled, before anything of the container runs. */

@@ -64,6 +64,18 @@ int template_ask(const struct template *t, struct template_report *ret, struct e
 	return 0;
 }
 
+int template_hear_fork(const struct template *t, struct err *e)
+{
+	struct template_message m;
+	ssize_t n;
+
+	while ((n = recv(t->connection, &m, sizeof(m), 0)) < 0 && errno == EINTR)
+		;
+	if (n == sizeof(m) && m.type == TEMPLATE_FORKED)
+		return 0;
+	return err_say(e, ERR_NOT_RUNNING, "template '%s' ended while it forked", t->record.id);
+}
+
 int template_ask_fork(int connection, uint64_t namespaces, int channel, int cgroup)
 {
 	struct template_message m = { .type = TEMPLATE_FORK, .namespaces = namespaces };

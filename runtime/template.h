@@ -42,4 +42,7 @@ int template_ask(const struct template *t, struct template_report *ret, struct e
 /* For birth_by_fork(): the stub gets the channel's end and the cgroup (-1: none). -errno. */
 int template_ask_fork(int connection, uint64_t namespaces, int channel, int cgroup);
 
+/* Waits until the fork asked for is an orphan: before that its reaper does not know it. */
+int template_hear_fork(const struct template *t, struct err *e);
+
 #endif

@@ -10,8 +10,9 @@
  *	HELLO                                     -> (when it is ready)
  *	                                          <- READY { report }, or REFUSED { failure }
  *	FORK { namespaces } with the channel's end
- *	and the fd of a cgroup                    -> forks; no answer: the fork speaks over its channel
+ *	and the fd of a cgroup                    -> forks: the fork speaks over its channel
  *	                                             (runtime/init/channel.h), or the stub says FAILED there
+ *	                                          <- FORKED: the helper is gone, and the fork the reaper's child
  */
 #ifndef RUNTIME_TEMPLATE_PROTOCOL_H
 #define RUNTIME_TEMPLATE_PROTOCOL_H
@@ -30,6 +31,7 @@ enum template_type {
 	TEMPLATE_FORK,
 	TEMPLATE_READY,
 	TEMPLATE_REFUSED,
+	TEMPLATE_FORKED,
 };
 
 /* What does not fit into it is not known to the other side. */

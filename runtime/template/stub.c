@@ -255,6 +255,8 @@ static bool attend(int connection, bool *ret_forked)
 		*ret_forked = fork_one(fds[0], fds[1], m.namespaces & CLONE_NEWPID);
 		if (*ret_forked)
 			return true;
+		m.type = TEMPLATE_FORKED;
+		answer(connection, &m);
 	}
 	for (int i = 0; i < 2; i++)
 		if (fds[i] >= 0)
