@@ -37,20 +37,20 @@ CFLAGS_INIT := $(COMMON) -Os -ffreestanding -fno-stack-protector -fno-pie -fno-a
 LINKING_INIT := -static -nostdlib -no-pie -s \
 	-Wl,--gc-sections,-z,noexecstack,-z,norelro,-z,noseparate-code,--build-id=none
 
-# The same for what is put into other processes: wherever it lies, and what it says of itself is its own.
-CFLAGS_GRAFT := $(filter-out -fno-pie,$(CFLAGS_INIT)) -fPIE -fvisibility=hidden
-LINKING_GRAFT := -static-pie -nostdlib -s -Wl,--gc-sections,-z,noexecstack,-z,norelro,-z,noseparate-code,-z,text,--build-id=none
 # The stub of templates lives in any program: position-independent, and nothing of it to be seen but its
 # two functions. ready.c alone has a libc.
 CFLAGS_STUB := $(filter-out -fno-pie,$(CFLAGS_INIT)) -fPIC -fvisibility=hidden
+# A file of itself where it is put into a process (runtime/graft.h).
+LINKING_GRAFT := -static-pie -nostdlib -s -Wl,--gc-sections,-z,noexecstack,-z,norelro,-z,noseparate-code,-z,text,--build-id=none
 
 # --- what is built of what -------------------------------------------------------------------------
 # The rooms below cmd/ are one archive: a program gets the objects that it refers to and no others, so
 # that libraries which only some files use (libarchive, libmount, ...) stay out of the static programs.
 ROOM_SRC  := $(wildcard spec/base/*.c spec/*.c overlay/*.c cgroup/*.c runtime/*.c)
 INIT_SRC  := $(wildcard runtime/init/*.c)
-GRAFT_SRC  := $(wildcard runtime/injected/*.c) runtime/init/text.c
 STUB_SRC  := $(wildcard runtime/template/*.c) $(filter-out runtime/init/init.c,$(INIT_SRC))
+GRAFT     := $(OUT)/cow-injected
+GRAFT_SRC := $(wildcard runtime/injected/*.c) $(filter-out runtime/template/ready.c,$(STUB_SRC))
 TEMPLATE  := $(addprefix $(OUT)/template/,libcow_template.so libcow_template.a cow_template.h cow_template.py)
 CMD_SRC   := $(filter-out $(wildcard cmd/cow*.c) cmd/start.c,$(wildcard cmd/*.c)) $(wildcard cmd/top/*.c cmd/metrics/*.c)
 LIB       := $(OUT)/libcowrun.a
@@ -110,7 +110,7 @@ say = $(if $(V),,@echo '  $(1)  $(2)')
 
 .PHONY: all programs units helpers fuzzers benches deps engines test test-all fuzz weak demo lessons bench asan lint layers format install clean help
 all: programs            ## all programs, into build/
-programs: $(addprefix $(OUT)/,$(PROGRAMS)) $(TEMPLATE)
+programs: $(addprefix $(OUT)/,$(PROGRAMS)) $(TEMPLATE) $(GRAFT)
 units: $(UNITS)
 helpers: $(HELPERS) $(LESSONS)
 fuzzers: $(FUZZERS)
@@ -153,6 +153,11 @@ $(OUT)/template/libcow_template.so: $(OUT)/template/cow_template.o
 	$(call say,LD,$@)
 	$(Q)$(CC) -shared -Wl,-soname,libcow_template.so,-z,relro,-z,now,-z,noexecstack -o $@ $<
 
+# The same as a file that is put into programs which know nothing of it.
+$(GRAFT): $(GRAFT_SRC:%.c=$(OUT)/stub/%.o)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LINKING_GRAFT) -o $@ $^
+
 $(OUT)/template/%: runtime/template/%
 	@mkdir -p $(@D)
 	$(Q)install -m 644 $< $@
@@ -161,11 +166,6 @@ $(OUT)/runtime/init_image.o: runtime/init_image.c $(OUT)/cowrun-init Makefile
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -DINIT_IMAGE='"$(OUT)/cowrun-init"' -c -o $@ $<
-
-$(OUT)/graft/%.o: %.c Makefile
-	$(call say,GRAFT,$<)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_GRAFT) -c -o $@ $<
 
 # Pages for a browser allow their scripts and style by these.
 PAGE_SRC := $(wildcard cmd/page/*)
@@ -221,7 +221,7 @@ $(OUT)/tests/%: tests/programs/%.c Makefile
 	$(Q)$(CC) $(COMMON) -static -o $@ $<
 
 # What tests inject, and what nothing can be injected into.
-$(OUT)/tests/injected: $(patsubst %.c,$(OUT)/graft/%.o,tests/programs/injected.c runtime/injected/entry.c runtime/init/text.c)
+$(OUT)/tests/injected: $(patsubst %.c,$(OUT)/stub/%.o,tests/programs/injected.c runtime/injected/entry.c runtime/init/text.c)
 	$(call say,HELPER,tests/programs/injected.c)
 	$(Q)$(CC) $(LINKING_GRAFT) -o $@ $^
 
@@ -337,7 +337,7 @@ format:                  ## put all C files into the house style
 install: all             ## PREFIX= DESTDIR=
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/cowrun $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(addprefix $(OUT)/,$(BIN)) $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(addprefix $(OUT)/,$(LIBEXEC)) $(DESTDIR)$(PREFIX)/libexec/cowrun
+	install -m 755 $(addprefix $(OUT)/,$(LIBEXEC)) $(GRAFT) $(DESTDIR)$(PREFIX)/libexec/cowrun
 	install -d $(DESTDIR)$(PREFIX)/libexec/cowrun/template
 	install -m 644 $(TEMPLATE) $(DESTDIR)$(PREFIX)/libexec/cowrun/template
 	install -m 644 $(wildcard cmd/*.1) $(DESTDIR)$(PREFIX)/share/man/man1

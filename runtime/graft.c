@@ -55,6 +55,7 @@ static int add_segment(struct graft *g, const Elf64_Phdr *h, struct err *e)
 		return refuse(e, "has a segment outside of it");
 	struct graft_segment s = { .begin = h->p_vaddr / page * page,
 		.end = (h->p_vaddr + h->p_memsz + page - 1) / page * page,
+		.filled = h->p_vaddr + h->p_filesz,
 		.protection = (h->p_flags & PF_R ? PROT_READ : 0) |
 			      (h->p_flags & PF_W ? PROT_WRITE : 0) |
 			      (h->p_flags & PF_X ? PROT_EXEC : 0) };

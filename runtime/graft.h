@@ -14,6 +14,7 @@ enum { GRAFT_SEGMENTS_MAX = 4 };
 
 struct graft_segment {
 	size_t begin, end; /* in the graft's memory, whole pages; no two overlap */
+	size_t filled;	   /* its end in the file: what is behind is 0 */
 	int protection;	   /* PROT_* */
 };
 

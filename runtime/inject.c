@@ -93,13 +93,11 @@ static int look(struct patient *p, uint64_t *ret_sleeps, struct err *e)
 	return 0;
 }
 
-static int pause_ms(const struct patient *p, struct err *e)
+static int wait_ms(const struct patient *p, int ms, struct err *e)
 {
 	struct pollfd end = { .fd = p->process, .events = POLLIN };
 
-	return poll(&end, 1, LOOK_EVERY_MS) > 0
-		       ? err_say(e, ESRCH, "process %d has ended", (int)p->pid)
-		       : 0;
+	return poll(&end, 1, ms) > 0 ? err_say(e, ESRCH, "process %d has ended", (int)p->pid) : 0;
 }
 
 /* Stopped in a sleep that has lasted. */
@@ -118,8 +116,9 @@ static int stop_asleep(struct patient *p, int timeout_ms, struct tracee *ret, st
 			since = now;
 		} else if (now - since >= INJECT_SETTLE_MS) {
 			r = tracee_stop(p->pid, p->dir, ret, e);
+			/* Stopped and alive it is that process, and no later one of its number. */
 			if (r != -EAGAIN)
-				return r;
+				return r < 0 ? r : wait_ms(p, 0, e);
 			since = now;
 		}
 		if (now - begun >= timeout_ms)
@@ -128,7 +127,7 @@ static int stop_asleep(struct patient *p, int timeout_ms, struct tracee *ret, st
 				"%d ms it %s",
 				(int)p->pid, timeout_ms,
 				p->why[0] ? p->why : "wakes again and again");
-		r = pause_ms(p, e);
+		r = wait_ms(p, LOOK_EVERY_MS, e);
 		if (r < 0)
 			return r;
 	}
@@ -196,7 +195,8 @@ static int write_graft(struct tracee *t, const struct graft *g, uint64_t at, str
 		const struct graft_segment *s = &g->segments[i];
 		r = map_at(t, at + s->begin, s->end - s->begin, s->protection, e);
 		if (r == 0)
-			r = tracee_write(t, at + s->begin, memory + s->begin, s->end - s->begin, e);
+			r = tracee_write(
+				t, at + s->begin, memory + s->begin, s->filled - s->begin, e);
 	}
 	return r;
 }
@@ -268,23 +268,40 @@ static int bring_in(struct patient *p, const struct graft *g, struct tracee *t, 
 	return r;
 }
 
-int inject(pid_t pid, const void *graft, size_t n, int timeout_ms, struct err *e)
+static int check_listener(const struct patient *p, int listener, struct err *e)
+{
+	static const char kind[] = "socket:";
+	char name[32], target[sizeof(kind) - 1];
+
+	snprintf(name, sizeof(name), "fd/%d", listener);
+	if (listener < 0 || (readlinkat(p->dir, name, target, sizeof(target)) == sizeof(target) &&
+				    memcmp(target, kind, sizeof(target)) == 0))
+		return 0;
+	return err_say(e, ENOTSOCK,
+		"process %d has closed file descriptor %d, the socket that it would be asked "
+		"through",
+		(int)p->pid, listener);
+}
+
+int inject(const struct process_mark *process, const struct inject_options *o, struct err *e)
 {
 	automatic(patient) struct patient p = {
-		.pid = pid, .dir = -1, .process = pidfd_open(pid, 0)
+		.pid = process->pid, .dir = -1, .process = mark_open(process)
 	};
 	automatic(tracee) struct tracee t = TRACEE_NONE;
 	struct graft g;
 
 	if (p.process < 0)
-		return err_set(e, errno, "find process %d", (int)pid);
+		return err_set(e, -p.process, "find process %d", (int)p.pid);
 	autofd int proc = procfs_open(e);
-	int r = proc < 0 ? proc : graft_read(graft, n, &g, e);
+	int r = proc < 0 ? proc : graft_read(o->graft, o->n_graft, &g, e);
 	if (r < 0)
 		return r;
-	p.dir = process_open(proc, pid);
+	p.dir = process_open(proc, p.pid);
 	if (p.dir < 0)
-		return err_set(e, -p.dir, "find process %d", (int)pid);
-	r = stop_asleep(&p, timeout_ms, &t, e);
+		return err_set(e, -p.dir, "find process %d", (int)p.pid);
+	r = stop_asleep(&p, o->timeout_ms, &t, e);
+	if (r == 0)
+		r = check_listener(&p, o->listener, e);
 	return r < 0 ? r : bring_in(&p, &g, &t, e);
 }

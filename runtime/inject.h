@@ -12,8 +12,8 @@
 #define RUNTIME_INJECT_H
 
 #include <stddef.h>
-#include <sys/types.h>
 
+#include "runtime/mark.h"
 #include "spec/base/err.h"
 
 enum {
@@ -21,10 +21,17 @@ enum {
 	INJECT_STACK = 256 * 1024,
 };
 
+struct inject_options {
+	const void *graft; /* a file of n_graft bytes */
+	size_t n_graft;
+	int listener; /* an fd of the process that has to be a socket; -1: none */
+	int timeout_ms;
+};
+
 /*
- * Waits until process `pid` sleeps, then makes it run `graft`, a file of n bytes. -ETIME, with what it
- * was instead, when it does not sleep so within the time; -ESRCH when it ends.
+ * Waits until the process sleeps, then makes it run the graft. -ETIME, with what it was instead, when
+ * it does not sleep so within the time; -ESRCH when it ends; -ENOTSOCK: it has no such listener.
  */
-int inject(pid_t pid, const void *graft, size_t n, int timeout_ms, struct err *e);
+int inject(const struct process_mark *process, const struct inject_options *o, struct err *e);
 
 #endif

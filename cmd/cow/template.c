@@ -12,18 +12,31 @@
 #include "cmd/cow/fetch.h"
 #include "cmd/cow/wishes.h"
 #include "cmd/libexec.h"
+#include "runtime/inject.h"
 #include "runtime/launch.h"
 #include "runtime/reaper.h"
 #include "runtime/template.h"
+#include "spec/base/fd.h"
 #include "spec/base/str.h"
 #include "spec/id.h"
 
 struct create_words {
 	struct wish_words wishes;
+	bool inject;
+	int wait_s; /* for it to sleep */
 };
 
-static const struct option_row options[] = { WISH_ROWS(struct create_words, wishes),
-	WISH_IMAGE_ROWS(struct create_words, wishes), { 0 } };
+enum { WAIT_S = 60, GRAFT_MAX = 1 << 24 };
+
+static const struct option_row options[] = {
+	{ "inject", 0, OPTION_FLAG, offsetof(struct create_words, inject), NULL,
+		"the program knows nothing of templates: fork it where it sleeps" },
+	{ "inject-wait", 0, OPTION_COUNT, offsetof(struct create_words, wait_s), "SECONDS",
+		"how long it may take until it sleeps (60)" },
+	WISH_ROWS(struct create_words, wishes),
+	WISH_IMAGE_ROWS(struct create_words, wishes),
+	{ 0 },
+};
 
 /* Where its stub is found: beside our programs, and in its root at TEMPLATE_DIRECTORY. */
 static int add_stub(struct wishes *w, struct launch_options *o, struct err *e)
@@ -104,14 +117,39 @@ static int begin(struct context *c, const struct launch_options *o, struct err *
 	return background_hear(ours, pid, id, e);
 }
 
+/* The stub is brought into its first process. */
+static int inject_stub(struct context *c, const char *name, int wait_s, struct err *e)
+{
+	automatic(record) struct record record = { 0 };
+	autofree char *graft = NULL;
+	struct inject_options o = { .listener = TEMPLATE_FD, .timeout_ms = wait_s * 1000 };
+	char path[4096];
+
+	int r = libexec_find("cow-injected", path, e);
+	if (r == 0)
+		r = fd_read_file(AT_FDCWD, path, GRAFT_MAX, &graft, &o.n_graft, e);
+	if (r == 0)
+		r = record_read(&c->home, name, &record, e);
+	o.graft = graft;
+	if (r < 0)
+		return r;
+	r = inject(&record.init, &o, e);
+	return r == -ESRCH ? err_say(e, ERR_NOT_RUNNING, "template '%s' ended before it was ready",
+				     name)
+			   : r;
+}
+
 /* Until it is ready. One that does not get there is not kept. */
-static int await_ready(struct context *c, const char *name, struct err *e)
+static int await_ready(
+	struct context *c, const char *name, const struct create_words *w, struct err *e)
 {
 	automatic(template) struct template t = TEMPLATE_NONE;
 	struct template_report report;
 	struct err ignored;
-	int r = template_open(&c->home, name, &t, e);
+	int r = w->inject ? inject_stub(c, name, w->wait_s ? w->wait_s : WAIT_S, e) : 0;
 
+	if (r == 0)
+		r = template_open(&c->home, name, &t, e);
 	if (r == 0)
 		r = template_ask(&t, &report, e);
 	if (r < 0)
@@ -145,14 +183,14 @@ static int create(struct context *c, void *data, int argc, char **argv, struct e
 		r = id_check(name, e);
 	o.name = name;
 	o.derive.template = true;
-	if (r == 0)
+	if (r == 0 && !w->inject)
 		r = add_stub(&wishes, &o, e);
 	if (r == 0)
 		r = command_open_home(c, true, e);
 	if (r == 0)
 		r = begin(c, &o, e);
 	if (r == 0)
-		r = await_ready(c, name, e);
+		r = await_ready(c, name, w, e);
 	return r < 0 || puts(name) >= 0 ? r : err_set(e, EIO, "print the name");
 }
 

@@ -32,11 +32,15 @@ void injected_begin(int signal, const siginfo_t *info, void *context)
 	injected_main(info->si_value.sival_ptr, context);
 }
 
+void injected_restore(const struct injected *i)
+{
+	sys(rt_sigaction, i->signal, &i->action, NULL, sizeof(i->action.mask));
+}
+
 void injected_leave(const struct injected *i, void *context)
 {
 	ucontext_t *c = context;
 
-	sys(rt_sigaction, i->signal, &i->action, NULL, sizeof(i->action.mask));
 	/* rt_sigreturn(2) takes these from here. */
 	c->uc_stack.ss_sp = (void *)i->stack.base; /* NOLINT(performance-no-int-to-ptr) */
 	c->uc_stack.ss_flags = i->stack.flags;

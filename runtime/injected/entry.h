@@ -39,9 +39,12 @@ struct injected {
 /* The graft's main function, with its own stack and no signals. `context` is for injected_leave(). */
 void injected_main(const struct injected *i, void *context);
 
+/* In the process that is to go on: the signal's handler is what it was. */
+void injected_restore(const struct injected *i);
+
 /*
- * In the process that is to go on: the signal's handler, the alternate stack and the mask are the
- * process's own again when injected_main() returns. The memory stays: it is what runs.
+ * There, too: when injected_main() returns, so are the alternate stack and the mask. The memory stays:
+ * it is what runs. No system call.
  */
 void injected_leave(const struct injected *i, void *context);
 

@@ -28,10 +28,17 @@ static void spoil(const struct injected *i, void *context)
 	__asm__ volatile(SPOIL ::: "memory", SPOILED);
 }
 
+static void restore(const struct injected *i, void *context)
+{
+	(void)context;
+	injected_restore(i);
+}
+
 /* Addresses, so that there is something to relocate. */
 static void (*volatile const acts[])(const struct injected *, void *) = {
 	fork_it,
 	spoil,
+	restore,
 	injected_leave,
 };
 

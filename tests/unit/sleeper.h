@@ -43,8 +43,10 @@ static inline void begin(void)
 
 static inline void end(void)
 {
+	autofd int tmp = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
 	free(graft);
-	fd_remove_tree(AT_FDCWD, scratch, &e);
+	ck_assert_msg(fd_remove_tree(tmp, strrchr(scratch, '/') + 1, &e) == 0, "%s", e.text);
 }
 
 /* --- processes to be forked --- */
@@ -75,9 +77,18 @@ static inline struct sleeper sleeper_start(void (*act)(int to), const char *cons
 	return s;
 }
 
+static inline int sleeper_inject_within(const struct sleeper *s, int timeout_ms)
+{
+	struct process_mark mark;
+	struct inject_options o = { graft, n_graft, -1, timeout_ms };
+	int r = mark_take(s->pid, &mark);
+
+	return r < 0 ? r : inject(&mark, &o, &e);
+}
+
 static inline void sleeper_inject(const struct sleeper *s)
 {
-	int r = inject(s->pid, graft, n_graft, PATIENT_MS, &e);
+	int r = sleeper_inject_within(s, PATIENT_MS);
 
 	ck_assert_msg(r == 0, "%s", e.text);
 }

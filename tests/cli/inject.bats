@@ -1,0 +1,98 @@
+# Templates of programs that know nothing of it: the stub is brought into them while they sleep.
+load helpers
+load cow
+
+T=$ID-t
+
+setup_file() {
+	scratch_make
+	rootfs_make "$SCRATCH/rootfs"
+	cp "$HELPERS/sleepy" "$HELPERS/foreign" "$SCRATCH/rootfs/bin/"
+	tar -C "$SCRATCH/rootfs" -cf "$SCRATCH/rootfs.tar" .
+	cow import -q "$SCRATCH/rootfs.tar" "$IMAGE" >/dev/null
+}
+teardown() {
+	local left
+	left=$(cow ps -aq | grep -vx -- "$T" || true)
+	# shellcheck disable=SC2086 # names, one a word
+	[ -z "$left" ] || cow rm -f $left >/dev/null
+	cow rm -f "$T" >/dev/null 2>&1 || true
+	assert_nothing_left
+}
+teardown_file() { scratch_remove; }
+
+template() { cow template create --inject "$@" >/dev/null; }
+
+# says FORK LINE: it is what the fork has written, all of it
+says() { [ "$(cow logs "$1" 2>&1)" = "$2" ]; }
+
+@test "a C program goes on in each fork with what it had, and its template sleeps" {
+	template "$T" "$IMAGE" sleepy 3600
+	for fork in "$ID-f" "$ID-g"; do
+		cow fork --name "$fork" "$T" >/dev/null
+		eventually says "$fork" "woken: pid 1, interrupted, third 0.333333, locks are its own"
+	done
+	# It has no more open than what it was given, and nobody below it.
+	pid=$(inspect "$T" pid)
+	fds=("/proc/$pid/fd"/*)
+	[ "${fds[*]##*/}" = "0 1 2 3" ]
+	[ -z "$(cat "/proc/$pid/task/$pid/children")" ]
+	says "$T" ""
+	# It ends when it is told to, and they go on.
+	kill "$pid"
+	eventually is_gone "$pid"
+	is_status "$ID-f" running
+}
+
+@test "a fork has files, limits and names of its own" {
+	template "$T" "$IMAGE" sleepy 3600
+	cow fork --name "$ID-f" --hostname own --user 7 "$T" >/dev/null
+	eventually has_line "$ID-f" woken
+	run -0 cow exec "$ID-f" sh -c 'hostname; grep -w -e Uid -e CapEff -e NoNewPrivs -e Seccomp -e SigBlk -e SigCgt /proc/1/status
+		ls /proc/1/fd'
+	say "$output"
+	assert_output_matches '^own
+Uid:	7	7	7	7
+SigBlk:	0000000000000000
+SigCgt:	0000000000000000
+CapEff:	0000000000000000
+NoNewPrivs:	[01]
+Seccomp:	2
+0
+1
+2$'
+}
+
+@test "a shell goes on to wait for its line" {
+	template "$T" "$IMAGE" sh -c 'mkfifo /fifo; warm=yes; read -r line </fifo; echo "$warm $line"; read -r line </fifo'
+	for fork in "$ID-f" "$ID-g"; do
+		cow fork --name "$fork" "$T" >/dev/null
+		cow exec "$fork" sh -c "echo to $fork >/fifo"
+		eventually says "$fork" "yes to $fork"
+	done
+}
+
+# refused WHY COMMAND...: no template of that can be, and none is left
+refused() {
+	local why=$1
+	shift
+	run cow template create --inject --inject-wait 1 "$T" "$IMAGE" "$@"
+	say "$output"
+	assert_status 125
+	[[ $output == *"$why"* ]]
+	run cow inspect "$T"
+	[ "$status" != 0 ]
+}
+
+@test "what cannot be forked is refused, with the reason" {
+	refused 'with one thread; after 1000 ms it has 2 threads' sleepy 3600 thread
+	refused 'after 1000 ms it has a child' sleepy 3600 child
+	refused 'after 1000 ms it does not sleep' sleepy 3600 busy
+	refused 'has closed file descriptor 3' sleepy 3600 closed
+	refused 'ended before it was ready' true
+	# These the stub itself refuses, in there.
+	refused "its file descriptor 4 is a socket ('socket:" sleepy 3600 listens
+	refused "its file descriptor 4 is a file ('/tmp/file')" sleepy 3600 file
+	refused "some of its memory is anonymous shared memory" sleepy 3600 shared
+	[ "$(uname -m)" != x86_64 ] || refused 'is a 32-bit program' foreign
+}
