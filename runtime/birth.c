@@ -270,28 +270,6 @@ int birth_go(struct birth *b, struct err *e)
 	return r < 0 && r != -EPIPE ? err_set(e, -r, "let the container's first process go on") : 0;
 }
 
-/* The first process forked its successor, our child as well, and left. */
-static int take_over(struct birth *b, pid_t sender, struct err *e)
-{
-	uint32_t pid;
-
-	if (fd_read_full(b->channel, &pid, sizeof(pid)) != sizeof(pid))
-		return err_say(
-			e, EPROTO, "hear from the container's first process: it said half a word");
-	if (b->foreign)
-		pid = (uint32_t)sender;
-	int pidfd = pidfd_open((pid_t)pid, 0);
-	if (pidfd < 0)
-		return err_set(e, errno, "open process %u", pid);
-	if (!b->foreign)
-		await_end(b);
-	own_close(&b->pidfd);
-	b->pidfd = pidfd;
-	b->pid = (pid_t)pid;
-	b->forks = false;
-	return 0;
-}
-
 /* Its seccomp filter is loaded, and it waits until we have the other end (pidfd_getfd, 5.6). */
 static int take_listener(struct birth *b, struct err *e)
 {
@@ -362,6 +340,53 @@ static const struct enum_name heard[] = {
 	{ 0 },
 };
 
+/* It has failed already, and said why, or nobody is there to say it. */
+static int hear_last(struct birth *b, struct err *e)
+{
+	struct message_beside beside = { .fd = -1 };
+	struct channel_header header = { 0 };
+	ssize_t n = message_receive(b->channel, &header, &beside);
+
+	own_close(&beside.fd);
+	return n == sizeof(header) && header.type == CHANNEL_FAILED ? hear_failure(b->channel, e)
+								    : birth_died(b, -1, e);
+}
+
+/*
+ * A fork is waited for by others: its number may be another's by now, unless it still holds the channel
+ * when we have it open.
+ */
+static bool is_gone(const struct birth *b, int pidfd)
+{
+	struct pollfd p = { .fd = b->channel };
+
+	return b->foreign && (pidfd < 0 || (poll(&p, 1, 0) > 0 && p.revents & POLLHUP));
+}
+
+/* The first process forked its successor, our child as well, and left. */
+static int take_over(struct birth *b, pid_t sender, struct err *e)
+{
+	uint32_t pid;
+
+	if (fd_read_full(b->channel, &pid, sizeof(pid)) != sizeof(pid))
+		return err_say(
+			e, EPROTO, "hear from the container's first process: it said half a word");
+	if (b->foreign)
+		pid = (uint32_t)sender;
+	autofd int pidfd = pidfd_open((pid_t)pid, 0);
+	if (is_gone(b, pidfd))
+		return hear_last(b, e);
+	if (pidfd < 0)
+		return err_set(e, errno, "open process %u", pid);
+	if (!b->foreign)
+		await_end(b);
+	own_close(&b->pidfd);
+	b->pidfd = take_fd(&pidfd);
+	b->pid = (pid_t)pid;
+	b->forks = false;
+	return 0;
+}
+
 /* Kept for foreground_wait(), or handed on at once: then we are not who holds it open. */
 static int take_terminal(struct birth *b, int master, struct err *e)
 {
@@ -391,6 +416,9 @@ int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 	ssize_t n = message_receive(b->channel, &header, &beside);
 	autofd int fd = beside.fd;
 
+	/* The template, or its helper, has ended with the other end of the channel. */
+	if (n <= 0 && b->foreign && b->forks)
+		return birth_died(b, -1, e);
 	if (n == 0 || n == -ECONNRESET) {
 		log_debug("first process: has executed its program, or ended");
 		*ret = 0;
