@@ -77,19 +77,40 @@ void settle_note(struct settled *ret)
 	note_map(ret);
 }
 
-/* Behind the last of strings that lie one behind the other, as draft_strings() has laid them. */
-static char *strings_end(char **strings, char *otherwise)
+/* Strings of the plan that lie one behind the other (draft_strings()); where there is none, at their list. */
+static void find_words(const struct child *c, place list, __u64 *ret_start, __u64 *ret_end)
 {
-	for (; *strings; strings++)
-		otherwise = *strings + strlen(*strings) + 1;
-	return otherwise;
+	const uint64_t *offsets = child_list(c, list);
+	uint64_t plan = (uint64_t)(uintptr_t)c->plan;
+
+	*ret_start = *ret_end = (uint64_t)(uintptr_t)offsets;
+	if (!*offsets)
+		return;
+	*ret_start = plan + *offsets;
+	while (offsets[1])
+		offsets++;
+	*ret_end = plan + *offsets + strlen(child_text(c, (place)*offsets)) + 1;
 }
 
-/* What `ps` shows, and whoever reads /proc/PID/environ. */
-static void show_words(const struct settled *s, struct child *c)
+/* One by one, and an end may not lie before its start: so the second round finds the others in place. */
+static void show_singly(const struct prctl_mm_map *m)
 {
-	char **argv = child_list(c, c->plan->argv), **envp = child_list(c, c->plan->envp);
-	char *arg_end = strings_end(argv, (char *)argv);
+	const struct {
+		int option;
+		uint64_t address;
+	} rows[] = {
+		{ PR_SET_MM_ARG_START, m->arg_start },
+		{ PR_SET_MM_ARG_END, m->arg_end },
+		{ PR_SET_MM_ENV_START, m->env_start },
+		{ PR_SET_MM_ENV_END, m->env_end },
+	};
+
+	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++)
+		sys(prctl, PR_SET_MM, rows[i % 4].option, rows[i % 4].address, 0, 0);
+}
+
+void settle_show(const struct settled *s, struct child *c)
+{
 	struct prctl_mm_map map = {
 		.start_code = s->start_code,
 		.end_code = s->end_code,
@@ -98,21 +119,22 @@ static void show_words(const struct settled *s, struct child *c)
 		.start_brk = s->start_brk,
 		.brk = (uint64_t)sys(brk, 0),
 		.start_stack = s->start_stack,
-		.arg_start = (uint64_t)(uintptr_t)(*argv ? *argv : arg_end),
-		.arg_end = (uint64_t)(uintptr_t)arg_end,
-		.env_start = (uint64_t)(uintptr_t)(*envp ? *envp : arg_end),
-		.env_end = (uint64_t)(uintptr_t)strings_end(envp, arg_end),
 		.exe_fd = ~0u, /* as it is; so is the auxiliary vector */
 	};
-	long r = s->has_map ? sys(prctl, PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) : 0;
+	long r = 0;
 
+	find_words(c, c->plan->argv, &map.arg_start, &map.arg_end);
+	find_words(c, c->plan->envp, &map.env_start, &map.env_end);
+	if (s->has_map)
+		r = sys(prctl, PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
+	else
+		show_singly(&map);
 	if (r < 0)
 		child_fail(c, (int)r, "show its own arguments and environment in /proc");
 }
 
-void settle_apply(const struct settled *s, struct child *c)
+void settle_apply(const struct settled *s)
 {
-	show_words(s, c);
 	sys(prctl, PR_SET_NAME, s->name, 0, 0, 0);
 	sys(prctl, PR_SET_KEEPCAPS, 0, 0, 0, 0); /* of a change of identity */
 	sys(prctl, PR_SET_DUMPABLE, s->may_be_looked_into, 0, 0, 0);

@@ -10,8 +10,8 @@
  * (runtime/creator.c), and fork(2) has cleared the rest: pending signals, timers, the death signal,
  * memory locks, keyrings of the thread and the process.
  *
- * LIMIT: without CONFIG_CHECKPOINT_RESTORE /proc shows the template's arguments and environment.
- * /proc/PID/exe is the template's file, and so are mapped files.
+ * LIMIT: without CONFIG_CHECKPOINT_RESTORE and CAP_SYS_RESOURCE /proc shows the template's arguments
+ * and environment. /proc/PID/exe is the template's file, and so are mapped files.
  */
 #ifndef RUNTIME_TEMPLATE_SETTLE_H
 #define RUNTIME_TEMPLATE_SETTLE_H
@@ -31,8 +31,11 @@ struct settled {
 /* In the template, when its program is ready and before anything is changed for us. */
 void settle_note(struct settled *ret);
 
+/* In the fork, before its first step: its words, of which the plan has offsets yet. */
+void settle_show(const struct settled *s, struct child *c);
+
 /* In the fork, after its last step and before its seccomp filter. */
-void settle_apply(const struct settled *s, struct child *c);
+void settle_apply(const struct settled *s);
 
 /*
  * In the fork, behind its filter, so without a system call: of the plan nothing is left but arguments and

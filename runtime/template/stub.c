@@ -85,7 +85,7 @@ static void become_program(struct child *c)
 	fds_place(c);
 	sys(close_range, kept, (unsigned)c->channel - 1, 0);
 	sys(close_range, (unsigned)c->channel + 1, ~0u, 0);
-	settle_apply(&program, c);
+	settle_apply(&program);
 	filter_load(c);
 	drop_kept_caps(c);
 	sys(close, c->channel);
@@ -104,6 +104,7 @@ static struct child *live_as_container(void)
 	channel_receive_plan(c);
 	if (!(c->plan->flags & PLAN_RETURNS))
 		child_refuse(c, EPROTO, "take in the plan: it is not for a fork");
+	settle_show(&program, c);
 	steps_perform(c);
 	become_program(c);
 	mask_signals(&program.signal_mask, NULL);
