@@ -230,7 +230,7 @@ $(OUT)/tests/foreign: tests/programs/foreign.c Makefile
 	$(Q)$(CC) $(if $(filter x86_64,$(shell uname -m)),-m32 -nostdlib -static -no-pie) -o $@ $<
 
 # Templates have the stub.
-TEMPLATED := warm heir
+TEMPLATED := warm heir bears
 $(addprefix $(OUT)/tests/,$(TEMPLATED)): $(OUT)/tests/%: tests/programs/%.c $(OUT)/template/libcow_template.a Makefile
 	$(call say,HELPER,$<)
 	@mkdir -p $(@D)

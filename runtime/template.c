@@ -60,7 +60,7 @@ int template_ask(const struct template *t, struct template_report *ret, struct e
 			"hear from template '%s': its stub is of another make than this program",
 			t->record.id);
 	*ret = m.report;
-	ret->why[sizeof(ret->why) - 1] = '\0';
+	ret->freeze.because[sizeof(ret->freeze.because) - 1] = '\0';
 	return 0;
 }
 

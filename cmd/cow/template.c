@@ -10,6 +10,7 @@
 #include "cmd/cow/background.h"
 #include "cmd/cow/commands.h"
 #include "cmd/cow/fetch.h"
+#include "cmd/cow/frozen.h"
 #include "cmd/cow/wishes.h"
 #include "cmd/libexec.h"
 #include "runtime/inject.h"
@@ -22,6 +23,7 @@
 
 struct create_words {
 	struct wish_words wishes;
+	int freeze; /* of FROZEN_WORDS; 0: auto */
 	bool inject;
 	int wait_s; /* for it to sleep */
 };
@@ -29,6 +31,8 @@ struct create_words {
 enum { WAIT_S = 60, GRAFT_MAX = 1 << 24 };
 
 static const struct option_row options[] = {
+	{ "freeze", 0, OPTION_CHOICE, offsetof(struct create_words, freeze), FROZEN_WORDS,
+		"its memory, so that a fork copies no page tables: if it bears it (auto)" },
 	{ "inject", 0, OPTION_FLAG, offsetof(struct create_words, inject), NULL,
 		"the program knows nothing of templates: fork it where it sleeps" },
 	{ "inject-wait", 0, OPTION_COUNT, offsetof(struct create_words, wait_s), "SECONDS",
@@ -37,6 +41,27 @@ static const struct option_row options[] = {
 	WISH_IMAGE_ROWS(struct create_words, wishes),
 	{ 0 },
 };
+
+/* For the stub: of --freeze, FROZEN_WORDS. */
+static int add_freeze(struct wishes *w, struct launch_options *o, int freeze, struct err *e)
+{
+	static const char *const entries[] = { NULL, NULL, TEMPLATE_FREEZE "=always",
+		TEMPLATE_FREEZE "=never" };
+
+	return entries[freeze] ? wishes_add_env(w, o, entries[freeze], e) : 0;
+}
+
+/* What was to be frozen in any case is. */
+static int check_frozen(
+	const char *name, int freeze, const struct freeze_report *report, struct err *e)
+{
+	struct frozen f;
+
+	frozen_tell(report, &f);
+	if (freeze != FROZEN_ALWAYS || report->verdict == FREEZE_DONE)
+		return 0;
+	return err_say(e, EPERM, "template '%s' cannot be frozen: %s", name, f.why);
+}
 
 /* Where its stub is found: beside our programs, and in its root at TEMPLATE_DIRECTORY. */
 static int add_stub(struct wishes *w, struct launch_options *o, struct err *e)
@@ -152,6 +177,8 @@ static int await_ready(
 		r = template_open(&c->home, name, &t, e);
 	if (r == 0)
 		r = template_ask(&t, &report, e);
+	if (r == 0)
+		r = check_frozen(name, w->freeze, &report.freeze, e);
 	if (r < 0)
 		container_delete(&c->home, name, true, c->store, &ignored);
 	return r;
@@ -185,6 +212,8 @@ static int create(struct context *c, void *data, int argc, char **argv, struct e
 	o.derive.template = true;
 	if (r == 0 && !w->inject)
 		r = add_stub(&wishes, &o, e);
+	if (r == 0)
+		r = add_freeze(&wishes, &o, w->freeze, e);
 	if (r == 0)
 		r = command_open_home(c, true, e);
 	if (r == 0)

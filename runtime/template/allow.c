@@ -103,6 +103,28 @@ static void look_at_words(struct allow *a, struct lines *l)
 	lines_close(l);
 }
 
+enum freeze_ask freeze_asked(const char *name)
+{
+	enum freeze_ask ask = FREEZE_AUTO;
+	struct lines l;
+	const char *word;
+
+	if (lines_open(&l, "/proc/self/environ", '\0') < 0)
+		return ask;
+	while ((word = lines_next(&l))) {
+		if (!text_starts(word, name))
+			continue;
+		word += strlen(name);
+		if (text_equal(word, "always"))
+			ask = FREEZE_ALWAYS;
+		else if (text_equal(word, "never"))
+			ask = FREEZE_NEVER;
+		break;
+	}
+	lines_close(&l);
+	return ask;
+}
+
 /* The program headers of the executable, as the kernel told them when it began. */
 static const Elf64_Phdr *program_headers(size_t *ret_n)
 {

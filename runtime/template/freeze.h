@@ -67,6 +67,9 @@ enum freeze_reason {
 	FREEZE_REASONS
 };
 
+/* What the environment that the program began with says after these words, "NAME=". */
+enum freeze_ask freeze_asked(const char *name);
+
 struct freeze_size {
 	uint64_t bytes; /* of anonymous memory */
 	uint64_t n;	/* mappings that it was in, or pieces of them */

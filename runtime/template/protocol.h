@@ -20,10 +20,12 @@
 #include <stdint.h>
 
 #include "runtime/init/channel.h"
+#include "runtime/template/freeze.h"
 
 #define TEMPLATE_SOCKET "template"	       /* beside the record */
 #define TEMPLATE_FD 3			       /* where the template finds it */
 #define TEMPLATE_VARIABLE "COW_TEMPLATE_FD"    /* and what tells it so: "3" */
+#define TEMPLATE_FREEZE "COW_TEMPLATE_FREEZE"  /* "always", "never"; anything else is auto */
 #define TEMPLATE_DIRECTORY "/run/cow-template" /* where the stub lies in a template's root */
 
 enum template_type {
@@ -36,10 +38,8 @@ enum template_type {
 
 /* What does not fit into it is not known to the other side. */
 struct template_report {
-	uint64_t forks;	       /* made since it is ready */
-	uint64_t frozen_bytes; /* of its memory, moved into one sealed memfd */
-	uint64_t left_bytes;   /* of its anonymous memory, not moved */
-	char why[160];	       /* nothing, or not all, was frozen */
+	uint64_t forks; /* made since it is ready */
+	struct freeze_report freeze;
 };
 
 struct template_message {

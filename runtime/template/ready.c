@@ -12,7 +12,7 @@
 #define PUBLIC __attribute__((visibility("default")))
 
 static struct cow_template_hooks hooks;
-static bool is_fork;
+static bool is_fork, bears_freezing;
 
 static long fork_by_libc(void)
 {
@@ -24,6 +24,11 @@ static long fork_by_libc(void)
 PUBLIC void cow_template_hooks(const struct cow_template_hooks *wanted)
 {
 	hooks = *wanted;
+}
+
+PUBLIC void cow_template_allow_freeze(void)
+{
+	bears_freezing = true;
 }
 
 /* The plan lies in memory that stays, in the terms of execve(): strings and lists of pointers to them. */
@@ -49,6 +54,7 @@ PUBLIC int cow_template_ready(struct cow_fork *ret)
 		return -ENOTCONN;
 	stub = (struct stub){ .listener = TEMPLATE_FD,
 		.fork = fork_by_libc,
+		.bears_freezing = bears_freezing,
 		.before = hooks.before,
 		.after_parent = hooks.after_parent };
 	const struct child *c = stub_serve(&stub);

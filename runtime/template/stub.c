@@ -35,6 +35,7 @@ static struct settled program;	/* what of it is its own, and stays so in the for
 /* One fork in the making: what the helper knows. */
 static struct {
 	int channel;
+	bool rehearsal; /* it ends at once */
 	uint64_t namespaces;
 	void *back[5]; /* __builtin_setjmp(): into the template's own stack */
 	_Alignas(16) char stack[HELPER_STACK];
@@ -135,10 +136,14 @@ static void help(void)
 
 	if (r < 0)
 		tell_failure(birth.channel, r, "make a pid namespace for a fork");
-	else if ((r = stub->fork()) == 0)
+	else if ((r = stub->fork()) == 0 && birth.rehearsal)
+		sys(exit_group, 0);
+	else if (r == 0)
 		__builtin_longjmp(birth.back, 1);
 	else if (r < 0)
 		tell_failure(birth.channel, r, "fork the template");
+	else if (birth.rehearsal)
+		sys(wait4, r, NULL, 0, NULL);
 	for (;;)
 		sys(exit, 0);
 }
@@ -207,7 +212,7 @@ static bool fork_one(int channel, int cgroup, uint64_t namespaces)
 	else
 		while (sys(wait4, pid, NULL, __WALL, NULL) == -EINTR)
 			;
-	report.forks += pid >= 0;
+	report.forks += pid >= 0 && !birth.rehearsal;
 	if (stub->after_parent)
 		stub->after_parent();
 	mask_signals(&before, NULL);
@@ -308,9 +313,40 @@ static void seal_root(void)
 	sys(mount_setattr, AT_FDCWD, "/", 0, &readonly, sizeof(readonly));
 }
 
+/* A fork of nothing, for what it makes the template write. */
+static int rehearse(void *unused)
+{
+	(void)unused;
+	birth.rehearsal = true;
+	fork_one(-1, -1, 0);
+	birth.rehearsal = false;
+	return 0;
+}
+
+static struct pollfd fds[1 + CONNECTIONS];
+
+/* Of a program that is half moved nothing is forked. */
+static void freeze_memory(void)
+{
+	const struct freeze_range keep[] = {
+		{ &birth, sizeof(birth) },
+		{ &report, sizeof(report) },
+		{ fds, sizeof(fds) },
+	};
+	const struct freeze_options options = {
+		.ask = freeze_asked(TEMPLATE_FREEZE "="),
+		.allowed = stub->bears_freezing,
+		.keep = keep,
+		.n_keep = sizeof(keep) / sizeof(keep[0]),
+		.rehearse = rehearse,
+	};
+
+	if (template_freeze(&options, &report.freeze) < 0)
+		sys(exit_group, 1);
+}
+
 struct child *stub_serve(const struct stub *s)
 {
-	static struct pollfd fds[1 + CONNECTIONS];
 	bool forked = false;
 
 	stub = s;
@@ -319,6 +355,7 @@ struct child *stub_serve(const struct stub *s)
 	/* Or its forks would fall to it, and not to the reaper. */
 	sys(prctl, PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 	sys(fcntl, s->listener, F_SETFD, FD_CLOEXEC);
+	freeze_memory();
 	seal_root();
 	for (int i = 1; i <= CONNECTIONS; i++)
 		fds[i].fd = -1;

@@ -10,6 +10,7 @@
 struct stub {
 	int listener;
 	long (*fork)(void);   /* libc's, or the system call: as fork(2), -errno */
+	bool bears_freezing;  /* the program has said so */
 	void (*before)(void); /* in the template, before each fork; any of these may be NULL */
 	void (*after_parent)(void); /* in the template, after it */
 };
