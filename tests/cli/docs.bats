@@ -166,7 +166,7 @@ example() { "$TOP/examples/bundle" "$1" "$SCRATCH/$1"; }
 	assert_output_matches '1\. 64 MiB are written.*2\. forked: .*forked  .*5\. the child has ended'
 	assert_output_matches '1 container: 80\.[0-9] MiB in all.*C /numbers'
 	[ -z "$(find "$SCRATCH" -name 'cowrun-lessons.*')" ]
-	fails "no lesson 'none'" "$TOP/examples/copy-on-write/run" "$OUT" none
+	fails "no lesson 'none'" env TMPDIR="$SCRATCH" "$TOP/examples/copy-on-write/run" "$OUT" none
 }
 
 @test "limits hold" {

@@ -90,10 +90,10 @@ allowed() {
 }
 
 # --- other ways into the kernel ---------------------------------------------------------------------------------
-# need_calls OPTION NUMBER: a kernel that has that table of system calls
+# need_calls OPTION NUMBER: a kernel that has that table of system calls, in which this is getpid()
 need_calls() {
 	[ "$(uname -m)" = x86_64 ] || skip "needs x86-64"
-	[[ $("$HELPERS/syscall" "$@") != killed* ]] || skip "needs a kernel with the calls of $1"
+	[[ $("$HELPERS/syscall" "$@") == [1-9]* ]] || skip "needs a kernel with the calls of $1"
 }
 SECTION='{defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["mkdir", "mkdirat", "getpid"], action: "SCMP_ACT_ERRNO", errnoRet: 77}]}'
 
