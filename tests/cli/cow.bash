@@ -66,7 +66,7 @@ sleeps_in() {
 	return 1
 }
 has_line() { cow logs "$1" 2>&1 | grep -q -- "$2"; }
-is_gone() { ! kill -0 "$1" 2>/dev/null || [ "$(awk '{ print $3 }' "/proc/$1/stat" 2>/dev/null)" = Z ]; }
+is_gone() { [[ $(awk '{ print $3 }' "/proc/$1/stat" 2>/dev/null) =~ ^Z?$ ]]; }
 
 # ends_with STATUS PID: a child of this shell
 ends_with() {

@@ -18,7 +18,7 @@ teardown() {
 
 is_zombie() { [ "$(awk '{ print $3 }' "/proc/$1/stat")" = Z ]; }
 # is_over PID: it is not there any more, or nothing of it but the exit status
-is_over() { [ ! -e "/proc/$1/stat" ] || [ "$(awk '{ print $3 $20 }' "/proc/$1/stat")" = Z1 ]; }
+is_over() { [[ $(awk '{ print $3 $20 }' "/proc/$1/stat" 2>/dev/null) =~ ^(Z1)?$ ]]; }
 
 # up NAME [MIB]: its process in $INIT, all of it alive
 up() {
