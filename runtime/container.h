@@ -160,6 +160,9 @@ void foreground_prepare(void);
 int foreground_wait(
 	struct birth *b, struct screen *screen, int cgroup, struct outcome *ret, struct err *e);
 
+/* Passes our signals on to a process that is nobody's child here, until it has ended. */
+void foreground_attend(int pidfd);
+
 /*
  * Shows a terminal that somebody else keeps: `output` is what he sends of it, `terminal` its master,
  * `pidfd` whom signals are for. Until its end (screen is_gone, and is_unseen where it is we who have

@@ -105,16 +105,23 @@ static int open_signals(bool with_stop)
 }
 
 /* Until the process ends. */
-static void wait_for_end(const struct birth *b, int signals)
+static void wait_for_end(int pidfd, int signals)
 {
-	struct pollfd fds[] = { { .fd = b->pidfd, .events = POLLIN },
+	struct pollfd fds[] = { { .fd = pidfd, .events = POLLIN },
 		{ .fd = signals, .events = POLLIN } };
 
 	while (poll(fds, 2, -1) < 0 || !fds[0].revents) {
 		if (fds[1].revents & POLLIN)
-			pass_on(signals, b->pidfd, NULL);
+			pass_on(signals, pidfd, NULL);
 		fds[0].revents = fds[1].revents = 0;
 	}
+}
+
+void foreground_attend(int pidfd)
+{
+	autofd int signals = open_signals(false);
+
+	wait_for_end(pidfd, signals);
 }
 
 /* What was written before the end is shown, unless we are told not to wait for who reads it. */
@@ -191,7 +198,7 @@ int foreground_wait(
 	if (shows)
 		show_to_end(screen, b, signals);
 	else
-		wait_for_end(b, signals);
+		wait_for_end(b->pidfd, signals);
 	while (waitid(P_PIDFD, (id_t)b->pidfd, &info, WEXITED | WNOWAIT) < 0)
 		if (errno != EINTR)
 			return err_set(e, errno, "wait for process %d", (int)b->pid);

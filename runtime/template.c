@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "runtime/container.h"
 #include "runtime/handover.h"
 
 int template_open(const struct home *h, const char *name, struct template *ret, struct err *e)
@@ -16,6 +17,9 @@ int template_open(const struct home *h, const char *name, struct template *ret, 
 		return r;
 	if (!t.record.is_template)
 		return err_say(e, EINVAL, "'%s' is a container and no template", name);
+	if (container_status(h, &t.record) == STATE_PAUSED)
+		return err_say(
+			e, EBUSY, "template '%s' is paused (hint: cowrun resume %s)", name, name);
 	autofd int dir = openat(h->fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	t.connection = mark_is_alive(&t.record.init) && dir >= 0
 			       ? handover_reach(dir, TEMPLATE_SOCKET, SOCK_SEQPACKET)

@@ -1,4 +1,6 @@
 /* cow fork: containers forked from a template. */
+#include "cmd/cow/fork.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/cow/commands.h"
-#include "cmd/cow/wishes.h"
+#include "cmd/cow/wait.h"
 #include "runtime/launch.h"
 #include "runtime/template.h"
 #include "spec/base/str.h"
@@ -55,7 +57,7 @@ static int streams_make(struct streams *s, struct err *e)
 	return 0;
 }
 
-static int fork_one(struct context *c, const struct template *t, const struct launch_options *o,
+static int fork_apart(struct context *c, const struct template *t, const struct launch_options *o,
 	int null, struct err *e)
 {
 	automatic(launched) struct launched l = LAUNCHED_NONE;
@@ -75,6 +77,35 @@ static int fork_one(struct context *c, const struct template *t, const struct la
 	return r < 0 || puts(l.container.id) >= 0 ? r : err_set(e, EIO, "print the name");
 }
 
+/* It is the reaper's child, and not ours: its status is found where that one writes it down. */
+static int fork_shown(struct context *c, const struct template *t, const struct launch_options *o,
+	int input, struct err *e)
+{
+	automatic(launched) struct launched l = LAUNCHED_NONE;
+	automatic(wait) struct wait wait = WAIT_NONE;
+	const struct fork_source from = {
+		.template = t, .stdio = { input, 1, 2 }, .ward = REAPER_WARD_NONE
+	};
+	struct launch_options one = *o;
+	autofd int pidfd = -1;
+
+	one.from = &from;
+	foreground_prepare();
+	int r = launch(&c->home, &one, &l, e);
+	if (r == 0)
+		r = wait_begin(&c->home, l.container.id, &wait, e);
+	if (r < 0)
+		return r;
+	pidfd = fcntl(l.container.birth.pidfd, F_DUPFD_CLOEXEC, 3);
+	launched_done(&l);
+	foreground_attend(pidfd);
+	r = wait_end(&c->home, &wait, e);
+	if (r == 0 && wait.record.oom)
+		fprintf(stderr, "cow: %s: killed: out of memory (%s)\n", wait.record.id,
+			wait.record.oom);
+	return r < 0 ? r : wait.record.exit_status;
+}
+
 /* Its words are the template's own where none are given; and they are all of its words. */
 static void take_words(
 	const struct process_spec *p, int argc, char **argv, struct launch_options *o)
@@ -92,35 +123,47 @@ static void take_words(
 		o->derive.workdir = p->cwd;
 }
 
-static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
+int fork_run(struct context *c, const struct wish_words *words, const struct fork_wish *wish,
+	struct err *e)
 {
 	automatic(wishes) struct wishes wishes = { 0 };
 	automatic(template) struct template t = TEMPLATE_NONE;
 	automatic(spec) struct spec spec = { 0 };
-	struct fork_words *w = data;
 	struct launch_options o = { .store = c->store };
-	int count = w->count ? w->count : 1;
 
 	wishes_own(&o, &c->own);
-	int r = wishes_read(&w->wishes, &wishes, &o, e);
-	if (r == 0 && w->wishes.name && count > 1)
+	int r = wishes_read(words, &wishes, &o, e);
+	if (r == 0 && words->name && wish->count > 1)
 		r = err_say(e, ERR_USAGE, "options --name and --count exclude each other");
 	if (r == 0)
 		r = command_open_home(c, true, e);
 	if (r == 0)
-		r = template_open(&c->home, argv[0], &t, e);
+		r = template_open(&c->home, wish->template, &t, e);
 	if (r == 0)
-		r = container_spec(&c->home, argv[0], &spec, e);
+		r = container_spec(&c->home, wish->template, &spec, e);
 	if (r < 0)
 		return r;
 	o.image = t.record.image;
-	take_words(spec.process, argc - 1, argv + 1, &o);
+	take_words(spec.process, wish->argc, wish->argv, &o);
 	autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0)
 		return err_set(e, errno, "open '/dev/null'");
-	for (int i = 0; r == 0 && i < count; i++)
-		r = fork_one(c, &t, &o, null, e);
+	if (wish->shown)
+		return fork_shown(c, &t, &o, wish->interactive ? 0 : null, e);
+	for (int i = 0; r == 0 && i < wish->count; i++)
+		r = fork_apart(c, &t, &o, null, e);
 	return r;
+}
+
+static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
+{
+	const struct fork_words *w = data;
+	const struct fork_wish wish = { .template = argv[0],
+		.argc = argc - 1,
+		.argv = argv + 1,
+		.count = w->count ? w->count : 1 };
+
+	return fork_run(c, &w->wishes, &wish, e);
 }
 
 const struct command fork_command = {

@@ -8,6 +8,7 @@
 #include "cmd/cow/commands.h"
 #include "cmd/cow/detach.h"
 #include "cmd/cow/fetch.h"
+#include "cmd/cow/fork.h"
 #include "cmd/cow/wishes.h"
 #include "runtime/launch.h"
 #include "spec/base/fd.h"
@@ -17,7 +18,7 @@
 
 struct run_words {
 	struct wish_words wishes;
-	const char *keys;
+	const char *keys, *template;
 	int pull; /* enum pull_choice; 0: missing */
 	bool detach, interactive, tty;
 };
@@ -38,6 +39,8 @@ static const struct option_row options[] = {
 		"what leaves its terminal (" ATTACH_KEYS ")"),
 	WISH_ROWS(struct run_words, wishes),
 	WISH_IMAGE_ROWS(struct run_words, wishes),
+	ROW("template", 0, OPTION_TEXT, template, "NAME",
+		"fork it from that template: no image is named then"),
 	{ 0 },
 };
 
@@ -143,11 +146,32 @@ static int start_or_pull(
 	return start(c, w, o, e);
 }
 
+static int run_fork(
+	struct context *c, const struct run_words *w, int argc, char **argv, struct err *e)
+{
+	const struct fork_wish wish = { .template = w->template,
+		.argc = argc,
+		.argv = argv,
+		.count = 1,
+		.shown = !w->detach,
+		.interactive = w->interactive };
+
+	if (w->tty || w->wishes.snapshotter || w->wishes.entrypoint)
+		return err_say(e, ERR_USAGE,
+			"option --template excludes --tty, --snapshotter and --entrypoint");
+	return fork_run(c, &w->wishes, &wish, e);
+}
+
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	automatic(wishes) struct wishes wishes = { 0 };
 	const struct run_words *w = data;
 	struct launch_options o = { .store = c->store, .image = argv[0] };
+
+	if (w->template)
+		return run_fork(c, w, argc, argv, e);
+	if (argc < 1)
+		return err_say(e, ERR_USAGE, "usage: cow run %s", run_command.arguments);
 
 	o.derive.args = (const char *const *)argv + 1;
 	o.derive.n_args = (size_t)argc - 1;
@@ -166,7 +190,7 @@ const struct command run_command = {
 	.summary = "Runs a container of an image, and ends with its status.",
 	.options = options,
 	.options_size = sizeof(struct run_words),
-	.min_words = 1,
+	.min_words = 0,
 	.max_words = -1,
 	.failure_status = STATUS_RUN_FAILED,
 	.owns = true,

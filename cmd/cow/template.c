@@ -26,6 +26,7 @@ struct create_words {
 	int freeze; /* of FROZEN_WORDS; 0: auto */
 	bool inject;
 	int wait_s; /* for it to sleep */
+	int pull;   /* enum pull_choice; 0: missing */
 };
 
 enum { WAIT_S = 60, GRAFT_MAX = 1 << 24 };
@@ -37,6 +38,8 @@ static const struct option_row options[] = {
 		"the program knows nothing of templates: fork it where it sleeps" },
 	{ "inject-wait", 0, OPTION_COUNT, offsetof(struct create_words, wait_s), "SECONDS",
 		"how long it may take until it sleeps (60)" },
+	{ "pull", 0, OPTION_CHOICE, offsetof(struct create_words, pull), PULL_WORDS,
+		"its image from a registry: if the store has not got it (missing)" },
 	WISH_ROWS(struct create_words, wishes),
 	WISH_IMAGE_ROWS(struct create_words, wishes),
 	{ 0 },
@@ -164,6 +167,19 @@ static int inject_stub(struct context *c, const char *name, int wait_s, struct e
 			   : r;
 }
 
+static int begin_or_pull(struct context *c, int pull, const struct launch_options *o, struct err *e)
+{
+	int r = pull == PULL_ALWAYS ? fetch_image(c, o->image, e) : 0;
+
+	if (r != 0)
+		return r < 0 ? r : STATUS_RUN_FAILED;
+	r = begin(c, o, e);
+	if (r != -ERR_NO_IMAGE || pull == PULL_NEVER || pull == PULL_ALWAYS)
+		return r;
+	r = fetch_image(c, o->image, e);
+	return r == 0 ? begin(c, o, e) : r < 0 ? r : STATUS_RUN_FAILED;
+}
+
 /* Until it is ready. One that does not get there is not kept. */
 static int await_ready(
 	struct context *c, const char *name, const struct create_words *w, struct err *e)
@@ -217,10 +233,10 @@ static int create(struct context *c, void *data, int argc, char **argv, struct e
 	if (r == 0)
 		r = command_open_home(c, true, e);
 	if (r == 0)
-		r = begin(c, &o, e);
+		r = begin_or_pull(c, w->pull, &o, e);
 	if (r == 0)
 		r = await_ready(c, name, w, e);
-	return r < 0 || puts(name) >= 0 ? r : err_set(e, EIO, "print the name");
+	return r != 0 || puts(name) >= 0 ? r : err_set(e, EIO, "print the name");
 }
 
 const struct command template_create_command = {

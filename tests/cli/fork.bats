@@ -21,6 +21,21 @@ teardown_file() { scratch_remove; }
 	cow fork --name "$ID-f" -e WORD=hello "$NAME" first echo second >/dev/null
 	eventually grep -q second "$STORE/containers/$ID-f/log"
 	run cow logs "$ID-f"
-	assert_line "first second: pid 1, hello, memory w"
-	assert_line "to standard error"
+	[[ $output == *"first second: pid 1, hello, memory w"* ]]
+	[[ $output$stderr == *"to standard error"* ]]
+}
+
+@test "run --template: in the foreground, with our streams, and its status is ours" {
+	cow template create "$NAME" "$IMAGE" warm >/dev/null
+	run --separate-stderr cow run --rm --template "$NAME" warm status 7
+	assert_status 7
+	cow run --template "$NAME" --name "$ID-f" warm echo word >"$SCRATCH/out" 2>"$SCRATCH/err" 3>&- &
+	local pid=$!
+	eventually grep -q word "$SCRATCH/out"
+	eventually grep -q "to standard error" "$SCRATCH/err"
+	cow stop -t 0 "$ID-f"
+	ends_with 137 $pid
+	[ "$(inspect "$ID-f" exit_status)" = 137 ]
+	fails "no such container|does not exist" cow run --template "$ID-none"
+	fails "is a container and no template" cow run --template "$ID-f"
 }
