@@ -3,54 +3,21 @@
 
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/utsname.h>
 
 #include "runtime/account.h"
 #include "runtime/caps.h"
 #include "runtime/creator.h"
 #include "runtime/environment.h"
+#include "runtime/joins.h"
 #include "runtime/labels.h"
 #include "runtime/procfs.h"
 #include "spec/number_list.h"
 #include "spec/state.h"
-
-/* Opens a namespace by path; it must be of the type that it is listed as. */
-static int open_namespace(const struct namespace_spec *ns, size_t i, struct err *e)
-{
-	autofd int fd = open(ns->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	const char *name = enum_name_of(namespace_names, ns->type);
-
-	if (fd < 0)
-		return err_set(e, errno, "linux.namespaces[%zu]: open '%s'", i, ns->path);
-	int type = ioctl(fd, NS_GET_NSTYPE);
-	if (type != ns->type)
-		return err_say(e, EINVAL, "linux.namespaces[%zu]: '%s' is not a %s namespace", i,
-			ns->path, name);
-	return take_fd(&fd);
-}
-
-static int join_namespaces(const struct linux_spec *l, struct draft *d, struct err *e)
-{
-	struct plan_join joins[8];
-	uint32_t n = 0;
-
-	for (size_t i = 0; i < l->n_namespaces && n < 8; i++) {
-		const struct namespace_spec *ns = &l->namespaces[i];
-		int fd = namespace_is_joined(ns) ? open_namespace(ns, i, e) : -1;
-		if (fd < 0 && namespace_is_joined(ns))
-			return fd;
-		if (fd >= 0)
-			joins[n++] = (struct plan_join){ draft_fd(d, fd), (uint32_t)ns->type };
-	}
-	d->plan.n_joins = n;
-	d->plan.joins = draft_list(d, joins, n * sizeof(joins[0]));
-	return 0;
-}
 
 /*
  * A pid namespace begins with a fork, so clone3() makes it; all others the child makes for itself,
@@ -75,11 +42,11 @@ struct plan_namespaces plan_namespaces(const struct spec *spec)
 	};
 }
 
-static int plan_membership(const struct spec *spec, struct draft *d, struct err *e)
+static int plan_membership(const struct spec *spec, pid_t template, struct draft *d, struct err *e)
 {
 	const struct plan_namespaces n = plan_namespaces(spec);
 	const uint64_t fresh = n.by_child | n.behind;
-	int r = join_namespaces(&spec->linux_, d, e);
+	int r = plan_joins(spec, template, d, e);
 
 	if (r < 0)
 		return r;
@@ -219,6 +186,20 @@ static void plan_template(int listener, struct draft *d)
 	d->plan.uid = d->plan.gid = d->plan.n_gids = 0;
 	d->plan.n_preserve = 1;
 	d->plan.preserve = draft_list(d, &slot, sizeof(slot));
+}
+
+/* A new UTS namespace has the names of the one before, which is its template's. */
+static void plan_names(const struct spec *spec, struct draft *d)
+{
+	const struct namespace_spec *ns = spec_namespace(spec, CLONE_NEWUTS);
+	struct utsname ours;
+
+	if (!ns || namespace_is_joined(ns) || uname(&ours) < 0)
+		return;
+	if (!spec->hostname)
+		d->plan.hostname = draft_text(d, ours.nodename);
+	if (!spec->domainname)
+		d->plan.domainname = draft_text(d, ours.domainname);
 }
 
 /* What execve() would make of them (capabilities(7)), where there is none. */
@@ -396,7 +377,7 @@ int plan_create(
 	const struct process_spec *p = spec->process;
 	const struct hooks *h = &spec->hooks;
 	automatic(environment) struct environment env = { 0 };
-	int r = plan_membership(spec, d, e);
+	int r = plan_membership(spec, in->template, d, e);
 
 	if (r == 0)
 		r = plan_files(spec, in, d, e);
@@ -417,6 +398,8 @@ int plan_create(
 		plan_template(in->listener, d);
 	if (in->stdio)
 		plan_return(in->stdio, d);
+	if (in->template)
+		plan_names(spec, d);
 	plan_filter(in->filter, d);
 	plan_root_place(spec, in, d);
 	plan_child_hooks(spec, in, &env, d);

@@ -24,6 +24,7 @@ struct plan_inputs {
 	int listener;	  /* of a template that it is to be: its fd 3, taken; -1: it is none */
 	const int
 		*stdio; /* of a template's fork: what become its standard streams, borrowed; NULL */
+	pid_t template; /* whose fork it is; 0 */
 	bool keyring;	/* a session keyring of its own */
 	bool inside;	/* we are in a user namespace ourselves: userns_is_inner() */
 	bool network;	/* it gets one, before its program starts */

@@ -84,6 +84,17 @@ print(json.dumps({"argv": [os.fsencode(word).hex() if word[0] > "z" else word fo
 	[ "$(jq -c '[.argv, .both]' <<<"$output")" = '[["/out/program.py"],""]' ] || { say "$output"; return 1; }
 }
 
+@test "a fork without a network of its own is in the host's, not in its template's" {
+	template_make -- 'import os, cow_template
+cow_template.ready()
+print(os.readlink("/proc/self/ns/net"), os.uname().nodename)'
+	fork_run --net host --
+	assert_output "$(readlink /proc/self/ns/net) $(uname -n)"
+	fork_run --
+	assert_output_matches "^net:\[[0-9]+\] $NAME\$"
+	[ "${output% *}" != "$(readlink /proc/self/ns/net)" ]
+}
+
 @test "fork handlers run: those before once, those in the child in each fork" {
 	template_make -- 'import gc, os
 counts = {"before": 0, "child": 0, "parent": 0}
