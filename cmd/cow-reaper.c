@@ -64,9 +64,11 @@ static void serve(struct reaper *r)
 {
 	struct epoll_event event;
 
-	while (!is_over(r)) {
+	for (;;) {
 		if (r->due)
 			r->due = !tellers_begin(r);
+		if (is_over(r))
+			break;
 		int n = epoll_wait(r->epoll, &event, 1, r->due ? AGAIN_MS : -1);
 		struct source *s = n > 0 ? event.data.ptr : NULL;
 		if (s)

@@ -1,9 +1,11 @@
 /* The processes that write down ends. */
 #include "cmd/reaper/teller.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,11 +41,29 @@ static int exit_status(int wait_status)
 	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
+/* Nobody needs to be told then; and what would be said of it is long: names that are like its. */
+static bool is_removed(const struct reaper *r, const struct ward *w)
+{
+	return faccessat(r->home.fd, w->id, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
+/* Until nobody has it locked: mostly it is who removes it. */
+static void wait_for_lock(const struct reaper *r, const struct ward *w)
+{
+	autofd int dir = openat(r->home.fd, w->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir >= 0)
+		flock(dir, LOCK_SH);
+}
+
 /* Whoever has removed it may have given its name to another one. */
 static void tell(const struct reaper *r, const struct ward *w)
 {
 	automatic(record) struct record record = { 0 };
 	struct err ignored;
+
+	if (is_removed(r, w))
+		return;
 	int read = record_read(&r->home, w->id, &record, &ignored);
 
 	if (read == -ERR_NO_CONTAINER || (read == 0 && record.init.pid != w->pid))
@@ -79,6 +99,7 @@ _Noreturn static void tell_all(struct reaper *r)
 _Noreturn static void tell_one(struct reaper *r, const struct ward *w)
 {
 	become_teller(r);
+	wait_for_lock(r, w);
 	tell(r, w);
 	_exit(0);
 }
@@ -118,7 +139,12 @@ bool tellers_begin(struct reaper *r)
 {
 	bool all = true;
 
-	for (struct ward *w = r->wards; w; w = w->next) {
+	for (struct ward *w = r->wards, *next; w; w = next) {
+		next = w->next;
+		if (w->ended && !w->teller && is_removed(r, w)) {
+			ward_told(r, w);
+			continue;
+		}
 		if (is_to_tell(w, false))
 			w->alone = w->told || record_is_locked(&r->home, w->id);
 		if (is_to_tell(w, true) && n_alone < ALONE_MAX)

@@ -27,17 +27,17 @@ no_process_of_ours() { ! pgrep -f -- "$STATE" >/dev/null; }
 pid_of() { inspect "$1" pid; }
 reaper() { monitor_of "$TEMPLATE"; }
 children() { cat "/proc/$1/task/$1/children"; }
-fork_named() { cow fork --name "$NAME-$1" "$TEMPLATE" warm "${@:2}" >/dev/null; }
+fork_named() { cow fork --name "$ID-$1" "$TEMPLATE" warm "${@:2}" >/dev/null; }
 
 @test "a fork's status, and its log" {
 	fork_named a status 7
-	run cow wait "$NAME-a"
+	run cow wait "$ID-a"
 	assert_output 7
-	[ "$(inspect "$NAME-a" exit_status)" = 7 ]
+	[ "$(inspect "$ID-a" exit_status)" = 7 ]
 	fork_named b echo word
-	eventually has_line "$NAME-b" 'pid 1'
-	eventually has_line "$NAME-b" 'to standard error'
-	[ "$(cow logs "$NAME-b" 2>/dev/null | wc -l)" = 1 ]
+	eventually has_line "$ID-b" 'pid 1'
+	eventually has_line "$ID-b" 'to standard error'
+	[ "$(cow logs "$ID-b" 2>/dev/null | wc -l)" = 1 ]
 	run cow logs "$TEMPLATE"
 	assert_output warming
 }
@@ -45,30 +45,30 @@ fork_named() { cow fork --name "$NAME-$1" "$TEMPLATE" warm "${@:2}" >/dev/null; 
 @test "logs --follow and wait end with the fork, while template and others go on" {
 	fork_named a echo one
 	fork_named b wait
-	cow logs -f "$NAME-a" >"$SCRATCH/follow" 2>/dev/null 3>&- &
+	cow logs -f "$ID-a" >"$SCRATCH/follow" 2>/dev/null 3>&- &
 	local follow=$!
-	cow wait "$NAME-a" >"$SCRATCH/wait" 3>&- &
+	cow wait "$ID-a" >"$SCRATCH/wait" 3>&- &
 	local wait=$!
 	eventually grep -q one "$SCRATCH/follow"
-	cow stop -t 0 "$NAME-a"
+	cow stop -t 0 "$ID-a"
 	ends_with 0 $follow
 	ends_with 0 $wait
 	[ "$(cat "$SCRATCH/wait")" = 137 ]
-	[ "$(inspect "$NAME-a" exit_status)" = 137 ]
-	is_status "$NAME-b" running
+	[ "$(inspect "$ID-a" exit_status)" = 137 ]
+	is_status "$ID-b" running
 	is_status "$TEMPLATE" running
 }
 
 @test "a fork that removes itself is gone when stop returns" {
-	cow fork --rm --name "$NAME-a" "$TEMPLATE" warm wait >/dev/null
-	cow stop -t 0 "$NAME-a"
-	assert_nothing_of "$NAME-a"
+	cow fork --rm --name "$ID-a" "$TEMPLATE" warm wait >/dev/null
+	cow stop -t 0 "$ID-a"
+	assert_nothing_of "$ID-a"
 }
 
 @test "the reaper is the parent of them all, and outlives its template for its forks" {
 	fork_named a wait
 	local reaper pid
-	reaper=$(reaper) pid=$(pid_of "$NAME-a")
+	reaper=$(reaper) pid=$(pid_of "$ID-a")
 	eventually grep -q cow-reaper "/proc/$reaper/comm"
 	[[ " $(children "$reaper")" == *" $pid "* ]]
 	kill -KILL "$(pid_of "$TEMPLATE")"
@@ -76,10 +76,10 @@ fork_named() { cow fork --name "$NAME-$1" "$TEMPLATE" warm "${@:2}" >/dev/null; 
 	cow wait "$TEMPLATE"
 	[ "$(inspect "$TEMPLATE" exit_status)" = 137 ]
 	fails "template '$TEMPLATE' is not running" cow fork "$TEMPLATE"
-	is_status "$NAME-a" running
-	cow exec "$NAME-a" true
-	cow stop -t 0 "$NAME-a"
-	[ "$(inspect "$NAME-a" exit_status)" = 137 ]
+	is_status "$ID-a" running
+	cow exec "$ID-a" true
+	cow stop -t 0 "$ID-a"
+	[ "$(inspect "$ID-a" exit_status)" = 137 ]
 	eventually is_gone "$reaper"
 }
 
@@ -89,12 +89,12 @@ fork_named() { cow fork --name "$NAME-$1" "$TEMPLATE" warm "${@:2}" >/dev/null; 
 	reaper=$(reaper)
 	kill -KILL "$reaper"
 	eventually is_gone "$reaper"
-	is_status "$NAME-a" running
+	is_status "$ID-a" running
 	run cow fork "$TEMPLATE"
 	[ "$status" -ne 0 ]
-	cow stop -t 0 "$NAME-a"
-	fails "nobody recorded its status" cow wait "$NAME-a"
-	cow rm "$NAME-a"
+	cow stop -t 0 "$ID-a"
+	fails "nobody recorded its status" cow wait "$ID-a"
+	cow rm "$ID-a"
 	cow rm -f "$TEMPLATE"
 	assert_nothing_left
 }
@@ -103,7 +103,7 @@ fork_named() { cow fork --name "$NAME-$1" "$TEMPLATE" warm "${@:2}" >/dev/null; 
 	local reaper template before name
 	reaper=$(reaper) template=$(pid_of "$TEMPLATE")
 	fork_named first wait
-	cow rm -f "$NAME-first" >/dev/null
+	cow rm -f "$ID-first" >/dev/null
 	eventually test "$(children "$reaper" | wc -w)" = 1
 	held() { find "/proc/$reaper/fd" "/proc/$template/fd" -type l | wc -l; }
 	before=$(held)

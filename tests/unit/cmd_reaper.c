@@ -225,6 +225,22 @@ START_TEST(renamed)
 }
 END_TEST
 
+/* Nothing is to be told any more, and it leaves. */
+START_TEST(removed)
+{
+	struct scene s = scene_begin(0);
+	int c = reaper_reach(s.dir, &e);
+
+	struct orphan o = orphan_start(&s, c, "a", NULL);
+	ORPHAN_OK(record_remove(&home, "a", &e));
+	ORPHAN_OK(record_remove(&home, "t", &e));
+	close(c);
+	kill(o.pid, SIGKILL);
+	ck_assert_int_eq(orphan_wait(&o), SIGKILL);
+	scene_end(&s);
+}
+END_TEST
+
 static bool is_told(int watch, int timeout_ms)
 {
 	struct pollfd p = { .fd = watch, .events = POLLIN };
@@ -431,6 +447,7 @@ int main(void)
 	tcase_add_test(c, flood);
 	tcase_add_test(c, removed_at_exit);
 	tcase_add_test(c, renamed);
+	tcase_add_test(c, removed);
 	tcase_add_test(c, watched);
 	tcase_add_test(c, outlives_template);
 	tcase_add_test(c, template_that_dies_early);
