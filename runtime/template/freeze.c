@@ -2,7 +2,9 @@
  * Freezing, as a whole: what may be moved and why the rest may not, the moving, the rehearsal, and
  * the pages that it has shown to be hot.
  */
+#ifdef __x86_64__
 #include <asm/prctl.h>
+#endif
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
