@@ -1,6 +1,9 @@
 # Templates of programs that know nothing of it: the stub is brought into them while they sleep.
 load helpers
 load cow
+load python
+load containers
+load crash
 
 T=$ID-t
 
@@ -63,6 +66,25 @@ Seccomp:	2
 2$'
 }
 
+@test "Python goes on in its loop" {
+	python_image_make "${IMAGE%:*}:python"
+	template "$T" "${IMAGE%:*}:python" python3 -c 'import json, os, time
+warm = json.dumps([1.5, 0.1 + 0.2])
+rounds = 0
+while os.getpid() != 1:
+	time.sleep(0.5)
+	rounds += 1
+print(warm, rounds > 0, open("/etc/hostname-of-it").read() if os.path.exists("/etc/hostname-of-it") else "none", flush=True)
+open("/written", "w").write("by a fork")
+time.sleep(3600)'
+	cow fork --name "$ID-f" "$T" >/dev/null
+	cow fork --name "$ID-g" "$T" >/dev/null
+	for fork in "$ID-f" "$ID-g"; do
+		eventually says "$fork" "[1.5, 0.30000000000000004] True none"
+		eventually cow exec "$fork" test -e /written
+	done
+}
+
 @test "a shell goes on to wait for its line" {
 	template "$T" "$IMAGE" sh -c 'mkfifo /fifo; warm=yes; read -r line </fifo; echo "$warm $line"; read -r line </fifo'
 	for fork in "$ID-f" "$ID-g"; do
@@ -95,4 +117,28 @@ refused() {
 	refused "its file descriptor 4 is a file ('/tmp/file')" sleepy 3600 file
 	refused "some of its memory is anonymous shared memory" sleepy 3600 shared
 	[ "$(uname -m)" != x86_64 ] || refused 'is a 32-bit program' foreign
+}
+
+# Ended in one of its calls of ptrace(), but the last, which lets it go.
+@test "killed as it brings the stub in: the program ends with it, or sleeps on" {
+	need_injection
+	local k n create=("$COW" --root "$STATE" --store "$STORE" template create --inject "$T" "$IMAGE" sleepy 3600)
+	SEED=${SEED:-$RANDOM}
+	say "SEED=$SEED"
+	strace -qq -o "$SCRATCH/calls" -e trace=ptrace "${create[@]}" 3>&- >/dev/null
+	n=$(grep -c '^ptrace' "$SCRATCH/calls")
+	[ "$n" -gt 20 ]
+	cow rm -f "$T" >/dev/null
+	for k in 1 $(seq 2 $((n - 1)) | choose 4); do
+		killed ptrace "$k" "${create[@]}" >/dev/null || true
+		say "point $k of $n"
+		if [ "$k" = 1 ]; then
+			is_status "$T" running
+			grep -q 'SigCgt:	0000000000000000' "/proc/$(inspect "$T" pid)/status"
+		else
+			eventually is_status "$T" stopped
+		fi
+		says "$T" ""
+		cow rm -f "$T" >/dev/null
+	done
 }

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -26,28 +27,6 @@ static void expect_failure(struct sleeper *s, int timeout_ms, int code, const ch
 	kill(s->pid, SIGKILL);
 	waitpid(s->pid, NULL, 0);
 	close(s->from);
-}
-
-static void await_file(const char *name)
-{
-	while (access(name, F_OK) < 0)
-		poll(NULL, 0, 10);
-}
-
-static void make_file(const char *name)
-{
-	int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	ck_assert_int_ge(fd, 0);
-	close(fd);
-}
-
-static char *in_scratch(const char *name)
-{
-	char *path = str_format("%s/%s", scratch, name);
-
-	ck_assert_ptr_nonnull(path);
-	return path;
 }
 
 /* --- what a C program had is there again --- */
@@ -200,7 +179,7 @@ END_TEST
 
 /* --- each way to sleep --- */
 
-static int sleeping_pipe[2];
+static int sleeping_pipe[2], told_to, n_maps_before;
 
 static void act_read(int to)
 {
@@ -243,6 +222,75 @@ START_TEST(any_sleep_is_good)
 		ck_assert_int_eq(write(sleeping_pipe[1], "xx", 2), 2);
 	ck_assert_int_eq(fd_read_full(s.from, bytes, 2), 2);
 	both_end_well(&s);
+}
+END_TEST
+
+/* --- what cannot be --- */
+
+/* Sleeps again and again, and is not to notice anything, until there is a byte for it. */
+static _Noreturn void rest_until_told(int to)
+{
+	struct pollfd end = { .fd = sleeping_pipe[0], .events = POLLIN };
+
+	while (poll(&end, 1, 0) == 0)
+		if (nanosleep(&(struct timespec){ .tv_nsec = 300000000 }, NULL) != 0)
+			_exit(3);
+	_exit(count("/proc/self/maps") == n_maps_before && write(to, "x", 1) == 1 ? 0 : 4);
+}
+
+static void act_without_room(int to)
+{
+	struct rlimit none = { 0, 0 };
+
+	n_maps_before = count("/proc/self/maps");
+	setrlimit(RLIMIT_AS, &none);
+	rest_until_told(to);
+}
+
+static void handle_on_own_stack(int signal)
+{
+	(void)signal;
+	n_maps_before = count("/proc/self/maps");
+	rest_until_told(told_to);
+}
+
+/* On an alternate stack, which cannot be another now. */
+static void act_on_own_stack(int to)
+{
+	static char alternate[65536];
+	stack_t stack = { .ss_sp = alternate, .ss_size = sizeof(alternate) };
+	struct sigaction action = { .sa_handler = handle_on_own_stack, .sa_flags = SA_ONSTACK };
+
+	told_to = to;
+	sigaltstack(&stack, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	raise(SIGUSR1);
+	_exit(5);
+}
+
+static const struct {
+	void (*act)(int to);
+	int code;
+	const char *why;
+} failing[] = {
+	{ act_without_room, ENOMEM, "reserve addresses in process" },
+	{ act_on_own_stack, EPERM, "set the alternate signal stack in process" },
+};
+
+START_TEST(half_done_is_undone)
+{
+	char byte;
+	int status;
+
+	ck_assert_int_eq(pipe(sleeping_pipe), 0);
+	struct sleeper s = sleeper_start(failing[_i].act, NULL);
+	int r = sleeper_inject_within(&s, PATIENT_MS);
+	ck_assert_msg(r == -failing[_i].code && strstr(e.text, failing[_i].why), "%s", e.text);
+	ck_assert_int_eq(write(sleeping_pipe[1], "x", 1), 1);
+	ck_assert_int_eq(read(s.from, &byte, 1), 1);
+	ck_assert_int_eq(waitpid(s.pid, &status, 0), s.pid);
+	ck_assert_int_eq(status, 0);
+	close(s.from);
 }
 END_TEST
 
@@ -426,6 +474,7 @@ int main(void)
 	tcase_set_timeout(cases, 60);
 	tcase_add_test(cases, c_goes_on_with_all_it_had);
 	tcase_add_loop_test(cases, any_sleep_is_good, 0, sizeof(ways) / sizeof(ways[0]));
+	tcase_add_loop_test(cases, half_done_is_undone, 0, sizeof(failing) / sizeof(failing[0]));
 	tcase_add_test(cases, python_sleeps_in_a_loop);
 	tcase_add_loop_test(cases, shell_waits_for_a_line, 0, 2);
 	tcase_add_loop_test(

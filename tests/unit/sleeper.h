@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -106,6 +107,28 @@ static inline void both_end_well(const struct sleeper *s)
 	}
 	ck_assert_int_eq(waitpid(-1, &status, 0), -1);
 	close(s->from);
+}
+
+static inline void await_file(const char *name)
+{
+	while (access(name, F_OK) < 0)
+		poll(NULL, 0, 10);
+}
+
+static inline void make_file(const char *name)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+}
+
+static inline char *in_scratch(const char *name)
+{
+	char *path = str_format("%s/%s", scratch, name);
+
+	ck_assert_ptr_nonnull(path);
+	return path;
 }
 
 #endif
