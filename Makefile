@@ -57,8 +57,8 @@ LIB       := $(OUT)/libcowrun.a
 CMDLIB    := $(OUT)/libcmd.a
 
 # program                objects of its own                  how it is linked
-PROGRAMS  := cowrun cow cow-monitor cow-keeper cow-reaper cow-import cow-export cow-registry cow-doctor cow-mem cow-density cow-top cow-metrics cowrun-systemd
-KEEPERS   := cow-monitor cow-keeper
+PROGRAMS  := cowrun cow cow-monitor cow-keeper cow-standin cow-reaper cow-import cow-export cow-registry cow-doctor cow-mem cow-density cow-top cow-metrics cowrun-systemd
+KEEPERS   := cow-monitor cow-keeper cow-standin
 cowrun_SRC      := cmd/cowrun.c $(START) $(wildcard cmd/oci/*.c)
 cow_SRC         := cmd/cow.c $(START) $(wildcard cmd/cow/*.c)
 cow-reaper_SRC  := cmd/cow-reaper.c $(wildcard cmd/reaper/*.c)

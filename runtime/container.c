@@ -25,6 +25,7 @@
 #include "runtime/rdt.h"
 #include "runtime/restore.h"
 #include "runtime/schedule.h"
+#include "runtime/standin.h"
 #include "runtime/status.h"
 #include "runtime/template.h"
 #include "spec/base/fd.h"
@@ -83,11 +84,23 @@ static int run_hooks(const struct container *c, const char *kind, const struct h
 	return hooks_run(kind, hooks, n, state.data, c->bundle, e);
 }
 
+/* Whom an engine waits for. */
+static int tell_process(const struct create_options *o, pid_t pid, int pidfd, struct err *e)
+{
+	char text[24];
+	int r = handover_pidfd(o->pidfd_socket, pidfd, e);
+
+	if (r < 0 || !o->pid_file)
+		return r;
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	r = fd_replace_file(AT_FDCWD, o->pid_file, text, strlen(text), 0644, e);
+	return r < 0 ? err_while(e, "pid file") : 0;
+}
+
 /* The first process is known: from here on the record can find it. */
 static int record_init(struct container *c, const struct create_options *o, struct err *e)
 {
 	struct process_mark mark;
-	char pid[24];
 	int r = mark_take(c->birth.pid, &mark);
 
 	if (r == -ESRCH) /* it died already: what it said, or its end, tells why */
@@ -96,24 +109,43 @@ static int record_init(struct container *c, const struct create_options *o, stru
 		return err_set(e, -r, "look at process %d", (int)c->birth.pid);
 	r = record_add(
 		c->journal, "init", "%d %llu", e, (int)mark.pid, (unsigned long long)mark.start);
-	if (r == 0)
-		r = handover_pidfd(o->pidfd_socket, c->birth.pidfd, e);
-	if (r < 0 || !o->pid_file)
-		return r;
-	snprintf(pid, sizeof(pid), "%d", (int)mark.pid);
-	r = fd_replace_file(AT_FDCWD, o->pid_file, pid, strlen(pid), 0644, e);
-	return r < 0 ? err_while(e, "pid file") : 0;
+	return r < 0 || (o->from && o->from->stands_in)
+		       ? r
+		       : tell_process(o, c->birth.pid, c->birth.pidfd, e);
+}
+
+/* From here on it is what we, or who comes after us, wait for. */
+static int stand_in(struct container *c, const struct create_options *o, int status, struct err *e)
+{
+	pid_t pid = standin_begin(status, c->birth.pidfd, e);
+
+	if (pid < 0)
+		return pid;
+	c->standin = pidfd_open(pid, 0);
+	return c->standin < 0 ? err_set(e, errno, "open process %d", (int)pid)
+			      : tell_process(o, pid, c->standin, e);
 }
 
 /* Who waits for a fork's end knows of it before it may come. */
-static int hand_to_reaper(const struct container *c, const struct fork_source *from, struct err *e)
+static int hand_to_reaper(struct container *c, const struct create_options *o, struct err *e)
 {
+	const struct fork_source *from = o->from;
 	struct reaper_ward ward = from->ward;
+	autofd int status = -1, told = -1;
+	int ends[2];
 
 	ward.id = c->id;
 	ward.pid = c->birth.pid;
+	if (from->stands_in) {
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return err_set(e, errno, "make a pipe");
+		status = ends[0];
+		ward.status = told = ends[1];
+	}
 	int r = template_hear_fork(from->template, e);
-	return r < 0 ? r : reaper_hand(from->template->reaper, &ward, e);
+	if (r == 0)
+		r = reaper_hand(from->template->reaper, &ward, e);
+	return r < 0 || !from->stands_in ? r : stand_in(c, o, status, e);
 }
 
 /* Found again, and scheduled, before anything of the container runs. */
@@ -126,7 +158,7 @@ static int settle(struct container *c, const struct create_options *o, struct er
 	int r = record_init(c, o, e);
 
 	if (r == 0 && o->from)
-		r = hand_to_reaper(c, o->from, e);
+		r = hand_to_reaper(c, o, e);
 	if (r == 0)
 		r = rdt_join(&c->rdt, c->birth.pid, e);
 	if (r == 0)
@@ -281,6 +313,9 @@ static int begin_birth(struct container *c, const struct create_options *o, stru
 
 	if (!o->from)
 		return birth_begin(n.by_clone, n.by_child, c->cgroup.fd, NULL, &c->birth, e);
+	if (c->spec->hooks.n_create_container)
+		return err_say(e, ENOTSUP,
+			"hooks.createContainer: a fork of a template does not see the host's files, in which they would run");
 	if (n.forks)
 		return err_say(e, ENOTSUP,
 			"linux.namespaces: a fork of a template can have no user or time namespace of its own, and join no pid namespace");
@@ -315,7 +350,7 @@ static int bear(struct container *c, const struct create_options *o, const struc
 	c->birth.console = take_fd(&console);
 	bool forks = c->birth.forks, synced = d.plan.flags & PLAN_SYNC_MOUNTED;
 	/* Who waits for the end need not be woken for the beginning as well. */
-	c->birth.unheard = o->attached && !c->spec->hooks.n_poststart &&
+	c->birth.unheard = o->attached && !o->from && !c->spec->hooks.n_poststart &&
 			   !(filter->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER);
 	/* A child that forks is not yet the one to record: it will tell who is. */
 	if (!forks)
@@ -379,6 +414,7 @@ static void forget(struct container *c)
 	own_close(&c->dir);
 	own_close(&c->journal);
 	own_close(&c->root);
+	own_close(&c->standin);
 	free(c->id);
 	free(c->cgroup_path);
 	free(c->bundle);

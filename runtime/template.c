@@ -7,6 +7,7 @@
 
 #include "runtime/container.h"
 #include "runtime/handover.h"
+#include "spec/id.h"
 
 int template_open(const struct home *h, const char *name, struct template *ret, struct err *e)
 {
@@ -40,6 +41,45 @@ void template_done(struct template *t)
 	own_close(&t->reaper);
 	record_done(&t->record);
 	*t = (struct template)TEMPLATE_NONE;
+}
+
+static const char *annotation(const struct spec *spec)
+{
+	for (size_t i = 0; i < spec->n_annotations; i++)
+		if (strcmp(spec->annotations[i].key, TEMPLATE_ANNOTATION) == 0)
+			return spec->annotations[i].value;
+	return NULL;
+}
+
+static int open_in(const char *root, const char *name, struct template *ret, struct err *e)
+{
+	automatic(home) struct home home = HOME_NONE;
+	int r = home_open(root, false, false, &home, e);
+
+	if (r == 0 && home.fd < 0)
+		return err_say(e, ERR_NO_CONTAINER, "no template '%s' in '%s'", name, root);
+	if (r == 0)
+		r = id_check(name, e);
+	return r < 0 ? r : template_open(&home, name, ret, e);
+}
+
+int template_wanted(
+	const struct home *h, const struct spec *spec, struct template *ret, struct err *e)
+{
+	const char *value = annotation(spec), *slash = value ? strrchr(value, '/') : NULL;
+	int r;
+
+	if (!value)
+		return 0;
+	if (slash) {
+		autofree char *root = strndup(value, (size_t)(slash - value));
+		r = root ? open_in(root, slash + 1, ret, e) : err_set(e, ENOMEM, "read it");
+	} else {
+		r = open_in(h->path, value, ret, e);
+		if (r == -ERR_NO_CONTAINER && strcmp(h->path, HOME_DEFAULT) != 0)
+			r = open_in(HOME_DEFAULT, value, ret, e);
+	}
+	return r < 0 ? err_while(e, "annotation " TEMPLATE_ANNOTATION) : 1;
 }
 
 int template_ask(const struct template *t, struct template_report *ret, struct err *e)

@@ -11,6 +11,9 @@
 #include "runtime/reaper.h"
 #include "runtime/record.h"
 #include "runtime/template/protocol.h"
+#include "spec/spec.h"
+
+#define TEMPLATE_ANNOTATION "org.cowrun.template"
 
 struct template
 {
@@ -24,6 +27,7 @@ struct fork_source {
 	const struct template *template;
 	int stdio[3];		 /* its standard streams */
 	struct reaper_ward ward; /* what the reaper gets; id and pid are filled in */
+	bool stands_in;		 /* for whoever waits for a child of ours (runtime/standin.h) */
 };
 
 #define TEMPLATE_NONE                                                                              \
@@ -35,6 +39,13 @@ struct fork_source {
 int template_open(const struct home *h, const char *name, struct template *ret, struct err *e);
 void template_done(struct template *t);
 DEFINE_AUTO(template, template_done)
+
+/*
+ * Whether a document wants its container forked: the annotation TEMPLATE_ANNOTATION, the name of a
+ * template of this state root, or of the usual one, or "/ROOT/NAME". 1: `ret` is that one; 0: it has none.
+ */
+int template_wanted(const struct home *h, const struct spec *spec, struct template *ret,
+	struct err *e);
 
 /* Waits until it is ready, and asks what it is. Of one that refuses or ends before: why. */
 int template_ask(const struct template *t, struct template_report *ret, struct err *e);

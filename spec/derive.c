@@ -181,7 +181,8 @@ static int fill_rlimits(const struct derive_options *o, struct process_spec *p)
 	p->rlimits = calloc(o->n_rlimits + 2, sizeof(*p->rlimits));
 	if (!p->rlimits)
 		return -ENOMEM;
-	if (o->nofile_hard) {
+	/* A template's forks may be meant to have more: without CAP_SYS_RESOURCE there is no way up. */
+	if (o->nofile_hard && !o->template) {
 		uint64_t soft = hard < NOFILE_SOFT ? hard : NOFILE_SOFT;
 		set_rlimit(p, (struct rlimit_spec){ RLIMIT_NOFILE + 1, soft, hard });
 		set_rlimit(p, (struct rlimit_spec){ RLIMIT_CORE + 1, 0, 0 });

@@ -9,6 +9,7 @@
 #include "cmd/oci/commands.h"
 #include "runtime/rootless.h"
 #include "runtime/service.h"
+#include "runtime/template.h"
 #include "spec/base/fd.h"
 #include "spec/base/libexec.h"
 #include "spec/id.h"
@@ -124,7 +125,16 @@ int create_from_bundle(struct context *c, const struct create_words *w, const ch
 		r = service_prepare(&c->home, id, ret->dir, &b->spec, e);
 	if (r == 0 && !waits && !b->restore)
 		r = service_listen(ret->dir, &b->notify, e);
-	if (r == 0)
+	automatic(template) struct template template = TEMPLATE_NONE;
+	struct fork_source from = { .template = &template,
+		.stdio = { 0, 1, 2 },
+		.ward = REAPER_WARD_NONE,
+		.stands_in = true };
+	if (r == 0 && !b->restore)
+		r = template_wanted(&c->home, &b->spec, &template, e);
+	if (r > 0)
+		o.from = &from;
+	if (r >= 0)
 		r = container_create(ret, &b->spec, b->config, b->len, &o, e);
 	return r;
 }

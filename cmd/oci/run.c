@@ -28,6 +28,16 @@ static int await_word(
 	return 0;
 }
 
+/* A fork's end is its reaper's to see: it is by who stands in for it that we see it. */
+static void take_standin(struct container *c)
+{
+	if (c->standin < 0)
+		return;
+	own_close(&c->birth.pidfd);
+	c->birth.pidfd = take_fd(&c->standin);
+	c->birth.pid = 0;
+}
+
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	/* In this order: the container borrows from the bundle. */
@@ -54,6 +64,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		r = await_word(&bundle, &container, w->detach, e);
 	if (r < 0 || w->detach)
 		return r;
+	take_standin(&container);
 	r = foreground_wait(
 		&container.birth, shows ? &screen : NULL, container.cgroup.fd, &outcome, e);
 	if (r < 0) {

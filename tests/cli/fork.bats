@@ -1,5 +1,6 @@
 # Templates, and containers that are forked from them.
 load helpers
+load containers
 load cow
 
 setup_file() {
@@ -38,4 +39,34 @@ teardown_file() { scratch_remove; }
 	[ "$(inspect "$ID-f" exit_status)" = 137 ]
 	fails "no such container|does not exist" cow run --template "$ID-none"
 	fails "is a container and no template" cow run --template "$ID-f"
+}
+
+# --- for engines --------------------------------------------------------------------------------------------------
+@test "cowrun forks where the document's annotation names a template: create, start, and who stands in ends as it did" {
+	cow template create "$NAME" "$IMAGE" warm >/dev/null
+	bundle "$(args warm echo word)"' | .annotations["org.cowrun.template"] = $ENV.NAME'
+	cowrun create -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID-e" >"$SCRATCH/out" 2>&1 3>&-
+	local standin pid
+	standin=$(<"$SCRATCH/pid") pid=$(state "$ID-e" pid)
+	[ "$(<"/proc/$standin/comm")" = cow-standin ]
+	[ "$(readlink "/proc/$standin/ns/net")" = "$(readlink "/proc/$pid/ns/net")" ]
+	status_is "$ID-e" created
+	[ ! -s "$SCRATCH/out" ]
+	cowrun start "$ID-e"
+	eventually grep -q "^warm word: pid 1" "$SCRATCH/out"
+	cowrun kill "$ID-e" KILL
+	eventually ended "$standin"
+	cowrun delete "$ID-e"
+}
+
+@test "cowrun run of a fork: its status is ours" {
+	cow template create "$NAME" "$IMAGE" warm >/dev/null
+	bundle "$(args warm status 7)"' | .annotations["org.cowrun.template"] = $ENV.NAME'
+	run cowrun run -b "$BUNDLE" "$ID-e"
+	assert_status 7
+	bundle "$(args warm status 7)"' | .annotations["org.cowrun.template"] = "nobody"'
+	fails "annotation org.cowrun.template: .*nobody" cowrun run -b "$BUNDLE" "$ID-e"
+	bundle "$(args warm status 7)"' | .annotations["org.cowrun.template"] = $ENV.NAME | .linux.namespaces += [{type: "time"}]'
+	fails "a fork of a template can have no" cowrun run -b "$BUNDLE" "$ID-e"
+	assert_gone "$ID-e"
 }
