@@ -74,7 +74,32 @@ static int fork_apart(struct context *c, const struct template *t, const struct 
 	struct launch_options one = *o;
 	one.from = &from;
 	r = launch(&c->home, &one, &l, e);
-	return r < 0 || puts(l.container.id) >= 0 ? r : err_set(e, EIO, "print the name");
+	if (r < 0)
+		return r;
+	/* At once: a name that is not told when we are killed among many is looked for. */
+	return puts(l.container.id) >= 0 && fflush(stdout) == 0 ? 0
+								: err_set(e, EIO, "print the name");
+}
+
+/* One of many of a name has a number behind it. What was made before one fails goes on. */
+static int fork_many(struct context *c, const struct template *t, const struct launch_options *o,
+	int count, int null, struct err *e)
+{
+	for (int i = 1; i <= count; i++) {
+		autofree char *name = o->name ? str_format("%s-%d", o->name, i) : NULL;
+		struct launch_options one = *o;
+		int r = 0;
+
+		if (count > 1)
+			one.name = name;
+		if (o->name && !name)
+			r = err_set(e, ENOMEM, "name a fork");
+		if (r == 0)
+			r = fork_apart(c, t, &one, null, e);
+		if (r < 0)
+			return count > 1 ? err_while(e, "%d of %d", i, count) : r;
+	}
+	return 0;
 }
 
 /* It is the reaper's child, and not ours: its status is found where that one writes it down. */
@@ -133,8 +158,8 @@ int fork_run(struct context *c, const struct wish_words *words, const struct for
 
 	wishes_own(&o, &c->own);
 	int r = wishes_read(words, &wishes, &o, e);
-	if (r == 0 && words->name && wish->count > 1)
-		r = err_say(e, ERR_USAGE, "options --name and --count exclude each other");
+	if (r == 0 && c->own.uids.n)
+		r = err_say(e, ENOTSUP, "templates and their forks are root's alone");
 	if (r == 0)
 		r = command_open_home(c, true, e);
 	if (r == 0)
@@ -150,9 +175,7 @@ int fork_run(struct context *c, const struct wish_words *words, const struct for
 		return err_set(e, errno, "open '/dev/null'");
 	if (wish->shown)
 		return fork_shown(c, &t, &o, wish->interactive ? 0 : null, e);
-	for (int i = 0; r == 0 && i < wish->count; i++)
-		r = fork_apart(c, &t, &o, null, e);
-	return r;
+	return fork_many(c, &t, &o, wish->count, null, e);
 }
 
 static int run(struct context *c, void *data, int argc, char **argv, struct err *e)

@@ -99,6 +99,16 @@ fork_named() { cow fork --name "$ID-$1" "$TEMPLATE" warm "${@:2}" >/dev/null; }
 	assert_nothing_left
 }
 
+@test "many at once: numbered, told one by one, and one that fails leaves the others" {
+	run cow fork -n 3 --name "$ID-n" "$TEMPLATE" warm wait
+	assert_output "$ID-n-1"$'\n'"$ID-n-2"$'\n'"$ID-n-3"
+	cow rm -f "$ID-n-1" >/dev/null
+	run --separate-stderr -125 cow fork -n 3 --name "$ID-n" "$TEMPLATE" warm wait
+	assert_output "$ID-n-1"
+	[[ $stderr == "cow: fork: 2 of 3: "*"'$ID-n-2' already exists"* ]]
+	is_status "$ID-n-1" running
+}
+
 @test "a hundred forks, killed: the template and its reaper are as they were" {
 	local reaper template before name
 	reaper=$(reaper) template=$(pid_of "$TEMPLATE")
