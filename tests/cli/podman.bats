@@ -275,3 +275,25 @@ sleeper() { podman run -d --name "$ID" "$@" busy sleep 1000 >/dev/null; }
 	grep -qE '^anon 6[7-9][.0-9]*MB' "$SCRATCH/stats"
 	for name in reader shm first second; do grep -qE "^$name [.0-9]*kB" "$SCRATCH/stats"; done
 }
+
+# Of podman's image, which has other files than the template's: what runs is the template's memory.
+@test "podman: containers that are forked from a template" {
+	need_podman
+	need_static "the template"
+	local template=(env "$COW" --root "$STATE" --store "$STORE")
+	cp "$HELPERS/warm" "$SCRATCH/rootfs/bin/"
+	tar -C "$SCRATCH/rootfs" -c . | in_podman "${template[@]}" import -q - warm >/dev/null
+	in_podman "${template[@]}" template create "$ID-t" warm warm >/dev/null
+	run podman run --rm --annotation "org.cowrun.template=$STATE/$ID-t" busy warm status 7
+	assert_status 7
+	podman run -d --name "$ID" --annotation "org.cowrun.template=$STATE/$ID-t" -e WORD=engine busy warm echo podman >/dev/null
+	await eval 'podman logs "$ID" 2>&1 | grep -q "^warm podman: pid 1, engine, memory w"'
+	run podman exec "$ID" sh -c 'readlink /proc/1/exe; ls /bin/warm'
+	[[ $output == */warm* ]]
+	podman stop -t 0 "$ID" >/dev/null
+	seen_is .State.ExitCode 137
+	podman rm "$ID" >/dev/null
+	in_podman "${template[@]}" rm -f "$ID-t" >/dev/null
+	rm "$SCRATCH/rootfs/bin/warm"
+	assert_podman_is_empty
+}
