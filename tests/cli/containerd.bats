@@ -156,6 +156,30 @@ lives() {
 	ctr container rm c
 }
 
+# Of an image that has other files than the template's: what runs is the template's memory.
+@test "containerd: containers that are forked from a template" {
+	need_quick
+	need_static "the template"
+	local template=(env "$COW" --root "$STATE" --store "$STORE")
+	mkdir "$SCRATCH/warm"
+	cp -a "$SCRATCH/rootfs/." "$SCRATCH/warm"
+	cp "$HELPERS/warm" "$SCRATCH/warm/bin/"
+	tar -C "$SCRATCH/warm" -c . | on c "${template[@]}" import -q - warm >/dev/null
+	on c "${template[@]}" template create "$ID-t" warm warm >/dev/null
+	run run_ctr --rm "--annotation=org.cowrun.template=$STATE/$ID-t" "$ID" warm status 7
+	assert_status 7
+	run_ctr -d "--annotation=org.cowrun.template=$STATE/$ID-t" "$ID" warm wait
+	task_is "$ID" RUNNING
+	run ctr task exec --exec-id e "$ID" readlink /proc/1/exe
+	assert_output /bin/warm
+	ctr task kill --signal KILL "$ID"
+	patiently task_is "$ID" STOPPED
+	run ctr task delete "$ID"
+	assert_output_matches 'exit code 137'
+	ctr container rm "$ID"
+	on c "${template[@]}" rm -f "$ID-t" >/dev/null
+}
+
 @test "containerd: exit codes, output and files are those of crun" {
 	need_full
 	compared ends
