@@ -85,6 +85,16 @@ time.sleep(3600)'
 	done
 }
 
+@test "its memory can be frozen" {
+	template --freeze always "$T" "$IMAGE" sleepy 3600 memory
+	grep -q /memfd:cow-template "/proc/$(inspect "$T" pid)/maps"
+	cow fork -n 3 "$T" >"$SCRATCH/names"
+	while read -r fork; do
+		eventually says "$fork" "woken: pid 1, interrupted, third 0.333333, locks are its own"
+		grep -q /memfd:cow-template "/proc/$(inspect "$fork" pid)/maps"
+	done <"$SCRATCH/names"
+}
+
 @test "a shell goes on to wait for its line" {
 	template "$T" "$IMAGE" sh -c 'mkfifo /fifo; warm=yes; read -r line </fifo; echo "$warm $line"; read -r line </fifo'
 	for fork in "$ID-f" "$ID-g"; do

@@ -4,6 +4,8 @@
  *
  *	thread child listens file shared	another thread, a child, a listening socket, ...
  *	busy closed				it never sleeps; it has closed what it does not know
+ *
+ * and of "memory" it has 64 MiB.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +19,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+static char *volatile memory;
 
 static int wait_for_ever(void *unused)
 {
@@ -51,6 +55,8 @@ static int have(const char *kind)
 			       0) == MAP_FAILED
 			       ? -1
 			       : 0;
+	if (strcmp(kind, "memory") == 0)
+		return (memory = malloc(64 << 20)) ? (memset(memory, 'w', 64 << 20), 0) : -1;
 	if (strcmp(kind, "closed") == 0)
 		return close(3);
 	for (volatile unsigned i = 0; strcmp(kind, "busy") == 0; i++)
