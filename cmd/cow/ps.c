@@ -1,5 +1,6 @@
 /* cow ps: the containers. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/cow/commands.h"
@@ -79,12 +80,22 @@ static int print_json(const struct listing *l, const struct ps_words *w, struct 
 	return r;
 }
 
-static void add_status(struct table *t, const struct listed *l)
+/* Nobody will record its end, as somebody was to. A fork has its template's reaper. */
+static bool is_unwatched(const struct listing *all, const struct record *r)
+{
+	const struct process_mark *monitor = &r->monitor;
+
+	for (size_t i = 0; r->forked_from && i < all->n; i++)
+		if (strcmp(all->v[i].record.id, r->forked_from) == 0)
+			monitor = &all->v[i].record.monitor;
+	return (monitor->pid || r->forked_from) && !mark_is_alive(monitor);
+}
+
+static void add_status(struct table *t, const struct listing *all, const struct listed *l)
 {
 	const struct record *r = &l->record;
 	char since[32];
 
-	bool unwatched = r->monitor.pid && !mark_is_alive(&r->monitor);
 	if (l->status == STATE_STOPPED && r->ended)
 		table_addf(t, "exited (%d%s) %s ago", r->exit_status,
 			r->oom ? ", out of memory" : "", time_since(&r->ended_at, since));
@@ -92,7 +103,7 @@ static void add_status(struct table *t, const struct listed *l)
 		table_add(t, "ended, status not recorded");
 	else if (l->status == STATE_RUNNING)
 		table_addf(t, "up %s%s", time_since(&r->created, since),
-			unwatched ? ", monitor gone" : "");
+			is_unwatched(all, r) ? ", monitor gone" : "");
 	else
 		table_add(t, enum_name_of(state_status_names, (int)l->status));
 }
@@ -127,7 +138,7 @@ static int print_table(const struct listing *l, const struct ps_words *w, struct
 			table_add(&t, NULL);
 		else
 			table_addf(&t, "%d", (int)r->init.pid);
-		add_status(&t, &l->v[i]);
+		add_status(&t, l, &l->v[i]);
 		if (ports)
 			table_add(&t, r->ports);
 	}

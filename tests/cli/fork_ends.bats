@@ -87,9 +87,11 @@ fork_named() { cow fork --name "$ID-$1" "$TEMPLATE" warm "${@:2}" >/dev/null; }
 	fork_named a wait
 	local reaper
 	reaper=$(reaper)
+	! cow ps | grep 'monitor gone' || return 1
 	kill -KILL "$reaper"
 	eventually is_gone "$reaper"
 	is_status "$ID-a" running
+	[ "$(cow ps | grep -c 'up .*, monitor gone')" = 2 ]
 	run cow fork "$TEMPLATE"
 	[ "$status" -ne 0 ]
 	cow stop -t 0 "$ID-a"
