@@ -65,34 +65,39 @@ assert_fork_cleans() {
 	[ "$(cow wait "$FORK")" = 3 ]
 }
 
-# follow: strace of the template and of all that it forks, until it or we end that; OPTIONS of strace
+# follow PID OPTIONS: strace of that process and of all that it forks, until it or we end that
 follow() {
-	strace -qq -f "$@" -p "$(inspect "$TEMPLATE" pid)" >/dev/null 2>"$SCRATCH/strace" 3>&- &
+	local pid=$1
+	shift
+	strace -qq -f "$@" -p "$pid" >/dev/null 2>"$SCRATCH/strace" 3>&- &
 	TRACER=$!
-	attached() { [ "$(awk '/^TracerPid:/ { print $2 }' "/proc/$(inspect "$TEMPLATE" pid)/status")" = "$TRACER" ]; }
+	attached() { [ "$(awk '/^TracerPid:/ { print $2 }' "/proc/$pid/status")" = "$TRACER" ]; }
 	eventually attached
+}
+
+unfollow() {
+	kill "$TRACER" 2>/dev/null || true
+	wait "$TRACER" || true
 }
 
 @test "template, helper and fork killed at any system call of theirs: nothing half made runs" {
 	local call when
 	template_make
-	follow -o "$SCRATCH/calls"
+	follow "$(inspect "$TEMPLATE" pid)" -o "$SCRATCH/calls"
 	cow fork --name "$FORK" "$TEMPLATE" warm status 5 >/dev/null
 	[ "$(cow wait "$FORK")" = 5 ]
-	kill "$TRACER"
-	wait "$TRACER" || true
+	unfollow
 	cow rm "$FORK" >/dev/null
 	while read -r call when; do
 		is_status "$TEMPLATE" running || template_make
-		follow -o /dev/null -e "inject=$call:signal=KILL:when=$when"
+		follow "$(inspect "$TEMPLATE" pid)" -o /dev/null -e "inject=$call:signal=KILL:when=$when"
 		run cow fork --name "$FORK" "$TEMPLATE" warm status 5
 		# Said to be made, it ran; else it is not there, or not whole.
 		if [ "$status" = 0 ]; then
 			run cow wait "$FORK"
 			assert_output_matches '^(5|137)$'
 		fi
-		kill "$TRACER" 2>/dev/null || true
-		wait "$TRACER" || true
+		unfollow
 		if is_status "$TEMPLATE" running; then
 			assert_fork_cleans "$call $when"
 		else
@@ -100,6 +105,27 @@ follow() {
 			eventually assert_nothing_left || { say "after SIGKILL at $call $when"; return 1; }
 			eventually no_process_of_ours
 		fi
+	done < <(points "$SCRATCH/calls" $((COW_POINTS * 2)))
+}
+
+@test "the reaper killed at any system call, it or who writes down an end: all can be removed" {
+	local call when
+	template_make
+	follow "$(reaper)" -o "$SCRATCH/calls"
+	cow fork --name "$FORK" "$TEMPLATE" warm status 5 >/dev/null
+	[ "$(cow wait "$FORK")" = 5 ]
+	unfollow
+	while read -r call when; do
+		cow rm -f "$FORK" "$TEMPLATE" >/dev/null
+		eventually assert_nothing_left || { say "after SIGKILL at $call $when"; return 1; }
+		eventually no_process_of_ours || { say "a process is left after SIGKILL at $call $when"; return 1; }
+		template_make
+		follow "$(reaper)" -o /dev/null -e "inject=$call:signal=KILL:when=$when"
+		run cow fork --name "$FORK" "$TEMPLATE" warm status 5
+		# It says which, or that nobody knows.
+		[ "$status" != 0 ] || run cow wait "$FORK"
+		unfollow
+		assert_output_matches '^5$|nobody recorded its status|reaper'
 	done < <(points "$SCRATCH/calls" $((COW_POINTS * 2)))
 }
 
