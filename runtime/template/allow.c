@@ -30,6 +30,7 @@ static const char refused_files[][16] = {
 
 /* CPython frees its arenas by munmap(), and glibc's malloc clears what it must. */
 static const char python_files[][16] = { "libpython3.", "python3." };
+static const char python_module[] = ".cpython-3";
 
 /* Words of the environment: allocators that an interpreter takes by choice. */
 static const char refused_words[][32] = { "PYTHONMALLOC=mimalloc" };
@@ -53,21 +54,38 @@ static const char *base_of(const char *path)
 	return base;
 }
 
-/* "libpython3.11.so.1.0", "python3.12"; one without the global lock, "python3.13t", has mimalloc. */
+/* Where the version begins, behind "3"; `ret_ends`: what may follow it. NULL: no Python. */
+static const char *version_of(const char *name, const char **ret_ends)
+{
+	*ret_ends = ". "; /* " (deleted)" */
+	for (size_t i = 0; i < COUNT(python_files); i++)
+		if (text_starts(name, python_files[i]))
+			return name + strlen(python_files[i]);
+	*ret_ends = "-";
+	for (; *name; name++)
+		if (text_starts(name, python_module))
+			return name + sizeof(python_module) - 1;
+	return NULL;
+}
+
+/*
+ * "libpython3.11.so.1.0", "python3.12", "_json.cpython-311-x86_64-linux-gnu.so". One without the global
+ * lock, "python3.13t", has mimalloc.
+ */
 static bool is_python(const char *name, bool *ret_locked)
 {
-	for (size_t i = 0; i < COUNT(python_files); i++) {
-		if (!text_starts(name, python_files[i]))
-			continue;
-		const char *s = name + strlen(python_files[i]);
-		if (*s < '0' || *s > '9')
-			return false;
-		while (*s >= '0' && *s <= '9')
-			s++;
-		*ret_locked = *s != 't';
-		return !*s || *s == 't' || *s == 'd' || *s == '.' || *s == ' ';
-	}
-	return false;
+	const char *ends, *s = version_of(name, &ends);
+
+	*ret_locked = true;
+	if (text_starts(name, "python3") && (!name[7] || name[7] == ' '))
+		return true;
+	if (!s || *s < '0' || *s > '9')
+		return false;
+	while (*s >= '0' && *s <= '9')
+		s++;
+	*ret_locked = *s != 't';
+	s += *s == 't' || *s == 'd';
+	return !*s || text_find(ends, *s);
 }
 
 void allow_see(struct allow *a, const struct mapping *m)

@@ -1,6 +1,7 @@
 # Templates whose memory is frozen, so that forks copy no page tables of it.
 load helpers
 load cow
+load python
 
 setup_file() {
 	scratch_make
@@ -62,6 +63,34 @@ fork_log() {
 	[ "$frozen" -ge $((64 << 10)) ]
 	[ "$hot" = 0 ]
 	run -0 fork_log "memory w" first echo second
+}
+
+@test "Python is frozen unasked, and its forks have few page tables of it" {
+	need_program /usr/bin/python3
+	python_image_make "${IMAGE%:*}:python"
+	mkdir -m 777 "$SCRATCH/out"
+	cat >"$SCRATCH/out/program.py" <<-'END'
+		import json, ssl, decimal, cow_template
+		data = [{"key %d" % i: str(i) * 9} for i in range(100000)]
+		block = bytearray(b"x" * (40 << 20))
+		cow_template.ready()
+		tables = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmPTE")]
+		assert all(one["key %d" % i] == str(i) * 9 for i, one in enumerate(data)) and block.count(b"x") == len(block)
+		block.extend(b"y" * (8 << 20))
+		del data
+		print("page tables", tables[0], decimal.Decimal(1) / 8, "intact", flush=True)
+		cow_template.leave()
+	END
+	cow template create -v "$SCRATCH/out:/out" "$NAME" "${IMAGE%:*}:python" python3 /out/program.py >/dev/null
+	read -r frozen hot < <(frozen_kib)
+	[ "$frozen" -gt $((80 << 10)) ]
+	[ "$hot" = 0 ]
+	run -0 fork_log intact
+	[[ $output =~ page\ tables\ ([0-9]+)\ 0.125 ]]
+	[ "${BASH_REMATCH[1]}" -lt 128 ]
+	for i in 1 2 3; do cow fork --name "$ID-$i" "$NAME" >/dev/null; done
+	read -r _ hot < <(frozen_kib)
+	[ "$hot" = 0 ]
 }
 
 @test "what must be frozen and cannot is no template" {
