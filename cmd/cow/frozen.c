@@ -14,7 +14,6 @@ static const struct field left_fields[] = {
 	LEFT("stack", FREEZE_STACK),
 	LEFT("kept", FREEZE_KEPT),
 	LEFT("hot", FREEZE_HOT),
-	LEFT("executable", FREEZE_EXECUTABLE),
 	LEFT("no_access", FREEZE_NO_ACCESS),
 	LEFT("shared", FREEZE_SHARED),
 	LEFT("locked", FREEZE_LOCKED),

@@ -37,13 +37,24 @@ static const struct {
 	char flag[3];
 	enum freeze_reason reason;
 } flags[] = {
-	{ "ex", FREEZE_EXECUTABLE }, { "gd", FREEZE_STACK }, { "ss", FREEZE_STACK },
-	{ "dc", FREEZE_NOT_FORKED }, { "wf", FREEZE_WIPED }, { "dp", FREEZE_WIPED },
-	{ "lo", FREEZE_LOCKED }, { "um", FREEZE_USERFAULT }, { "uw", FREEZE_USERFAULT },
-	{ "ui", FREEZE_USERFAULT }, { "ht", FREEZE_SPECIAL },
+	/* clang-format off */
+	{ "gd", FREEZE_STACK },
+	{ "ss", FREEZE_STACK },
+	{ "dc", FREEZE_NOT_FORKED },
+	{ "wf", FREEZE_WIPED },
+	{ "dp", FREEZE_WIPED },
+	{ "lo", FREEZE_LOCKED },
+	{ "um", FREEZE_USERFAULT },
+	{ "uw", FREEZE_USERFAULT },
+	{ "ui", FREEZE_USERFAULT },
+	{ "ht", FREEZE_SPECIAL },
 	{ "gu", FREEZE_SPECIAL }, /* pages of it are guards, which would be gone */
-	{ "sl", FREEZE_SPECIAL }, { "io", FREEZE_SPECIAL }, { "pf", FREEZE_SPECIAL },
-	{ "mm", FREEZE_SPECIAL }, { "mt", FREEZE_SPECIAL }, /* arm64's memory tags */
+	{ "sl", FREEZE_SPECIAL },
+	{ "io", FREEZE_SPECIAL },
+	{ "pf", FREEZE_SPECIAL },
+	{ "mm", FREEZE_SPECIAL },
+	{ "mt", FREEZE_SPECIAL }, /* arm64's memory tags */
+	/* clang-format on */
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -129,7 +140,8 @@ static void add_pieces(struct pieces *p, const struct mapping *m)
 {
 	struct piece part = {
 		.page = (uint32_t)m->page,
-		.protection = PROT_READ | (m->writable ? PROT_WRITE : 0),
+		.protection = (uint8_t)(PROT_READ | (m->writable ? PROT_WRITE : 0) |
+					(m->executable ? PROT_EXEC : 0)),
 		.unreserved = mapping_has(m, "nr"),
 	};
 

@@ -55,7 +55,6 @@ enum freeze_reason {
 	FREEZE_STACK,
 	FREEZE_KEPT, /* is written while the template waits: thread-local storage, the stub's own */
 	FREEZE_HOT,  /* was written in the rehearsal */
-	FREEZE_EXECUTABLE,
 	FREEZE_NO_ACCESS, /* PROT_NONE: its pages cannot be read */
 	FREEZE_SHARED,
 	FREEZE_LOCKED,	   /* mlock(): a file's pages would be locked and copied at once */

@@ -128,7 +128,8 @@ static long move_some(
 
 	if (r == 0) {
 		r = piece_map(p, of, at, at + bytes);
-		if (r < 0 && bring_back(p, of, at, bytes) < 0)
+		/* EACCES, EPERM: it was not even tried, as where memory must not be executable. */
+		if (r < 0 && r != -EACCES && r != -EPERM && bring_back(p, of, at, bytes) < 0)
 			return -ENOTRECOVERABLE;
 	}
 	if (r == 0) {

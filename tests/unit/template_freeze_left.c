@@ -39,11 +39,6 @@ static void no_access(char *at)
 	ck_assert_int_eq(mprotect(at, MIB, PROT_NONE), 0);
 }
 
-static void executable(char *at)
-{
-	ck_assert_int_eq(mprotect(at, MIB, PROT_READ | PROT_WRITE | PROT_EXEC), 0);
-}
-
 static void watched(char *at)
 {
 	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
@@ -87,7 +82,6 @@ static const struct {
 	{ "not forked", not_forked, FREEZE_NOT_FORKED, MIB, -SIGSEGV },
 	{ "wiped", wiped, FREEZE_WIPED, MIB, 0 },
 	{ "no access", no_access, FREEZE_NO_ACCESS, MIB, -SIGSEGV },
-	{ "executable", executable, FREEZE_EXECUTABLE, MIB, 1 },
 	{ "watched", watched, FREEZE_USERFAULT, MIB, 1 },
 	{ "guarded", guarded, FREEZE_SPECIAL, MIB - PAGE, -SIGSEGV },
 	{ "of a file", of_a_file, FREEZE_FILE, 16 * PAGE, 1 },
@@ -151,6 +145,18 @@ START_TEST(protection_stays)
 	at[1] = 1;
 	/* as a runtime does that compiles later on */
 	ck_assert_int_eq(mprotect(at, MIB, PROT_READ | PROT_EXEC), 0);
+}
+END_TEST
+
+/* As all memory of a program is in some kernels, and what a runtime has compiled in all. */
+START_TEST(executable_memory_stays_so)
+{
+	char *at = filled(MIB);
+
+	ck_assert_int_eq(mprotect(at, MIB, PROT_READ | PROT_WRITE | PROT_EXEC), 0);
+	freeze_all();
+	ck_assert(is_frozen(at) && is_filled(at, MIB));
+	ck_assert_ptr_nonnull(strstr(mapping_of(at), " rwxp "));
 }
 END_TEST
 
@@ -401,6 +407,7 @@ static Suite *suite(void)
 	tcase_add_test(c, shared_memory_stays_shared);
 	tcase_add_test(c, who_locks_all_that_is_mapped_is_left);
 	tcase_add_test(c, protection_stays);
+	tcase_add_test(c, executable_memory_stays_so);
 	tcase_add_test(c, the_file_is_sealed);
 	tcase_add_test(c, no_fd_is_left);
 	tcase_add_test(c, a_limit_of_file_sizes_is_no_obstacle);
