@@ -65,6 +65,17 @@ static void registers_begin_again(struct user_regs_struct *r)
 	r->rax = result == -ERESTART_RESTARTBLOCK ? SYS_restart_syscall : r->orig_rax;
 	r->orig_rax = (unsigned long)-1;
 }
+/* The kernel sees to it on its way back, where a signal is pending. */
+static void registers_interrupt(struct user_regs_struct *r, uint64_t instruction)
+{
+	(void)r, (void)instruction;
+}
+
+static int enter(const struct tracee *t, const struct user_regs_struct *r, long number)
+{
+	(void)t, (void)r, (void)number;
+	return 0;
+}
 #else
 #define INSTRUCTION "\x01\x00\x00\xd4" /* svc #0 */
 #define INSTRUCTION_BYTES 4
@@ -94,24 +105,26 @@ static bool is_instruction(const struct tracee *t, uint64_t address)
 	       memcmp(bytes, INSTRUCTION, sizeof(bytes)) == 0;
 }
 
-/*
- * The kernel has put it back on the instruction already, with its arguments, as if no signal was to
- * come; where one comes, the system call is to be interrupted.
- */
+/* The kernel has put it back on the instruction already, with its arguments, as if no signal came. */
 static bool registers_sleep(struct tracee *t, uint64_t *ret_instruction)
 {
-	struct user_regs_struct *r = &t->registers;
+	const struct user_regs_struct *r = &t->registers;
 
 	if (is_instruction(t, r->pc)) {
 		*ret_instruction = r->pc;
-		if (is_never_restarted((long)r->regs[8])) {
-			r->regs[0] = (unsigned long)-EINTR;
-			r->pc += INSTRUCTION_BYTES;
-		}
 		return true;
 	}
 	*ret_instruction = r->pc - INSTRUCTION_BYTES;
 	return is_interrupted((long)r->regs[0]);
+}
+
+/* What it would not have done where one comes. */
+static void registers_interrupt(struct user_regs_struct *r, uint64_t instruction)
+{
+	if (r->pc != instruction || !is_never_restarted((long)r->regs[8]))
+		return;
+	r->regs[0] = (unsigned long)-EINTR;
+	r->pc += INSTRUCTION_BYTES;
 }
 
 static void registers_call(struct user_regs_struct *r, uint64_t instruction, const long call[7])
@@ -130,6 +143,23 @@ static long registers_result(const struct user_regs_struct *r)
 static void registers_begin_again(struct user_regs_struct *r)
 {
 	(void)r;
+}
+
+/*
+ * At its entry: where a sleep is to be begun again, the kernel has put the number of restart_syscall(2)
+ * in place of ours, as we stand on the instruction that it came from.
+ */
+static int enter(const struct tracee *t, const struct user_regs_struct *r, long number)
+{
+	struct user_regs_struct copy = *r;
+	int word = (int)number;
+	struct iovec all = { &copy, sizeof(copy) }, one = { &word, sizeof(word) };
+
+	copy.pc += INSTRUCTION_BYTES;
+	return ptrace(PTRACE_SETREGSET, t->pid, NT_PRSTATUS, &all) < 0 ||
+			       ptrace(PTRACE_SETREGSET, t->pid, NT_ARM_SYSTEM_CALL, &one) < 0
+		       ? -errno
+		       : 0;
 }
 #endif
 
@@ -253,7 +283,8 @@ static int begin_calls(struct tracee *t, struct err *e)
 }
 
 /* It stops at its entry, and behind it. */
-static int pass_through(struct tracee *t, struct err *e)
+static int pass_through(
+	struct tracee *t, const struct user_regs_struct *wanted, long number, struct err *e)
 {
 	int event = 0;
 
@@ -264,6 +295,9 @@ static int pass_through(struct tracee *t, struct err *e)
 			return signal;
 		t->was_stopped = t->was_stopped || (event == 0 && signal == SIGSTOP);
 		n_stops += signal == SYSCALL_STOP;
+		r = n_stops == 1 ? enter(t, wanted, number) : 0;
+		if (r < 0)
+			return err_set(e, -r, "change the system call of process %d", (int)t->pid);
 	}
 	return 0;
 }
@@ -277,7 +311,7 @@ int tracee_call(struct tracee *t, const long call[7], long *ret, struct err *e)
 	if (error == 0)
 		error = write_registers(t, &r, e);
 	if (error == 0)
-		error = pass_through(t, e);
+		error = pass_through(t, &r, call[0], e);
 	if (error == 0)
 		error = read_registers(t, &r, e);
 	if (error == 0)
@@ -310,10 +344,12 @@ static int detach(struct tracee *t, struct err *e)
 
 int tracee_signal(struct tracee *t, int process, int signal, uint64_t value, struct err *e)
 {
+	struct user_regs_struct registers = t->registers;
 	siginfo_t info = { .si_signo = signal, .si_code = SI_QUEUE, .si_pid = getpid() };
 
 	info.si_value.sival_ptr = (void *)(uintptr_t)value;
-	int r = write_registers(t, &t->registers, e);
+	registers_interrupt(&registers, t->instruction);
+	int r = write_registers(t, &registers, e);
 	if (r == 0)
 		r = write_mask(t, t->mask & ~(UINT64_C(1) << (signal - 1)), e);
 	if (r < 0)
