@@ -149,6 +149,16 @@ sys.exit(8)'
 	assert_output $'end\nat exit'
 }
 
+@test "a thread and an event loop are refused, with the reason" {
+	fails "another thread" cow template create "$T" "$PYTHON_IMAGE" python3 -c 'import threading, time, cow_template
+threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+cow_template.ready()'
+	fails "an epoll instance|a socket" cow template create "$T" "$PYTHON_IMAGE" python3 -c 'import asyncio, cow_template
+loop = asyncio.new_event_loop()
+cow_template.ready()'
+	assert_nothing_left
+}
+
 @test "the same program runs plainly" {
 	run --separate-stderr cow run --rm -e PYTHONPATH=/template -v "$OUT/template:/template:ro" "$PYTHON_IMAGE" \
 		python3 -c 'import cow_template; print(cow_template.ready())'
