@@ -15,6 +15,7 @@
 #include "cmd/libexec.h"
 #include "runtime/keeper.h"
 #include "runtime/network.h"
+#include "runtime/reaper.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
 #include "spec/base/sys.h"
@@ -139,6 +140,7 @@ void doctor_programs(const struct places *p, struct findings *f)
 	} programs[] = {
 		{ MONITOR_PROGRAM, "cow run -d" },
 		{ KEEPER_PROGRAM, "cow run --net user" },
+		{ REAPER_PROGRAM, "cow template" },
 		{ "cow-import", "cow load, cow import" },
 	};
 	char path[4096];

@@ -14,7 +14,7 @@ assert_runs() { [ "$(jq .runs <<<"$output")" = "$1" ]; }
 	[[ ${lines[0]} =~ ^CHECK\ +STATE\ +DETAIL$ ]]
 	[[ ${lines[-1]} =~ ^'Containers can run here' ]]
 	local word
-	for word in root kernel PAGEMAP_SCAN cow-monitor cow-keeper cow-import network 'program in memory' 'cgroup v2' groups 'limit of memory' \
+	for word in root kernel PAGEMAP_SCAN cow-monitor cow-keeper cow-reaper cow-import network 'program in memory' 'cgroup v2' groups 'limit of memory' \
 		'limit of cpus' 'limit of processes' 'state root' store overlay sharing snapshotters 'user namespaces' 'exact memory' \
 		'merging of pages' swap seccomp 'security modules'; do
 		assert_output_matches $'\n'"$word +(ok|lacks) +[^ ]"
