@@ -6,6 +6,7 @@
 #define TESTS_UNIT_ORPHAN_H
 
 #include <check.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -223,8 +224,11 @@ static inline struct scene scene_begin(rlim_t files)
 
 static inline void scene_end(struct scene *s)
 {
+	int status;
+
 	close(s->ask);
-	ck_assert_int_eq(waitpid(s->reaper, NULL, 0), s->reaper);
+	ck_assert_int_eq(waitpid(s->reaper, &status, 0), s->reaper);
+	ck_assert_int_eq(status, 0);
 	close(s->dir);
 }
 
@@ -315,6 +319,60 @@ static inline int orphan_exit(const char *id)
 
 	ORPHAN_OK(record_read(&home, id, &record, &e));
 	return record.ended ? record.exit_status : -1;
+}
+
+/* --- what the reaper has -------------------------------------------------------------------------
+ */
+
+static inline unsigned count_fds(pid_t pid)
+{
+	char path[64];
+	unsigned n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	DIR *d = opendir(path);
+	ck_assert_ptr_nonnull(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* What its epoll instance waits for. */
+static inline unsigned count_waited(pid_t pid)
+{
+	char path[300], line[256];
+	unsigned n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo", (int)pid);
+	DIR *d = opendir(path);
+	ck_assert_ptr_nonnull(d);
+	for (struct dirent *entry; (entry = readdir(d));) {
+		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%s", (int)pid, entry->d_name);
+		FILE *f = fopen(path, "r");
+		while (f && fgets(line, sizeof(line), f))
+			n += strncmp(line, "tfd:", 4) == 0;
+		if (f)
+			fclose(f);
+	}
+	closedir(d);
+	return n;
+}
+
+/* KiB of its own, by /proc/PID/smaps_rollup. */
+static inline unsigned private_of(pid_t pid)
+{
+	char path[64], line[128];
+	unsigned sum = 0, n;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+	FILE *f = fopen(path, "r");
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "Private_Dirty: %u", &n) == 1)
+			sum += n;
+	fclose(f);
+	return sum;
 }
 
 static inline void orphan_begin(void)
