@@ -309,7 +309,7 @@ static int settle_group(struct container *c, const struct create_options *o, str
 /* It makes its namespaces while we draw up what it does in them. */
 static int begin_birth(struct container *c, const struct create_options *o, struct err *e)
 {
-	const struct plan_namespaces n = plan_namespaces(c->spec);
+	const struct plan_namespaces n = plan_namespaces(c->spec, o->from);
 
 	if (!o->from)
 		return birth_begin(n.by_clone, n.by_child, c->cgroup.fd, NULL, &c->birth, e);
@@ -318,7 +318,10 @@ static int begin_birth(struct container *c, const struct create_options *o, stru
 			"hooks.createContainer: a fork of a template does not see the host's files, in which they would run");
 	if (n.forks)
 		return err_say(e, ENOTSUP,
-			"linux.namespaces: a fork of a template can have no user or time namespace of its own, and join no pid namespace");
+			"linux.namespaces: a fork of a template can have no time namespace of its own, and join no user or pid namespace");
+	int r = template_check_user(o->from->template, c->spec, e);
+	if (r < 0)
+		return r;
 	return birth_by_fork(
 		o->from->template->connection, n.by_clone, n.by_child, c->cgroup.fd, &c->birth, e);
 }

@@ -161,29 +161,47 @@ static int plan_bind(struct mounts *m, struct job *j, struct err *e)
 	return plan_tree(m, j, m->in->bundle_fd, j->spec->source, j->flags.bits & MOUNT_RBIND, e);
 }
 
-/*
- * A sysfs shows a network namespace, and may be mounted where the user namespace owns that one: not
- * where the network is the host's, or one that was made before the user namespace.
- */
-static bool may_mount_sysfs(const struct mounts *m)
+/* File systems that show a namespace: where they may not be mounted, the host's is there in their place. */
+static const struct shown {
+	const char *type;
+	int of;
+	const char *ours, *at;
+} shown[] = {
+	{ "sysfs", CLONE_NEWNET, "/proc/self/ns/net", "/sys" },
+	{ "proc", CLONE_NEWPID, "/proc/self/ns/pid", "/proc" },
+};
+
+static const struct shown *shown_by(const struct mount_spec *s)
 {
-	const struct namespace_spec *net = spec_namespace(m->spec, CLONE_NEWNET);
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		if (is_type(s, shown[i].type))
+			return &shown[i];
+	return NULL;
+}
+
+/*
+ * They may be mounted where the user namespace owns that one: not where the network, or the
+ * processes, are the host's, or of a namespace that was made before the user namespace.
+ */
+static bool may_show(const struct mounts *m, const struct shown *what)
+{
+	const struct namespace_spec *its = spec_namespace(m->spec, what->of);
 	const struct namespace_spec *user = spec_namespace(m->spec, CLONE_NEWUSER);
 	struct stat wanted, owner;
 
-	if (!m->user_namespace || (net && !namespace_is_joined(net)))
+	if (!m->user_namespace || (its && !namespace_is_joined(its)))
 		return true;
-	if (user && (!net || !namespace_is_joined(user)))
+	if (user && (!its || !namespace_is_joined(user)))
 		return false;
-	autofd int fd = open(net ? net->path : "/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	autofd int fd = open(its ? its->path : what->ours, O_RDONLY | O_CLOEXEC);
 	autofd int owned_by = fd < 0 ? -1 : ioctl(fd, NS_GET_USERNS);
 	return owned_by >= 0 && fstat(owned_by, &owner) == 0 &&
 	       stat(user ? user->path : "/proc/self/ns/user", &wanted) == 0 &&
 	       owner.st_ino == wanted.st_ino;
 }
 
-/* In its place the host's, with the flags for all of it: the cgroups of the host lie below. */
-static int plan_sysfs_of_host(struct mounts *m, struct job *j, struct err *e)
+/* With the flags for all of it: the cgroups of the host lie below /sys. */
+static int plan_hosts(struct mounts *m, struct job *j, const char *path, struct err *e)
 {
 	struct mount_flags *f = &j->flags;
 
@@ -191,7 +209,7 @@ static int plan_sysfs_of_host(struct mounts *m, struct job *j, struct err *e)
 	f->attr_set = f->rec_set;
 	f->attr_clear = f->rec_clear = 0;
 	f->has_flags = f->has_atime = false;
-	return plan_tree(m, j, AT_FDCWD, "/sys", true, e);
+	return plan_tree(m, j, AT_FDCWD, path, true, e);
 }
 
 /* It has none of its own, and is born in ours. */
@@ -294,8 +312,8 @@ static int plan_source(struct mounts *m, struct job *j, struct err *e)
 		return plan_tree(m, j, m->in->cgroup, "", false, e);
 	if (cgroup && !spec_namespace(m->spec, CLONE_NEWCGROUP) && m->user_namespace)
 		return plan_our_group(m, j, e);
-	if (is_type(s, "sysfs") && !may_mount_sysfs(m))
-		return plan_sysfs_of_host(m, j, e);
+	if (shown_by(s) && !may_show(m, shown_by(s)))
+		return plan_hosts(m, j, shown_by(s)->at, e);
 	if (!s->type || is_type(s, "none") || is_type(s, "bind"))
 		return err_say(
 			e, EINVAL, "%s: neither a file system type nor the option 'bind'", j->name);

@@ -25,7 +25,7 @@
  * joined pid namespace or a new time namespace it forks once more, as the plan says: what is made
  * must belong to the first, and the others begin there.
  */
-struct plan_namespaces plan_namespaces(const struct spec *spec)
+struct plan_namespaces plan_namespaces(const struct spec *spec, bool is_fork)
 {
 	const struct linux_spec *l = &spec->linux_;
 	uint64_t fresh = 0, joined = 0;
@@ -34,6 +34,8 @@ struct plan_namespaces plan_namespaces(const struct spec *spec)
 		const struct namespace_spec *ns = &l->namespaces[i];
 		*(namespace_is_joined(ns) ? &joined : &fresh) |= (uint64_t)ns->type;
 	}
+	if (is_fork)
+		fresh &= ~(uint64_t)CLONE_NEWUSER;
 	if ((fresh | joined) & CLONE_NEWUSER || joined & CLONE_NEWPID || fresh & CLONE_NEWTIME)
 		return (struct plan_namespaces){ .forks = true, .behind = fresh };
 	return (struct plan_namespaces){
@@ -44,7 +46,7 @@ struct plan_namespaces plan_namespaces(const struct spec *spec)
 
 static int plan_membership(const struct spec *spec, pid_t template, struct draft *d, struct err *e)
 {
-	const struct plan_namespaces n = plan_namespaces(spec);
+	const struct plan_namespaces n = plan_namespaces(spec, template);
 	const uint64_t fresh = n.by_child | n.behind;
 	int r = plan_joins(spec, template, d, e);
 

@@ -40,7 +40,8 @@ struct plan_namespaces {
 	bool forks;	   /* and forks then: the container's first process is that child */
 };
 
-struct plan_namespaces plan_namespaces(const struct spec *spec);
+/* A fork is in the user namespace of its template. */
+struct plan_namespaces plan_namespaces(const struct spec *spec, bool is_fork);
 
 /* The plan is complete (draft_finish() is done). */
 int plan_create(

@@ -2,8 +2,11 @@
 #include "runtime/template.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "runtime/container.h"
 #include "runtime/handover.h"
@@ -118,6 +121,48 @@ int template_hear_fork(const struct template *t, struct err *e)
 	if (n == sizeof(m) && m.type == TEMPLATE_FORKED)
 		return 0;
 	return err_say(e, ERR_NOT_RUNNING, "template '%s' ended while it forked", t->record.id);
+}
+
+static bool has_maps(pid_t pid, const char *file, const struct id_map *maps, size_t n)
+{
+	char path[48];
+	unsigned inside, outside, size;
+	size_t found = 0;
+	bool same = true;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	FILE *f = fopen(path, "re");
+	for (; f && fscanf(f, "%u %u %u", &inside, &outside, &size) == 3; found++)
+		same = same && found < n && maps[found].inside == inside &&
+		       maps[found].outside == outside && maps[found].size == size;
+	if (f)
+		fclose(f);
+	return same && found == n;
+}
+
+int template_check_user(const struct template *t, const struct spec *spec, struct err *e)
+{
+	const pid_t pid = t->record.init.pid;
+	const struct linux_spec *l = &spec->linux_;
+	const bool wanted = spec_namespace(spec, CLONE_NEWUSER);
+	struct stat ours, its;
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+	if (stat("/proc/self/ns/user", &ours) < 0)
+		return err_set(e, errno, "find out our own user namespace");
+	/* An ordinary user's commands are in one each, from where the others cannot be looked into. */
+	bool apart = stat(path, &its) < 0 ? errno == EACCES : ours.st_ino != its.st_ino;
+	if (wanted != apart)
+		return err_say(e, EINVAL,
+			"template '%s' has %s user namespace, and so has each of its forks",
+			t->record.id, wanted ? "no" : "a");
+	if (wanted && !(has_maps(pid, "uid_map", l->uid_maps, l->n_uid_maps) &&
+			      has_maps(pid, "gid_map", l->gid_maps, l->n_gid_maps)))
+		return err_say(e, EINVAL,
+			"a fork has the user namespace of its template '%s', which maps other ids",
+			t->record.id);
+	return 0;
 }
 
 int template_ask_fork(int connection, uint64_t namespaces, int channel, int cgroup)

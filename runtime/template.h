@@ -50,6 +50,9 @@ int template_wanted(const struct home *h, const struct spec *spec, struct templa
 /* Waits until it is ready, and asks what it is. Of one that refuses or ends before: why. */
 int template_ask(const struct template *t, struct template_report *ret, struct err *e);
 
+/* A fork is in its template's user namespace: that has the id maps which are asked for, or none are. */
+int template_check_user(const struct template *t, const struct spec *spec, struct err *e);
+
 /* For birth_by_fork(): the stub gets the channel's end and the cgroup (-1: none). -errno. */
 int template_ask_fork(int connection, uint64_t namespaces, int channel, int cgroup);
 

@@ -283,7 +283,10 @@ static void print_fds(void)
 			continue;
 		target[n] = '\0';
 		target[strcspn(target, ":")] = '\0'; /* "pipe:[4711]" */
-		printf("fd: %d %s flags %o\n", fd, target, (unsigned)fcntl(fd, F_GETFL));
+		/* Of a file of the host's no more than its name: its mount may be nobody's by now. */
+		const char *name = strrchr(target, '/');
+		printf("fd: %d %s flags %o\n", fd, name ? name : target,
+			(unsigned)fcntl(fd, F_GETFL));
 	}
 	if (dir)
 		closedir(dir);
