@@ -286,7 +286,7 @@ int template_freeze(const struct freeze_options *options, struct freeze_report *
 	long at = sys(mmap, 0, sizeof(struct pieces), protection, kind, -1, 0);
 
 	memset(ret_report, 0, sizeof(*ret_report));
-	if (at < 0 && at > -4096)
+	if (at <= 0) /* of a program's addresses none is negative */
 		return refused(ret_report, at);
 	struct pieces *p = (struct pieces *)at;
 	p->report = ret_report;

@@ -165,11 +165,12 @@ START_TEST(the_allocator_of_glibc_bears_it)
 	for (int i = 1; i < N; i += 2)
 		ck_assert(is_all((char)0xaa, blocks[i], (size_t)i * 17 + 1));
 	/* It grows by mremap(): behind it lie zeros, and no end of the file. */
-	mapped = realloc(mapped, 64 * MIB);
-	ck_assert(is_frozen(mapped));
-	ck_assert_int_eq(mapped[MIB - 17], (char)0xaa);
-	ck_assert_int_eq(mapped[MIB], 0);
-	memset(mapped, 1, 64 * MIB);
+	char *grown = realloc(mapped, 64 * MIB);
+	ck_assert_ptr_nonnull(grown);
+	ck_assert(is_frozen(grown));
+	ck_assert_int_eq(grown[MIB - 17], (char)0xaa);
+	ck_assert_int_eq(grown[MIB], 0);
+	memset(grown, 1, 64 * MIB);
 }
 END_TEST
 
