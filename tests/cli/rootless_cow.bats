@@ -80,13 +80,6 @@ archive_make() {
 		ucow run --snapshotter btrfs "$IMAGE" true
 }
 
-@test "a user's templates: there are none" {
-	run -125 ucow template create "$ID-t" "$IMAGE" true
-	assert_output "cow: template create: templates and their forks are root's alone"
-	run -125 ucow fork "$ID-t"
-	assert_output "cow: fork: templates and their forks are root's alone"
-}
-
 @test "a user's container in the background: ps, logs, exec, mem, stop, rm" {
 	run ucow run -d --name "$NAME" "$IMAGE" sh -c 'trap "exit 5" TERM; echo said; while :; do sleep 0.01; done'
 	assert_output "$NAME"
