@@ -120,12 +120,12 @@ static void tell_failure(int channel, long why, const char *what)
 	struct {
 		struct channel_header header;
 		struct failure failure;
-	} word;
+	} word = {
+		.header = { CHANNEL_FAILED, sizeof(word.failure) },
+		.failure.code = (int32_t)-why,
+	};
 	struct text t = TEXT_IN(word.failure.text);
 
-	memset(&word, 0, sizeof(word));
-	word.header = (struct channel_header){ CHANNEL_FAILED, sizeof(word.failure) };
-	word.failure.code = (int32_t)-why;
 	text_add(&t, what);
 	sys(sendto, channel, &word, sizeof(word), MSG_NOSIGNAL, 0, 0);
 }
