@@ -20,10 +20,8 @@ teardown_file() { scratch_remove; }
 @test "a fork goes on where its template waits, with words of its own" {
 	cow template create "$NAME" "$IMAGE" warm >/dev/null
 	cow fork --name "$ID-f" -e WORD=hello "$NAME" first echo second >/dev/null
-	eventually grep -q second "$STORE/containers/$ID-f/log"
-	run cow logs "$ID-f"
-	[[ $output == *"first second: pid 1, hello, memory w"* ]]
-	[[ $output$stderr == *"to standard error"* ]]
+	eventually has_line "$ID-f" '^first second: pid 1, hello, memory w$'
+	eventually has_line "$ID-f" '^to standard error$'
 }
 
 @test "run --template: in the foreground, with our streams, and its status is ours" {

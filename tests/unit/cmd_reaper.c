@@ -41,7 +41,8 @@ START_TEST(output_and_end)
 	ck_assert_ptr_nonnull(strstr(text, "stdout F one\n"));
 	ck_assert_ptr_nonnull(strstr(text, "stderr F two\n"));
 	ck_assert_ptr_nonnull(strstr(text, "stdout F three\n"));
-	ck_assert_str_eq(strrchr(text, 'P') - 7, "stdout P last\n");
+	ck_assert_ptr_nonnull(
+		strstr(text, "stdout P last\n")); /* which of two pipes is read first is not said */
 	close(c);
 	scene_end(&s);
 	ck_assert_str_eq(log_of("t"), "stdout F template\n");
@@ -336,6 +337,14 @@ START_TEST(copies_kept)
 }
 END_TEST
 
+/* Who has been answered may still be about to be let go. */
+static void check_fds(const struct scene *s, unsigned expected)
+{
+	for (int tries = 0; tries < 20000 && count_fds(s->reaper) != expected; tries++)
+		usleep(1000);
+	ck_assert_uint_eq(count_fds(s->reaper), expected);
+}
+
 /* More than a soft limit of 1024 allows; and afterwards it is as it was. */
 START_TEST(a_thousand)
 {
@@ -354,7 +363,9 @@ START_TEST(a_thousand)
 	struct orphan one = orphan_start(&s, c, "one", NULL);
 	orphan_tell(&one, "x 0\n");
 	ck_assert_int_eq(orphan_wait(&one), 0);
-	unsigned fds = count_fds(s.reaper), private = private_of(s.reaper);
+	unsigned fds = count_fds(s.reaper), private = private_of(s.reaper), now;
+	for (int looks = 0; looks < 50; looks++, usleep(1000))
+		fds = (now = count_fds(s.reaper)) < fds ? now : fds;
 
 	(void)private;
 	for (unsigned i = 0; i < n; i++) {
@@ -363,7 +374,7 @@ START_TEST(a_thousand)
 		orphan_record(id, all[i].pid, NULL, NULL);
 		ORPHAN_OK(orphan_hand(&all[i], c, false));
 	}
-	ck_assert_uint_eq(count_fds(s.reaper), fds + 3 * n);
+	check_fds(&s, fds + 3 * n);
 #ifndef __SANITIZE_ADDRESS__ /* whose own memory is counted too */
 	/* Half a KiB each. */
 	ck_assert_uint_le(private_of(s.reaper), private + n / 2);
@@ -382,7 +393,7 @@ START_TEST(a_thousand)
 	}
 	close(last);
 	struct orphan more = orphan_start(&s, c, "more", NULL);
-	ck_assert_uint_eq(count_fds(s.reaper), fds + 4);
+	check_fds(&s, fds + 4);
 	orphan_tell(&more, "x 0\n");
 	ck_assert_int_eq(orphan_wait(&more), 0);
 	close(c);
@@ -430,6 +441,7 @@ int main(void)
 	Suite *suite = suite_create("cmd_reaper");
 	TCase *c = tcase_create("reaper");
 
+	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, orphan_begin, orphan_end);
 	tcase_add_test(c, output_and_end);
 	tcase_add_test(c, long_lines_in_parts);

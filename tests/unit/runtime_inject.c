@@ -387,35 +387,43 @@ static int spin(void *unused)
 	return 0;
 }
 
+/* What it is refused for it has by then. */
+static void tell(int to)
+{
+	if (write(to, "r", 1) != 1)
+		_exit(1);
+}
+
 static void act_thread(int to)
 {
 	static char stack[65536];
 
-	(void)to;
 	clone(spin, stack + sizeof(stack),
 		CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
 		NULL);
+	tell(to);
 	spin(NULL);
 }
 
 static void act_parent(int to)
 {
-	(void)to;
 	if (fork() == 0)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	else
+		tell(to);
 	spin(NULL);
 }
 
 static void act_busy(int to)
 {
-	(void)to;
+	tell(to);
 	for (volatile unsigned i = 0;; i++)
 		;
 }
 
 static void act_fidget(int to)
 {
-	(void)to;
+	tell(to);
 	for (;;)
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 }
@@ -433,7 +441,9 @@ static const struct {
 START_TEST(refused_with_its_reason)
 {
 	struct sleeper s = sleeper_start(refused[_i].act, NULL);
+	char byte;
 
+	ck_assert_int_eq(read(s.from, &byte, 1), 1);
 	expect_failure(&s, 400, ETIME, refused[_i].why);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
