@@ -141,7 +141,9 @@ life() {
 
 logs() {
 	# shellcheck disable=SC2046
-	with run --name "$ID" $(here) busy sh -c 'for i in 1 2 3; do echo "out $i"; echo "err $i" >&2; done; printf unfinished; exit 6'
+	with run --name "$ID" $(here) busy sh -c 'for i in 1 2 3; do echo "out $i"; echo "err $i" >&2; done; printf unfinished; exit 6' \
+		>"$SCRATCH/streams.out" 2>"$SCRATCH/streams.err"
+	cat "$SCRATCH"/streams.{out,err} # one after the other: how they mix is not said
 	with logs "$ID" 2>/dev/null
 	{ with logs "$ID" >/dev/null; } 2>&1
 	with logs -t "$ID" 2>/dev/null

@@ -10,6 +10,12 @@ need_registry() {
 	need_host "a registry is no guest's matter"
 	[ "${CI:-}" = true ] || [ -x "$REGISTRY" ] || skip "needs Debian's docker-registry: run make engines"
 }
+# For setup_file, which cannot skip: whether setup will not, where it needs the registry and these programs.
+has_registry() {
+	local program
+	[ -z "${COWRUN_GUEST:-}" ] && { [ "${CI:-}" = true ] || [ -x "$REGISTRY" ]; } || return 1
+	for program; do command -v "$program" >/dev/null || return 1; done
+}
 
 # small_image DIR: an OCI layout of three gzip layers, the first of which is a busybox
 small_image() {

@@ -5,11 +5,7 @@ load registry
 
 setup_file() {
 	scratch_make
-	need_registry
-	need_program skopeo
-	need_program python3
-	need_program openssl
-	need_program htpasswd
+	has_registry skopeo python3 openssl htpasswd || return 0
 	export HOME=$SCRATCH/home XDG_RUNTIME_DIR=$SCRATCH/run CERTS=$SCRATCH/certs
 	mkdir -p "$HOME" "$XDG_RUNTIME_DIR"
 	unset REGISTRY_AUTH_FILE DOCKER_CONFIG XDG_CONFIG_HOME
@@ -31,6 +27,9 @@ setup_file() {
 
 # The image as it was pulled, in a store of this test's own.
 setup() {
+	local program
+	need_registry
+	for program in skopeo python3 openssl htpasswd; do need_program $program; done
 	rm -rf "$STORE"
 	cp -a "$SCRATCH/pulled" "$STORE"
 }

@@ -9,13 +9,13 @@ load podman
 setup_file() {
 	scratch_make
 	! command -v umoci >/dev/null || images_make
-	[ -z "${COWRUN_ALL:-}" ] || ! command -v podman >/dev/null || podman_make
-	[ -z "${COWRUN_ALL:-}" ] || [ ! -d "$ENGINES" ] || dockerd_start d --iptables=false
+	[ -z "${COWRUN_ALL:-}${COWRUN_GUEST:-}" ] || ! command -v podman >/dev/null || podman_make
+	[ -z "${COWRUN_ALL:-}${COWRUN_GUEST:-}" ] || [ ! -d "$ENGINES" ] || dockerd_start d --iptables=false
 }
 
 teardown_file() {
 	podman_remove
-	[ -z "${COWRUN_ALL:-}" ] || [ ! -d "$ENGINES" ] || host_end d
+	[ -z "${COWRUN_ALL:-}${COWRUN_GUEST:-}" ] || [ ! -d "$ENGINES" ] || host_end d
 	scratch_remove
 }
 

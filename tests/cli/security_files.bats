@@ -176,6 +176,7 @@ plant() {
 
 # --- 8. CVE-2025-52881: writes to /proc go elsewhere --------------------------------------------------------------------------------
 @test "what is written to /proc is written there, whatever somebody has mounted over it" {
+	need_kernel 6.15 "mounts on detached mounts"
 	local may='(.process.capabilities | .bounding, .effective, .permitted) += ["CAP_SYS_ADMIN"]'
 	local script='mkdir /tmp/fake && mount -t tmpfs fake /tmp/fake && mkdir -p /tmp/fake/self /tmp/fake/sys/kernel /tmp/fake/sys/net/ipv4 &&
 		echo sink >/tmp/fake/self/oom_score_adj && echo sink >/tmp/fake/sys/kernel/domainname && echo sink >/tmp/fake/sys/net/ipv4/ip_default_ttl &&
@@ -212,6 +213,7 @@ plant() {
 }
 
 @test "nor while somebody mounts over it and takes that away, all the time" {
+	need_kernel 6.15 "mounts on detached mounts"
 	local i may='(.process.capabilities | .bounding, .effective, .permitted) += ["CAP_SYS_ADMIN"]'
 	local script='mkdir -p /tmp/fake/self /tmp/fake/sys/kernel && echo sink >/tmp/fake/self/oom_score_adj && echo sink >/tmp/fake/sys/kernel/domainname &&
 		echo ready && while :; do mount --bind /tmp/fake /proc; umount /proc; done'
