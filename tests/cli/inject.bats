@@ -9,12 +9,12 @@ T=$ID-t
 
 setup_file() {
 	scratch_make
-	need_host "the guest, a User-Mode Linux, cannot read a process's registers by PTRACE_GETREGSET"
 	rootfs_make "$SCRATCH/rootfs"
 	cp "$HELPERS/sleepy" "$HELPERS/foreign" "$SCRATCH/rootfs/bin/"
 	tar -C "$SCRATCH/rootfs" -cf "$SCRATCH/rootfs.tar" .
 	cow import -q "$SCRATCH/rootfs.tar" "$IMAGE" >/dev/null
 }
+setup() { need_host "the guest, a User-Mode Linux, cannot read a process's registers by PTRACE_GETREGSET"; }
 teardown() {
 	local left
 	left=$(cow ps -aq | grep -vx -- "$T" || true)
