@@ -11,12 +11,25 @@ static void note_interrupt(int signal)
 	interrupted = 1;
 }
 
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+#define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+static struct sigaction before[N_SIGNALS];
+static int is_watched;
+
 /* No SA_RESTART: who waits for a pipe to be read is to notice. */
 void interrupt_watch(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction action = { .sa_handler = note_interrupt };
 
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaction(signals[i], &action, NULL);
+	for (size_t i = 0; i < N_SIGNALS; i++)
+		sigaction(signals[i], &action, is_watched ? NULL : &before[i]);
+	is_watched = 1;
+}
+
+void interrupt_forget(void)
+{
+	for (size_t i = 0; is_watched && i < N_SIGNALS; i++)
+		sigaction(signals[i], &before[i], NULL);
 }

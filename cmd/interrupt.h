@@ -8,4 +8,7 @@ extern volatile sig_atomic_t interrupted;
 
 void interrupt_watch(void);
 
+/* In a forked process that does not look at the note: as it was before, if it is watched. */
+void interrupt_forget(void);
+
 #endif

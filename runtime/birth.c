@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -15,8 +14,8 @@
 
 #include "cgroup/stat.h"
 #include "runtime/handover.h"
-#include "runtime/init_image.h"
 #include "runtime/message.h"
+#include "runtime/sealed_init.h"
 #include "runtime/template.h"
 #include "spec/base/fd.h"
 #include "spec/base/json.h"
@@ -33,27 +32,6 @@ struct first_steps {
 	int channel, image;
 	int failed; /* errno */
 };
-
-/*
- * The child's program in memory that nothing can write to any more. The container may get hold of
- * this file, as /proc/PID/exe; it is not ours on disk.
- */
-static int seal_image(struct err *e)
-{
-	autofd int fd = memfd_create("cowrun-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
-
-	if (fd < 0 && errno == EINVAL) /* before 6.3 all memfds are executable */
-		fd = memfd_create("cowrun-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return err_set(e, errno, "make a sealed copy of the init program");
-	int r = fd_write_all(fd, init_image, init_image_size);
-	if (r == 0 && fcntl(fd, F_ADD_SEALS,
-			      F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		r = -errno;
-	if (r < 0)
-		return err_set(e, -r, "make a sealed copy of the init program");
-	return take_fd(&fd);
-}
 
 /*
  * Runs in the cloned process, on a stack of its own, in the parent's memory. That is a stack that ASan
@@ -175,7 +153,7 @@ int birth_begin(uint64_t by_clone, uint64_t by_child, int cgroup, const struct d
 	struct birth *ret, struct err *e)
 {
 	automatic(birth) struct birth b = BIRTH_NONE;
-	autofd int image = seal_image(e);
+	autofd int image = sealed_init_open(CHANNEL_FD + 1, e);
 	int ends[2];
 
 	if (image < 0)

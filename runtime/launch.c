@@ -323,34 +323,50 @@ static int make_files(struct launched *l, const struct launch_options *o, const 
 	return r < 0 ? r : stack_make_by(store, image, c->id, o->snapshotter, false, ret, e);
 }
 
-int launch(
-	const struct home *h, const struct launch_options *o, struct launched *ret, struct err *e)
+int launch_ground_open(const struct launch_options *o, struct launch_ground *ret, struct err *e)
+{
+	automatic(launch_ground) struct launch_ground g = LAUNCH_GROUND_NONE;
+	int r = store_open(o->store, STORE_READ, &g.store, e);
+
+	if (r == -ENOENT) {
+		err_say(e, ERR_NO_IMAGE,
+			"no image '%s': there is no store '%s' yet (`cow import` and `cow load` make it)",
+			o->image, o->store);
+		return -ERR_NO_IMAGE;
+	}
+	if (r == 0)
+		r = check_snapshotter(o, &g.store, e);
+	if (r == 0)
+		r = image_find(&g.store, o->image, &g.image, e);
+	if (r)
+		return r;
+	*ret = g;
+	g = (struct launch_ground)LAUNCH_GROUND_NONE;
+	return 0;
+}
+
+void launch_ground_done(struct launch_ground *g)
+{
+	image_done(&g->image);
+	store_done(&g->store);
+}
+
+static int launch_on(const struct launch_ground *g, const struct home *h,
+	const struct launch_options *o, struct launched *ret, struct err *e)
 {
 	automatic(launched) struct launched l = LAUNCHED_NONE;
-	automatic(store) struct store store = STORE_NONE;
-	automatic(image) struct image image = { 0 };
 	automatic(stack) struct stack stack = STACK_NONE;
 	automatic(wiring) struct wiring wiring = WIRING_NONE;
 
-	int r = store_open(o->store, STORE_READ, &store, e);
-	if (r == -ENOENT)
-		return err_say(e, ERR_NO_IMAGE,
-			"no image '%s': there is no store '%s' yet (`cow import` and `cow load` make it)",
-			o->image, o->store);
+	int r = reserve(h, o, &l.container, e);
 	if (r == 0)
-		r = check_snapshotter(o, &store, e);
-	if (r == 0)
-		r = image_find(&store, o->image, &image, e);
-	if (r == 0)
-		r = reserve(h, o, &l.container, e);
-	if (r == 0)
-		r = make_files(&l, o, &store, &image, &stack, e);
+		r = make_files(&l, o, &g->store, &g->image, &stack, e);
 	if (r == 0)
 		r = wire(h, &l.container, o, &wiring, e);
 	if (r == 0)
-		r = derive(o, &wiring, &image, l.container.id, stack.rootfs, &l.spec, e);
+		r = derive(o, &wiring, &g->image, l.container.id, stack.rootfs, &l.spec, e);
 	if (r == 0)
-		r = note(&l.container, o, &image, &l.spec, e);
+		r = note(&l.container, o, &g->image, &l.spec, e);
 	if (r == 0)
 		r = create(&l, h, o, &stack, e);
 	if (r < 0)
@@ -359,6 +375,15 @@ int launch(
 	ret->container.spec = &ret->spec;
 	l = (struct launched)LAUNCHED_NONE;
 	return 0;
+}
+
+int launch(
+	const struct home *h, const struct launch_options *o, struct launched *ret, struct err *e)
+{
+	automatic(launch_ground) struct launch_ground own = LAUNCH_GROUND_NONE;
+	int r = o->ground ? 0 : launch_ground_open(o, &own, e);
+
+	return r ? r : launch_on(o->ground ? o->ground : &own, h, o, ret, e);
 }
 
 void launched_done(struct launched *l)

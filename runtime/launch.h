@@ -12,10 +12,22 @@
 #include "runtime/container.h"
 #include "spec/derive.h"
 
+/* What containers of one image have in common. */
+struct launch_ground {
+	struct store store;
+	struct image image;
+};
+
+#define LAUNCH_GROUND_NONE                                                                         \
+	{                                                                                          \
+		.store = STORE_NONE                                                                \
+	}
+
 struct launch_options {
 	const char *store, *image;
-	const char *name;	   /* NULL: one is made of the image's name */
-	const char *user;	   /* as people write it; NULL: the image's */
+	const struct launch_ground *ground; /* of both, for many launches; NULL: opened by each */
+	const char *name;		    /* NULL: one is made of the image's name */
+	const char *user;		    /* as people write it; NULL: the image's */
 	const char *snapshotter;   /* the way of its files (overlay/snapshot.h); NULL: overlay */
 	const char *cgroup_parent; /* its group is made in that one; NULL: below the root */
 	struct derive_options
@@ -39,6 +51,11 @@ struct launched {
 	{                                                                                          \
 		.container = CONTAINER_NONE                                                        \
 	}
+
+/* -ERR_NO_IMAGE. An image that is removed meanwhile fails a later launch, as it would without. */
+int launch_ground_open(const struct launch_options *o, struct launch_ground *ret, struct err *e);
+void launch_ground_done(struct launch_ground *g);
+DEFINE_AUTO(launch_ground, launch_ground_done)
 
 /* -ERR_NO_IMAGE; what container_create() returns. */
 int launch(

@@ -17,6 +17,7 @@
 
 #include "cmd/cow/background.h"
 #include "cmd/cow/monitor.h"
+#include "cmd/interrupt.h"
 #include "cmd/libexec.h"
 #include "overlay/stack.h"
 #include "runtime/handover.h"
@@ -125,34 +126,65 @@ static int hear(int from, pid_t pid, struct detached *d, struct err *e)
 	return r < 0 ? err_set(e, -r, "take over the terminal of '%s'", d->id) : 0;
 }
 
-int detach_run(struct context *c, const struct launch_options *o, bool shown, struct detached *ret,
-	struct err *e)
+/* `viewer`: where a terminal is handed on, or -1. */
+static int begin(struct context *c, const struct launch_options *o, int viewer,
+	struct beginning *ret, struct err *e)
 {
-	automatic(detached) struct detached d = DETACHED_NONE;
-	int ends[2], connection[2] = { -1, -1 };
+	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_set(e, errno, "make a pipe");
 	autofd int ours = ends[0], theirs = ends[1];
-	if (shown && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, connection) < 0)
-		return err_set(e, errno, "make a socket pair");
-	d.connection = connection[0];
-	autofd int viewer = connection[1];
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid < 0)
 		return err_set(e, errno, "fork the monitor");
 	if (pid == 0) {
+		interrupt_forget();
 		setsid();
 		if (become_monitor(c, o, theirs, viewer, e) < 0)
 			background_say(theirs, e, NULL);
 		_exit(1);
 	}
-	close(theirs);
-	theirs = -1;
+	*ret = (struct beginning){ pid, take_fd(&ours) };
+	return 0;
+}
+
+int detach_begin(
+	struct context *c, const struct launch_options *o, struct beginning *ret, struct err *e)
+{
+	return begin(c, o, -1, ret, e);
+}
+
+int detach_hear(struct beginning *b, char ret_id[128], struct err *e)
+{
+	struct detached d = DETACHED_NONE;
+	int r = hear(b->said, b->pid, &d, e);
+
+	close(b->said);
+	*b = (struct beginning){ 0 };
+	memcpy(ret_id, d.id, sizeof(d.id));
+	return r;
+}
+
+int detach_run(struct context *c, const struct launch_options *o, bool shown, struct detached *ret,
+	struct err *e)
+{
+	automatic(detached) struct detached d = DETACHED_NONE;
+	struct beginning b = { 0 };
+	int connection[2] = { -1, -1 };
+
+	if (shown && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, connection) < 0)
+		return err_set(e, errno, "make a socket pair");
+	d.connection = connection[0];
+	autofd int viewer = connection[1];
+	int r = begin(c, o, viewer, &b, e);
+	if (r < 0)
+		return r;
+	autofd int ours = b.said;
 	own_close(&viewer);
 	viewer = -1;
-	int r = hear(ours, pid, &d, e);
+	r = hear(ours, b.pid, &d, e);
 	if (r < 0)
 		return r;
 	*ret = d;

@@ -21,6 +21,18 @@ struct detached {
 /* A failure to launch it is ours. `shown`: its terminal is to be shown by us, from the start. */
 int detach_run(struct context *c, const struct launch_options *o, bool shown, struct detached *ret,
 	struct err *e);
+
+/* The same in two steps, so that many can begin before the first is heard of. */
+struct beginning {
+	pid_t pid; /* of the monitor to be; 0: none */
+	int said;  /* readable when it has begun, or failed */
+};
+
+int detach_begin(
+	struct context *c, const struct launch_options *o, struct beginning *ret, struct err *e);
+/* Its end in any case; ret_id: its name. */
+int detach_hear(struct beginning *b, char ret_id[128], struct err *e);
+
 void detached_done(struct detached *d);
 DEFINE_AUTO(detached, detached_done)
 

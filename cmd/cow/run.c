@@ -9,6 +9,7 @@
 #include "cmd/cow/detach.h"
 #include "cmd/cow/fetch.h"
 #include "cmd/cow/fork.h"
+#include "cmd/cow/many.h"
 #include "cmd/cow/wishes.h"
 #include "runtime/launch.h"
 #include "spec/base/fd.h"
@@ -20,6 +21,7 @@ struct run_words {
 	struct wish_words wishes;
 	const char *keys, *template;
 	int pull; /* enum pull_choice; 0: missing */
+	struct opt_u64 count;
 	bool detach, interactive, tty;
 };
 
@@ -30,6 +32,8 @@ struct run_words {
 
 static const struct option_row options[] = {
 	ROW("detach", 'd', OPTION_FLAG, detach, NULL, "run in the background, print the name"),
+	ROW("count", 'n', OPTION_UNSIGNED, count, "COUNT",
+		"so many of them, with --detach; NAME is followed by -1, -2, ..."),
 	WISH_CONTAINER_ROWS(struct run_words, wishes),
 	ROW("pull", 0, OPTION_CHOICE, pull, PULL_WORDS,
 		"its image from a registry: if the store has not got it (missing)"),
@@ -51,6 +55,9 @@ static int read_words(
 	if (w->interactive && w->detach && !w->tty)
 		return err_say(e, ERR_USAGE,
 			"options --interactive and --detach exclude each other without --tty");
+	if (w->count.set && (!w->detach || w->tty || w->count.value - 1 >= MANY_MAX))
+		return err_say(e, ERR_USAGE,
+			"option --count: is from 1 to %d, with --detach and without --tty", MANY_MAX);
 	o->derive.terminal = w->tty;
 	return wishes_read(&w->wishes, ret, o, e);
 }
@@ -123,6 +130,8 @@ static int launch_apart(
 static int start(
 	struct context *c, const struct run_words *w, const struct launch_options *o, struct err *e)
 {
+	if (w->count.set)
+		return many_run(c, o, (unsigned)w->count.value, e);
 	return w->detach || w->tty ? launch_apart(c, w, o, e) : attend(c, o, w->interactive, e);
 }
 
