@@ -14,7 +14,7 @@
 
 struct errand {
 	char **words; /* borrowed; NULL ends them */
-	double ms;    /* from fork to exit; 0 while it has not ended */
+	double ms;    /* from its start to its exit; 0 while it has not ended */
 	bool done;    /* it has ended with 0 */
 };
 
@@ -22,8 +22,7 @@ struct errands {
 	struct errand *v;
 	size_t n;
 	unsigned parallel;
-	/* In each child before its program is executed; may be NULL. Returns 0, or ends the child. */
-	int (*prepare)(void *context);
+	const char *dir; /* in which they work; NULL: where we do */
 	/*
 	 * After each: `n_done` have ended. A negative code ends it all: no more are begun, those that
 	 * run are waited for, and errands_run() returns that code with the error as it was set here.

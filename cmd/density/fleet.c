@@ -12,19 +12,22 @@
 #include <unistd.h>
 
 #include "cmd/density/errands.h"
-#include "cmd/density/floor.h"
 #include "cmd/density/host.h"
 #include "cmd/density/knobs.h"
+#include "cmd/density/starts.h"
 #include "cmd/interrupt.h"
+#include "cmd/open_files.h"
 #include "runtime/mark.h"
 #include "spec/base/clock.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
 
-static bool is_floor(const struct fleet *f)
+bool fleet_is_floor(const struct fleet *f)
 {
 	return f->way && f->way->floor;
 }
+
+#define LOOK_EVERY_MS 20
 
 /* The template's words: of the way, or of the experiment's engine; NULL ends both. */
 static const char *const *words_of(const struct fleet *f, bool stop)
@@ -36,7 +39,7 @@ static const char *const *words_of(const struct fleet *f, bool stop)
 }
 
 /* Known to cow by their names. */
-static bool is_ours(const struct fleet *f)
+bool fleet_is_ours(const struct fleet *f)
 {
 	return f->way ? f->way->ours : experiment_engine(f->stage->experiment, f->way_name)->ours;
 }
@@ -58,36 +61,68 @@ static int make_bundle(const struct fleet *f, const struct ship *ship, struct er
 	return fd_replace_file(dir, "config.json", config, strlen(config), 0600, e);
 }
 
-/* -memory of the variant is an option like those of the experiment. */
-static int make_words(const struct fleet *f, size_t i, struct ship *ship, struct err *e)
-{
-	struct way_values values = stage_values(
-		f->stage, f->way_name, ship->name, ship->bundle, ship->pidfile, f->count, i + 1);
-	size_t n = f->stage->experiment->n_options;
-	autofree const char **options = calloc(n + 3, sizeof(*options));
+/* What the words of a trial can be made of; the options are the experiment's, and -m of the variant. */
+struct wording {
+	struct way_values values;
+	const char **options;
+	char all[24];
+};
 
-	if (!options)
+static int begin_wording(
+	const struct fleet *f, const char *prefix, struct wording *ret, struct err *e)
+{
+	size_t n = f->stage->experiment->n_options;
+
+	ret->options = calloc(n + 3, sizeof(*ret->options));
+	if (!ret->options)
 		return err_set(e, ENOMEM, "make command lines");
-	memcpy(options, f->stage->options, n * sizeof(*options));
+	memcpy(ret->options, f->stage->options, n * sizeof(*ret->options));
 	if (f->variant->memory) {
-		options[n] = "-m";
-		options[n + 1] = f->variant->memory;
+		ret->options[n] = "-m";
+		ret->options[n + 1] = f->variant->memory;
 	}
-	values.options = options;
-	int r = way_expand(words_of(f, false), &values, &ship->start, e);
-	return r < 0 ? r : way_expand(words_of(f, true), &values, &ship->stop, e);
+	ret->values = stage_values(f->stage, f->way_name, f->count);
+	ret->values.options = ret->options;
+	ret->values.names = prefix;
+	ret->values.template = f->template;
+	snprintf(ret->all, sizeof(ret->all), "%zu", f->n);
+	ret->values.all = ret->all;
+	return 0;
 }
 
 static int make_ship(
-	const struct fleet *f, const char *prefix, size_t i, struct ship *ship, struct err *e)
+	const struct fleet *f, struct wording *w, size_t i, struct ship *ship, struct err *e)
 {
-	ship->name = str_format("%s-%zu", prefix, i);
-	ship->bundle = str_format("%s/%zu", f->stage->scratch, i);
-	ship->pidfile = str_format("%s/%zu.pid", f->stage->scratch, i);
+	ship->name = str_format("%s-%zu", w->values.names, i + 1);
+	ship->bundle = str_format("%s/%zu", f->stage->scratch, i + 1);
+	ship->pidfile = str_format("%s/%zu.pid", f->stage->scratch, i + 1);
 	if (!ship->name || !ship->bundle || !ship->pidfile)
 		return err_set(e, ENOMEM, "make command lines");
-	int r = wants_bundle(f) && !is_floor(f) ? make_bundle(f, ship, e) : 0;
-	return r < 0 || is_floor(f) ? r : make_words(f, i, ship, e);
+	if (fleet_is_floor(f))
+		return 0;
+	w->values.name = ship->name;
+	w->values.bundle = ship->bundle;
+	w->values.pidfile = ship->pidfile;
+	w->values.i = i + 1;
+	int r = wants_bundle(f) ? make_bundle(f, ship, e) : 0;
+	if (r == 0)
+		r = way_expand(words_of(f, false), &w->values, &ship->start, e);
+	return r < 0 ? r : way_expand(words_of(f, true), &w->values, &ship->stop, e);
+}
+
+static int make_ships(struct fleet *f, const char *prefix, struct err *e)
+{
+	struct wording w = { 0 };
+	int r = begin_wording(f, prefix, &w, e);
+
+	for (size_t i = 0; r == 0 && i < f->n; i++)
+		r = make_ship(f, &w, i, &f->v[i], e);
+	if (r == 0 && f->way && f->way->before[0])
+		r = way_expand(f->way->before, &w.values, &f->before, e);
+	if (r == 0 && f->way && f->way->after[0])
+		r = way_expand(f->way->after, &w.values, &f->after, e);
+	free(w.options);
+	return r;
 }
 
 int fleet_make(const struct stage *s, const struct trial *t, const char *prefix, struct fleet *ret,
@@ -103,13 +138,12 @@ int fleet_make(const struct stage *s, const struct trial *t, const char *prefix,
 		.n = x->inside ? 1 : x->counts[t->count],
 		.keep_free = x->keep_free_bytes,
 	};
-	int r = 0;
 
 	f.v = calloc(f.n + 1, sizeof(*f.v));
-	if (!f.v)
+	f.template = str_format("%s-template", prefix);
+	if (!f.v || !f.template)
 		return err_set(e, ENOMEM, "make %zu command lines", f.n);
-	for (size_t i = 0; r == 0 && i < f.n; i++)
-		r = make_ship(&f, prefix, i, &f.v[i], e);
+	int r = make_ships(&f, prefix, e);
 	if (r < 0)
 		return r;
 	*ret = f;
@@ -117,25 +151,30 @@ int fleet_make(const struct stage *s, const struct trial *t, const char *prefix,
 	return 0;
 }
 
-static int prepare(void *context)
+/* One command, whose time nobody asks for. */
+static int run_words(char **words, struct err *e)
 {
-	const struct fleet *f = context;
+	struct errand errand = { .words = words };
+	struct errands errands = { .v = &errand, .n = 1, .parallel = 1 };
 
-	return knobs_of_process(f->variant);
+	return words ? errands_run(&errands, e) : 0;
 }
 
-/* After each start: told, and asked whether there may be one more. */
-static int tick(void *context, size_t n, struct err *e)
+int fleet_tick(struct fleet *f, size_t n, struct err *e)
 {
-	const struct fleet *f = context;
+	double now = clock_seconds() * 1e3;
 	struct host_memory memory;
 
 	if (f->progress)
 		f->progress(f->progress_context, "starting", n, f->n);
 	if (interrupted)
 		return err_say(e, EINTR, "interrupted");
+	/* To look costs a part of what a start does. */
+	if (!f->keep_free || now < f->looked_ms + LOOK_EVERY_MS)
+		return 0;
+	f->looked_ms = now;
 	int r = host_memory_read(&memory, e);
-	if (r == 0 && f->keep_free && memory.available < f->keep_free)
+	if (r == 0 && memory.available < f->keep_free)
 		r = err_say(e, ENOBUFS,
 			"%zu are up, and the host has less than %" PRIu64
 			" bytes of memory left (keep_free)",
@@ -153,89 +192,22 @@ static int tell(void *context, size_t n, struct err *e)
 	return 0;
 }
 
-/* With its start: whoever takes down what is left of us must not kill another. */
-static int write_mark(const struct ship *ship, struct err *e)
-{
-	struct process_mark mark;
-	char text[64];
-	int r = mark_take(ship->pid, &mark);
-
-	if (r < 0)
-		return err_set(e, -r, "look at the process %d", (int)ship->pid);
-	int n = snprintf(text, sizeof(text), "%d %" PRIu64 "\n", (int)mark.pid, mark.start);
-	return fd_replace_file(AT_FDCWD, ship->pidfile, text, (size_t)n, 0600, e);
-}
-
-/* One after the other: what is measured is the kernel alone. */
-static int floor_up(struct fleet *f, struct err *e)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < f->n; i++) {
-		double begun = clock_seconds() * 1e3;
-		r = floor_start(f->stage->rootfs, f->stage->command, prepare, f, &f->v[i].pid, e);
-		f->v[i].start_ms = clock_seconds() * 1e3 - begun;
-		f->v[i].up = r == 0;
-		if (r == 0)
-			r = write_mark(&f->v[i], e);
-		if (r == 0)
-			r = tick(f, i + 1, e);
-	}
-	return r;
-}
-
-/* Those that have no name in a census have a pid, in a file. */
-static int read_pid(const struct fleet *f, struct ship *ship, struct err *e)
-{
-	autofree char *text = NULL;
-	uint64_t pid;
-	size_t n;
-
-	if (is_ours(f))
-		return 0;
-	int r = fd_read_file(AT_FDCWD, ship->pidfile, 64, &text, &n, e);
-	if (r < 0)
-		return r;
-	text[strcspn(text, "\n")] = '\0';
-	if (!str_to_u64(text, INT32_MAX, &pid) || !pid)
-		return err_say(e, EINVAL, "'%s' is no pid: '%s'", ship->pidfile, text);
-	ship->pid = (pid_t)pid;
-	return 0;
-}
-
-static int start_all(struct fleet *f, struct err *e)
-{
-	autofree struct errand *v = calloc(f->n + 1, sizeof(*v));
-	struct errands errands = { .v = v,
-		.n = f->n,
-		.parallel = f->stage->experiment->parallel,
-		.prepare = prepare,
-		.tick = tick,
-		.context = f };
-
-	if (!v)
-		return err_set(e, ENOMEM, "start %zu containers", f->n);
-	for (size_t i = 0; i < f->n; i++)
-		v[i].words = f->v[i].start;
-	int r = errands_run(&errands, e);
-	for (size_t i = 0; i < f->n; i++) {
-		f->v[i].start_ms = v[i].ms;
-		f->v[i].up = v[i].done;
-		if (r == 0 || r == -ENOBUFS) {
-			int failed = v[i].done ? read_pid(f, &f->v[i], e) : 0;
-			r = failed ? failed : r;
-		}
-	}
-	return r;
-}
-
 int fleet_up(struct fleet *f, struct err *e)
 {
-	double begun = clock_seconds() * 1e3;
-	int r = is_floor(f) ? floor_up(f, e) : start_all(f, e);
+	struct err other;
 
+	/* What is started has the limits that we were started with; measuring raises them. */
+	open_files_restore();
+	int r = knobs_of_process(f->variant, true, e);
+	if (r == 0)
+		r = run_words(f->before, e);
+	f->is_ready = r == 0 && f->before;
+	double begun = clock_seconds() * 1e3;
+	if (r == 0)
+		r = starts_run(f, e);
 	f->up_ms = clock_seconds() * 1e3 - begun;
-	return r;
+	int undone = knobs_of_process(f->variant, false, r ? &other : e);
+	return r ? r : undone;
 }
 
 static void kill_marked(const char *pidfile)
@@ -302,9 +274,15 @@ static void remove_bundles(struct fleet *f)
 int fleet_down(struct fleet *f, bool all, struct err *e)
 {
 	double begun = clock_seconds() * 1e3;
-	int r = is_floor(f) ? floor_down(f) : stop_all(f, all, e);
+	struct err other;
+	int r = fleet_is_floor(f) ? floor_down(f) : stop_all(f, all || f->is_unsure, e);
 
 	f->down_ms = clock_seconds() * 1e3 - begun;
+	if (f->after && (all || f->is_ready)) {
+		int left = run_words(f->after, r ? &other : e);
+		r = r || all ? r : left;
+		f->is_ready = false;
+	}
 	remove_bundles(f);
 	return r;
 }
@@ -328,5 +306,8 @@ void fleet_done(struct fleet *f)
 		way_free(f->v[i].stop);
 	}
 	free(f->v);
+	free(f->template);
+	way_free(f->before);
+	way_free(f->after);
 	*f = (struct fleet){ 0 };
 }

@@ -26,7 +26,12 @@ struct fleet {
 	uint64_t count; /* of the trial: {n} */
 	struct ship *v;
 	size_t n;
-	uint64_t keep_free; /* bytes of the host that are left alone; 0: all may go */
+	char *template;		/* the name of what they are forks of */
+	char **before, **after; /* command lines of the trial, or NULL */
+	bool is_ready;		/* `before` has been done */
+	bool is_unsure;		/* of which are up: some were on their way when it ended */
+	double looked_ms;	/* when the host's memory was looked at */
+	uint64_t keep_free;	/* bytes of the host that are left alone; 0: all may go */
 	void (*progress)(void *context, const char *what, size_t n, size_t of);
 	void *progress_context;
 	double up_ms, down_ms;
@@ -44,6 +49,15 @@ int fleet_up(struct fleet *f, struct err *e);
 
 /* All of them that are up; `all`: whether they are known to be or not, and failures are nothing. */
 int fleet_down(struct fleet *f, bool all, struct err *e);
+
+/* Which of the ways it is, as fleet_up() and what makes a fleet must know. */
+bool fleet_is_floor(const struct fleet *f);
+bool fleet_is_ours(const struct fleet *f);
+
+/*
+ * After each start: told, and asked whether there may be one more (-ENOBUFS, -EINTR). `n` are up.
+ */
+int fleet_tick(struct fleet *f, size_t n, struct err *e);
 
 size_t fleet_count_up(const struct fleet *f);
 

@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd/open_files.h"
 #include "spec/base/fd.h"
 #include "spec/base/own.h"
 #include "spec/base/sys.h"
@@ -39,7 +38,6 @@ static int become(const char *rootfs, const char *const *words)
 		chdir("/") < 0)
 		return errno;
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-	open_files_restore();
 	execvp(words[0], (char *const *)words);
 	return errno;
 }
@@ -67,32 +65,40 @@ static struct floor_said start_orphan(const char *rootfs, const char *const *wor
 	return said;
 }
 
-int floor_start(const char *rootfs, const char *const *words, int (*prepare)(void *context),
-	void *context, pid_t *ret_pid, struct err *e)
+int floor_begin(
+	const char *rootfs, const char *const *words, struct floor_birth *ret, struct err *e)
 {
 	int told[2];
-	struct floor_said said = { 0 };
 
 	if (pipe2(told, O_CLOEXEC) < 0)
 		return err_set(e, errno, "make a pipe");
 	pid_t middle = fork();
 	if (middle == 0) {
-		if (prepare && prepare(context) < 0)
-			_exit(126);
-		said = start_orphan(rootfs, words);
+		struct floor_said said = start_orphan(rootfs, words);
 		_exit(fd_write_all(told[1], &said, sizeof(said)) < 0);
 	}
-	int code = middle < 0 ? errno : 0;
+	int code = errno;
 	close(told[1]);
-	if (!code && fd_read_full(told[0], &said, sizeof(said)) != sizeof(said))
-		code = ECHILD;
-	close(told[0]);
-	if (middle > 0)
-		while (waitpid(middle, NULL, 0) < 0 && errno == EINTR)
-			;
-	code = code ? code : said.code;
-	if (code)
+	if (middle < 0) {
+		close(told[0]);
 		return err_set(e, code, "start '%s' without a runtime", words[0]);
+	}
+	*ret = (struct floor_birth){ middle, told[0] };
+	return 0;
+}
+
+int floor_hear(struct floor_birth *b, pid_t *ret_pid, struct err *e)
+{
+	struct floor_said said = { 0 };
+
+	if (fd_read_full(b->told, &said, sizeof(said)) != sizeof(said))
+		said.code = ECHILD;
+	close(b->told);
+	while (waitpid(b->middle, NULL, 0) < 0 && errno == EINTR)
+		;
+	*b = (struct floor_birth){ 0 };
+	if (said.code)
+		return err_set(e, said.code, "start it without a runtime");
 	*ret_pid = said.pid;
 	return 0;
 }

@@ -9,11 +9,19 @@
 
 #include "spec/base/err.h"
 
+/* One that is on its way. */
+struct floor_birth {
+	pid_t middle; /* our child, whose child it is; 0: none */
+	int told;     /* readable when it runs, or has failed */
+};
+
 /*
- * Starts `words` in new pid, mount, uts, ipc, network and cgroup namespaces, on `rootfs` (a directory of
- * our mount namespace) with a /proc, as nobody's child. `prepare` as in struct errands.
+ * Begins `words` in new pid, mount, uts, ipc, network and cgroup namespaces, on `rootfs` (a directory of
+ * our mount namespace) with a /proc, as nobody's child.
  */
-int floor_start(const char *rootfs, const char *const *words, int (*prepare)(void *context),
-	void *context, pid_t *ret_pid, struct err *e);
+int floor_begin(
+	const char *rootfs, const char *const *words, struct floor_birth *ret, struct err *e);
+/* The end of that in any case: its process, or why there is none. */
+int floor_hear(struct floor_birth *b, pid_t *ret_pid, struct err *e);
 
 #endif

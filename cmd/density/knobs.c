@@ -161,12 +161,12 @@ int knobs_restore(int dir, struct err *e)
 	return r < 0 ? err_while(e, "put back the settings of this host") : 0;
 }
 
-int knobs_of_process(const struct variant *v)
+int knobs_of_process(const struct variant *v, bool on, struct err *e)
 {
 	/* Both are kept by execve(): the program of the container has them. */
-	if (v->huge_pages == HUGE_PAGES_NEVER && prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) < 0)
-		return -errno;
-	if (v->merge && prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) < 0)
-		return -errno;
+	if (v->huge_pages == HUGE_PAGES_NEVER && prctl(PR_SET_THP_DISABLE, on, 0, 0, 0) < 0)
+		return err_set(e, errno, "set huge pages for what is started");
+	if (v->merge && prctl(PR_SET_MEMORY_MERGE, on, 0, 0, 0) < 0)
+		return err_set(e, errno, "set merging for what is started");
 	return 0;
 }

@@ -18,7 +18,7 @@ int knobs_turn(int dir, const struct variant *v, struct err *e);
 /* Puts back what is written down in `dir`, if anything is, and removes that. */
 int knobs_restore(int dir, struct err *e);
 
-/* In a child, for the program that it will execute: settings of a process that are inherited. */
-int knobs_of_process(const struct variant *v);
+/* Of ourselves, for all that we start meanwhile: settings of a process that are inherited. */
+int knobs_of_process(const struct variant *v, bool on, struct err *e);
 
 #endif

@@ -35,7 +35,10 @@ static struct point spread_point(const struct cell *c, const struct spread *s, d
 
 static struct point start_point(const struct cell *c)
 {
-	return spread_point(c, &c->containers_us, 1000);
+	struct point p = spread_point(c, &c->containers_us, 1000);
+
+	p.set = p.set && c->containers_us.median;
+	return p;
 }
 
 static struct point cost_point(const struct cell *c)
@@ -392,20 +395,13 @@ static int write_bars(
 	return failed < 0 ? failed : write_file(dir, "kinds", "gp", &script, e);
 }
 
-static int enter(void *context)
-{
-	return fchdir(*(const int *)context) < 0 ? -errno : 0;
-}
-
-static int draw(int dir, const char *name, struct err *e)
+static int draw(const char *dir, const char *name, struct err *e)
 {
 	autofree char *script = str_format("%s.gp", name);
 	char program[] = "gnuplot";
 	char *words[] = { program, script, NULL };
 	struct errand errand = { .words = words };
-	struct errands errands = {
-		.v = &errand, .n = 1, .parallel = 1, .prepare = enter, .context = &dir
-	};
+	struct errands errands = { .v = &errand, .n = 1, .parallel = 1, .dir = dir };
 
 	if (!script)
 		return err_set(e, ENOMEM, "draw '%s'", name);
@@ -418,16 +414,19 @@ int plots_make(const struct results *r, const struct summary *s, struct err *e)
 	if (mkdirat(r->dir, "plots", 0777) < 0 && errno != EEXIST)
 		return err_set(e, errno, "make '%s/plots'", r->path);
 	autofd int dir = openat(r->dir, "plots", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autofree char *path = str_format("%s/plots", r->path);
+	if (!path)
+		return err_set(e, ENOMEM, "draw '%s/plots'", r->path);
 	if (dir < 0)
 		return err_set(e, errno, "open '%s/plots'", r->path);
 	bool any;
 	int failed = write_bars(dir, r, s, &any, e);
 	if (failed == 0 && any)
-		failed = draw(dir, "kinds", e);
+		failed = draw(path, "kinds", e);
 	for (size_t i = 0; failed == 0 && i < sizeof(plots) / sizeof(plots[0]); i++) {
 		failed = write_curves(dir, r, s, &plots[i], &any, e);
 		if (failed == 0 && any)
-			failed = draw(dir, plots[i].name, e);
+			failed = draw(path, plots[i].name, e);
 	}
 	return failed;
 }

@@ -84,7 +84,8 @@ static int check_ways(const struct stage *s, struct err *e)
 			return err_say(e, ENOENT,
 				"the way '%s' needs the program '%s', which is not installed",
 				x->ways[i], program);
-		int r = way && way->ours ? check_snapshotter(s, x->ways[i], e) : 0;
+		int r = way && way->ours && !way->together ? check_snapshotter(s, x->ways[i], e)
+							   : 0;
 		if (r < 0)
 			return r;
 	}
@@ -229,23 +230,18 @@ int stage_open(struct context *c, const struct experiment *x, const char *result
 	return make_words(ret, e);
 }
 
-struct way_values stage_values(const struct stage *s, const char *way, const char *name,
-	const char *bundle, const char *pidfile, uint64_t n, uint64_t i)
+struct way_values stage_values(const struct stage *s, const char *way, uint64_t n)
 {
 	return (struct way_values){
 		.way = way,
-		.name = name,
 		.image = s->experiment->image,
-		.bundle = bundle,
 		.rootfs = s->rootfs,
 		.state = s->state,
-		.pidfile = pidfile,
 		.cow = s->cow,
 		.cowrun = s->cowrun,
 		.options = s->options,
 		.command = s->command,
 		.n = n,
-		.i = i,
 	};
 }
 

@@ -33,9 +33,8 @@ struct stage {
 int stage_open(struct context *c, const struct experiment *x, const char *results,
 	struct stage *ret, struct err *e);
 
-/* The values of the container `name` for the templates of a way; `bundle` and `pidfile` are its. */
-struct way_values stage_values(const struct stage *s, const char *way, const char *name,
-	const char *bundle, const char *pidfile, uint64_t n, uint64_t i);
+/* What the words of a way stand for in all trials of `n`; what is of one container is the caller's. */
+struct way_values stage_values(const struct stage *s, const char *way, uint64_t n);
 
 /* Whether it is in PATH. */
 bool stage_has_program(const char *program);

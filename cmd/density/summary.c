@@ -208,9 +208,10 @@ static void add_spread(struct table *t, const struct spread *s)
 		table_add(t, NULL);
 }
 
+/* Where one command has started all, nobody knows the time of each. */
 static void add_time(struct table *t, const struct cell *c, uint64_t us)
 {
-	if (c->n)
+	if (c->n && us)
 		table_addf(t, "%.1f ms", (double)us / 1000);
 	else
 		table_add(t, NULL);

@@ -24,6 +24,10 @@ static const char docker_run[] = "pid=$1; shift; docker run -d --name \"$0\" \"$
 
 static const struct way ways[] = {
 	{ "overlay", "cow, overlay", OURS },
+	{ "many", "cow, by one command",
+		.start = { "{cow}", "run", "-d", "-n", "{all}", "--name", "{names}", "{options}",
+			"{image}", "{command}" },
+		.stop = { "{cow}", "rm", "-f", "{name}" }, .ours = true, .together = true },
 	{ "btrfs", "cow, btrfs snapshot", OURS },
 	{ "reflink", "cow, reflinked copy", OURS },
 	{ "copy", "cow, full copy", OURS },
@@ -137,6 +141,9 @@ int way_expand(const char *const *words, const struct way_values *v, char ***ret
 	const struct value values[] = {
 		{ "{way}", v->way, NULL },
 		{ "{name}", v->name, NULL },
+		{ "{names}", v->names, NULL },
+		{ "{all}", v->all, NULL },
+		{ "{template}", v->template, NULL },
 		{ "{image}", v->image, NULL },
 		{ "{bundle}", v->bundle, NULL },
 		{ "{rootfs}", v->rootfs, NULL },

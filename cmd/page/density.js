@@ -84,7 +84,7 @@ function of_cells() {
 		figure_column('Cost each', (c) => c.cost_each_bytes.median, bytes, exactly), spread_column('± cost', (c) => c.cost_each_bytes, bytes),
 		figure_column('Host each', (c) => host_each(c)?.median, bytes, exactly), spread_column('± host', host_each, bytes),
 		figure_column('In all', (c) => c.union_bytes.median, bytes, exactly), figure_column('Saved', (c) => c.saved_bytes.median, bytes, exactly),
-		figure_column('Start', (c) => c.start_us.median, milliseconds, (n) => `${count(n)} µs`), spread_column('± start', (c) => c.start_us, milliseconds),
+		figure_column('Start', (c) => c.start_us.median || null, milliseconds, (n) => `${count(n)} µs`), spread_column('± start', (c) => c.start_us, milliseconds),
 		figure_column('P90', (c) => c.containers_us.p90, milliseconds, (n) => `${count(n)} µs`),
 		figure_column('A second', (c) => c.rate_milli.median, rate), spread_column('± rate', (c) => c.rate_milli, rate)];
 	return section('Summary', el('p', { class: 'note' }, 'Medians over the trials of each row. ±: how far the middle four fifths of the trials are apart, of the median; '
@@ -119,7 +119,7 @@ const in_bytes = { ticks, text: tick_text, decades: decade_of_bytes };
 const CHARTS = [
 	{ title: 'What each container costs', axis: 'bytes each', ...in_bytes, point: (c) => spread_point(c.cost_each_bytes) },
 	{ title: 'What the host has less, for each', axis: 'bytes each', ...in_bytes, point: (c) => spread_point(host_each(c)) },
-	{ title: 'Time to start one', axis: 'milliseconds; whiskers: the middle four fifths of the containers', ticks: even_ticks, decades: decade, text: milliseconds, point: (c) => spread_point(c.containers_us) },
+	{ title: 'Time to start one', axis: 'milliseconds; whiskers: the middle four fifths of the containers', ticks: even_ticks, decades: decade, text: milliseconds, point: (c) => (c.containers_us.median ? spread_point(c.containers_us) : null) },
 	{ title: 'Started in a second', axis: 'containers a second', ticks: even_ticks, decades: decade, text: rate, point: (c) => spread_point(c.rate_milli) },
 	{ title: 'Memory of all together', axis: 'bytes', ...in_bytes, point: (c) => spread_point(c.union_bytes) },
 	{ title: 'Memory that sharing saves', axis: 'bytes', ...in_bytes, point: (c) => spread_point(c.saved_bytes) },
