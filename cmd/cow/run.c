@@ -57,7 +57,8 @@ static int read_words(
 			"options --interactive and --detach exclude each other without --tty");
 	if (w->count.set && (!w->detach || w->tty || w->count.value - 1 >= MANY_MAX))
 		return err_say(e, ERR_USAGE,
-			"option --count: is from 1 to %d, with --detach and without --tty", MANY_MAX);
+			"option --count: is from 1 to %d, with --detach and without --tty",
+			MANY_MAX);
 	o->derive.terminal = w->tty;
 	return wishes_read(&w->wishes, ret, o, e);
 }
