@@ -6,8 +6,9 @@
 #include <linux/bpf.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/syscall.h>
 
+#include "cgroup/bpf.h"
+#include "cgroup/kept_program.h"
 #include "spec/base/str.h"
 
 /* What tells our program from those that others attach to the group. */
@@ -204,13 +205,6 @@ void device_program_done(struct device_program *p)
 
 /* --- loading and attaching ------------------------------------------------------------------- */
 
-static int bpf(enum bpf_cmd command, union bpf_attr *a)
-{
-	long r = syscall(SYS_bpf, command, a, sizeof(*a));
-
-	return r < 0 ? -errno : (int)r;
-}
-
 static int load(const struct device_program *p)
 {
 	union bpf_attr a;
@@ -222,7 +216,7 @@ static int load(const struct device_program *p)
 	a.license = (uint64_t)(uintptr_t) "Apache-2.0";
 	memcpy(a.prog_name, PROGRAM_NAME, sizeof(PROGRAM_NAME));
 	/* RLIMIT_MEMLOCK does not matter: since 5.11 programs are charged to the memory cgroup. */
-	return bpf(BPF_PROG_LOAD, &a);
+	return bpf_call(BPF_PROG_LOAD, &a);
 }
 
 /* The fd of a program by its number, if it is one of ours. */
@@ -233,14 +227,14 @@ static int open_ours(uint32_t id)
 
 	memset(&a, 0, sizeof(a));
 	a.prog_id = id;
-	autofd int fd = bpf(BPF_PROG_GET_FD_BY_ID, &a);
+	autofd int fd = bpf_call(BPF_PROG_GET_FD_BY_ID, &a);
 	if (fd < 0)
 		return fd;
 	memset(&a, 0, sizeof(a));
 	a.info.bpf_fd = (uint32_t)fd;
 	a.info.info_len = sizeof(info);
 	a.info.info = (uint64_t)(uintptr_t)&info;
-	int r = bpf(BPF_OBJ_GET_INFO_BY_FD, &a);
+	int r = bpf_call(BPF_OBJ_GET_INFO_BY_FD, &a);
 	if (r < 0)
 		return r;
 	return str_equal(info.name, PROGRAM_NAME) ? take_fd(&fd) : -ENOENT;
@@ -257,7 +251,7 @@ static int find_ours(int group)
 	a.query.attach_type = BPF_CGROUP_DEVICE;
 	a.query.prog_ids = (uint64_t)(uintptr_t)ids;
 	a.query.prog_cnt = sizeof(ids) / sizeof(ids[0]);
-	int r = bpf(BPF_PROG_QUERY, &a);
+	int r = bpf_call(BPF_PROG_QUERY, &a);
 	for (uint32_t i = 0; r == 0 && i < a.query.prog_cnt; i++) {
 		int fd = open_ours(ids[i]);
 		if (fd != -ENOENT)
@@ -282,7 +276,7 @@ static int attach(enum bpf_cmd command, int group, int program, int old)
 		a.attach_flags |= BPF_F_REPLACE;
 		a.replace_bpf_fd = (uint32_t)old;
 	}
-	return bpf(command, &a);
+	return bpf_call(command, &a);
 }
 
 static int load_error(int code, size_t n_rules, struct err *e)
@@ -298,10 +292,20 @@ static int load_error(int code, size_t n_rules, struct err *e)
 	return err_set(e, code, "linux.resources.devices: load the program of the rules");
 }
 
-static int replace(
-	int group, const struct device_program *p, int old, size_t n_rules, struct err *e)
+/* One that others have, or a new one. */
+static int obtain(const struct device_program *p, int kept)
 {
-	autofd int program = load(p);
+	autofd int program = kept_program_open(kept, p);
+
+	if (program < 0 && (program = load(p)) >= 0)
+		kept_program_keep(kept, p, program);
+	return program < 0 ? program : take_fd(&program);
+}
+
+static int replace(
+	int group, const struct device_program *p, int old, size_t n_rules, int kept, struct err *e)
+{
+	autofd int program = obtain(p, kept);
 
 	if (program < 0)
 		return load_error(-program, n_rules, e);
@@ -310,7 +314,7 @@ static int replace(
 		     : 0;
 }
 
-int devices_apply(int cgroup, const struct resources *r, bool fresh, struct err *e)
+int devices_apply(int cgroup, const struct resources *r, bool fresh, int kept, struct err *e)
 {
 	automatic(device_program) struct device_program p = { 0 };
 	int bad = device_program_make(r, &p, e);
@@ -325,7 +329,7 @@ int devices_apply(int cgroup, const struct resources *r, bool fresh, struct err 
 	if (old < 0 && old != -ENOENT)
 		return err_set(e, -old, "linux.resources.devices: look for the rules that hold");
 	if (p.n)
-		return replace(group, &p, old, r->n_devices, e);
+		return replace(group, &p, old, r->n_devices, kept, e);
 	bad = old < 0 ? 0 : attach(BPF_PROG_DETACH, group, old, -1);
 	return bad < 0 ? err_set(e, -bad, "linux.resources.devices: take off the old rules") : 0;
 }

@@ -33,9 +33,10 @@ DEFINE_AUTO(device_program, device_program_done)
 /*
  * Lets the rules hold in the group, beside what holds in those above it. `fresh`: the group was just
  * made, so that it has no program of ours yet; else that one is replaced, at one instant. Costs
- * nothing where there are no rules and the group is fresh. -EPERM, -EINVAL: this kernel, or what
+ * nothing where there are no rules and the group is fresh. `kept`: a directory where the program is kept,
+ * so that groups with the same rules share it (kept_program.h); -1: each has its own. -EPERM, -EINVAL: this kernel, or what
  * we run in, does not let us.
  */
-int devices_apply(int cgroup, const struct resources *r, bool fresh, struct err *e);
+int devices_apply(int cgroup, const struct resources *r, bool fresh, int kept, struct err *e);
 
 #endif

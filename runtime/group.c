@@ -173,7 +173,7 @@ static int furnish(struct container *c, const struct create_options *o, struct e
 {
 	const struct resources *limits = &c->spec->linux_.resources;
 	uid_t owner;
-	int bad = devices_apply(c->cgroup.fd, limits, c->cgroup.made, e);
+	int bad = devices_apply(c->cgroup.fd, limits, c->cgroup.made, c->home->fd, e);
 
 	/* The kernel takes rules from the host's root only. In a user namespace no device can be
 	 * made, so that the only ones are those that were bound. */

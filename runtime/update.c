@@ -85,7 +85,7 @@ static int apply(const struct record *record, struct resources *r, struct err *e
 		bad = limits_apply(group.fd, r, e);
 	/* A list of rules stands for all of them, so none is no change. */
 	if (bad == 0 && r->n_devices)
-		bad = devices_apply(group.fd, r, false, e);
+		bad = devices_apply(group.fd, r, false, -1, e);
 	return bad;
 }
 
