@@ -166,6 +166,7 @@ int measured_add(struct measured *m, struct measured_source s, struct err *e)
 		.name = s.name,
 		.id = s.id,
 		.engine = s.engine,
+		.is_template = s.record && s.record->is_template,
 		.monitor = monitor && mark_is_alive(monitor) ? monitor->pid : 0,
 		.is_frozen = is_v2 && cgroup_is_frozen(s.group.fd) > 0,
 		/* Services and sessions are no containers: they are read as they run. */

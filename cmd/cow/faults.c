@@ -41,7 +41,8 @@ struct subject {
 	const struct record *record; /* NULL: a group that was named */
 	struct cgroup group;	     /* fd -1: it has none */
 	const char *name;
-	int init; /* pidfd of the first process; -1 */
+	int init;	/* pidfd of the first process; -1 */
+	pid_t template; /* what it was forked from; 0: it was not, or that has ended */
 };
 
 static void subject_done(struct subject *s)
@@ -51,6 +52,17 @@ static void subject_done(struct subject *s)
 	own_close(&s->init);
 }
 DEFINE_AUTO(subject, subject_done)
+
+/* Its pages are those of another container's process. */
+static pid_t template_of(const struct home *h, const struct record *r)
+{
+	automatic(record) struct record template = { 0 };
+	struct err ignored;
+
+	if (!r->forked_from || record_read(h, r->forked_from, &template, &ignored) < 0)
+		return 0;
+	return mark_is_alive(&template.init) ? template.init.pid : 0;
+}
 
 static int open_container(struct subject *s, struct context *c, char *name, struct err *e)
 {
@@ -69,6 +81,7 @@ static int open_container(struct subject *s, struct context *c, char *name, stru
 	s->record = &l->record;
 	s->name = l->record.id;
 	s->init = mark_open(&l->record.init);
+	s->template = template_of(&c->home, &l->record);
 	return 0;
 }
 
@@ -175,7 +188,7 @@ static int take_breaks(
 	automatic(breaks) struct breaks breaks = { 0 };
 	autofree pid_t *now = NULL;
 	size_t n_now = 0;
-	int r = breaks_take(&w->breaker, pids, n, 0, w->interval_ms > 0, &breaks, e);
+	int r = breaks_take(&w->breaker, pids, n, w->subject->template, w->interval_ms > 0, &breaks, e);
 
 	if (r == 0)
 		r = list(w->subject, &now, &n_now, e);
