@@ -85,21 +85,24 @@ static int fork_apart(struct context *c, const struct template *t, const struct 
 static int fork_many(struct context *c, const struct template *t, const struct launch_options *o,
 	int count, int null, struct err *e)
 {
-	for (int i = 1; i <= count; i++) {
+	automatic(launch_ground) struct launch_ground ground = LAUNCH_GROUND_NONE;
+	int r = launch_ground_open(o, &ground, e);
+
+	for (int i = 1; r == 0 && i <= count; i++) {
 		autofree char *name = o->name ? str_format("%s-%d", o->name, i) : NULL;
 		struct launch_options one = *o;
-		int r = 0;
 
+		one.ground = &ground;
 		if (count > 1)
 			one.name = name;
 		if (o->name && !name)
 			r = err_set(e, ENOMEM, "name a fork");
 		if (r == 0)
 			r = fork_apart(c, t, &one, null, e);
-		if (r < 0)
-			return count > 1 ? err_while(e, "%d of %d", i, count) : r;
+		if (r < 0 && count > 1)
+			err_while(e, "%d of %d", i, count);
 	}
-	return 0;
+	return r;
 }
 
 /* It is the reaper's child, and not ours: its status is found where that one writes it down. */
