@@ -33,6 +33,7 @@ told() {
 
 # shellcheck disable=SC2153 # NAME is from cow.bash
 @test "an ordinary user's fork and the same program executed: the kernel tells no difference" {
+	need_host "without CAP_SYS_RESOURCE it takes a kernel with CONFIG_CHECKPOINT_RESTORE to show its words"
 	ucow run -d --name "$NAME" "$IMAGE" heir state >/dev/null
 	told "$NAME" >"$SCRATCH/executed"
 	ucow rm "$NAME" >/dev/null
