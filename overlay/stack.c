@@ -229,6 +229,14 @@ int stack_fork(const struct store *store, const char *template, const char *id, 
 	return make(store, containers, id, &own, snapshotters, ret, e);
 }
 
+int stack_refuse_forked(const struct store *store, const char *id, struct err *e)
+{
+	autofd int containers = open_containers(store, e);
+	autofd int lock = containers < 0 ? containers : forks_lock(containers, STORE_SHARED, e);
+
+	return lock < 0 ? lock : forks_refuse(containers, id, e);
+}
+
 /* Written to, they would change below its forks; without any, they are to be sealed anew. */
 static int unseal(const struct store *store, int dir, const char *id, struct err *e)
 {
@@ -313,6 +321,28 @@ int stack_claim(const struct store *store, const char *id, struct claim *ret, st
 	autofd int dir = open_dir(store, id, O_PATH, e);
 
 	return dir < 0 ? dir : claim_read(dir, ret, e);
+}
+
+int stack_image(const struct store *store, const char *id, struct image *ret, struct err *e)
+{
+	automatic(claim) struct claim claim = { 0 };
+	automatic(image) struct image image = { 0 };
+
+	int r = stack_claim(store, id, &claim, e);
+	if (r == 0 && !(claim.image && claim.image_id && digest_check(claim.image_id)))
+		r = err_say(e, ERR_DAMAGED, "of which image '%s' is, is not known", id);
+	if (r == 0)
+		r = image_read_config(store, claim.image_id, &image.config, e);
+	if (r < 0)
+		return r;
+	image.record.ref = take(claim.image);
+	image.record.config = take(claim.image_id);
+	image.record.layers = take(claim.layers);
+	image.record.n_layers = claim.n_layers;
+	claim.n_layers = 0;
+	*ret = image;
+	image = (struct image){ 0 };
+	return 0;
 }
 
 /* The layers alone. */

@@ -61,6 +61,8 @@ int stack_fork(const struct store *store, const char *template, const char *id, 
 
 /* The ids of those who have files above those of the template `id`, sorted. */
 int stack_forks(const struct store *store, const char *id, struct text_list *ret, struct err *e);
+/* -EBUSY when there are some, as stack_remove() has it. */
+int stack_refuse_forked(const struct store *store, const char *id, struct err *e);
 
 /*
  * Mounts the files of a container that was made before; -EBUSY while somebody holds its lock, or has
@@ -83,6 +85,9 @@ int stack_own(const struct store *store, const char *id, int *ret_fd, struct err
 
 /* What it claims: its image and its layers. */
 int stack_claim(const struct store *store, const char *id, struct claim *ret, struct err *e);
+
+/* The image that it was made of, also when its name is another's by now. */
+int stack_image(const struct store *store, const char *id, struct image *ret, struct err *e);
 
 /*
  * What a container's files are made of, to be read while it runs: its upper layer is not mounted a

@@ -312,6 +312,19 @@ static int refuse_delete(
 		record->id, status_name(status));
 }
 
+/* Before its process is killed: of its files they need, nothing else would be told. */
+static int refuse_forked(const struct record *record, struct err *e)
+{
+	automatic(store) struct store store = STORE_NONE;
+
+	if (!record->is_template || !record->store)
+		return 0;
+	int r = store_open(record->store, STORE_READ, &store, e);
+	if (r == 0)
+		r = stack_refuse_forked(&store, record->id, e);
+	return r == -ENOENT ? 0 : r;
+}
+
 /* `read`: what reading its record came to; its lock is held. */
 static int delete_locked(const struct home *h, const char *id, bool force, const char *store,
 	const struct record *record, int read, struct err *e)
@@ -322,6 +335,8 @@ static int delete_locked(const struct home *h, const char *id, bool force, const
 	if (read < 0 && !(force && read == -ERR_DAMAGED))
 		return read;
 	int r = refuse_delete(h, record, force, e);
+	if (r == 0)
+		r = refuse_forked(record, e);
 	if (r == 0)
 		r = remove_resources(h, record, id, store, read < 0 || record->cut, e);
 	if (r < 0)

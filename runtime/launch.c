@@ -326,7 +326,8 @@ static int make_files(struct launched *l, const struct launch_options *o, const 
 int launch_ground_open(const struct launch_options *o, struct launch_ground *ret, struct err *e)
 {
 	automatic(launch_ground) struct launch_ground g = LAUNCH_GROUND_NONE;
-	int r = store_open(o->store, STORE_READ, &g.store, e);
+	const struct record *template = o->from ? &o->from->template->record : NULL;
+	int r = store_open(template ? template->store : o->store, STORE_READ, &g.store, e);
 
 	if (r == -ENOENT) {
 		err_say(e, ERR_NO_IMAGE,
@@ -337,7 +338,8 @@ int launch_ground_open(const struct launch_options *o, struct launch_ground *ret
 	if (r == 0)
 		r = check_snapshotter(o, &g.store, e);
 	if (r == 0)
-		r = image_find(&g.store, o->image, &g.image, e);
+		r = template ? stack_image(&g.store, template->id, &g.image, e)
+			     : image_find(&g.store, o->image, &g.image, e);
 	if (r)
 		return r;
 	*ret = g;

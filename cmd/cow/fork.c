@@ -86,7 +86,11 @@ static int fork_many(struct context *c, const struct template *t, const struct l
 	int count, int null, struct err *e)
 {
 	automatic(launch_ground) struct launch_ground ground = LAUNCH_GROUND_NONE;
-	int r = launch_ground_open(o, &ground, e);
+	const struct fork_source source = { .template = t };
+	struct launch_options any = *o;
+
+	any.from = &source;
+	int r = launch_ground_open(&any, &ground, e);
 
 	for (int i = 1; r == 0 && i <= count; i++) {
 		autofree char *name = o->name ? str_format("%s-%d", o->name, i) : NULL;

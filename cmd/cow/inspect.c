@@ -23,11 +23,11 @@ static const struct option_row options[] = {
 /* The document; sizes in bytes, absent where the host cannot tell. */
 struct inspection {
 	char *name, *status, *image, *command, *created, *ended, *bundle, *cgroup, *store,
-		*snapshotter, *oom, *network;
+		*snapshotter, *oom, *network, *template;
 	int32_t pid, monitor, keeper;
 	struct port_list ports;
 	struct opt_i64 exit_status;
-	bool oom_killed;
+	bool oom_killed, is_template;
 	struct opt_u64 memory, memory_peak, memory_limit, swap, pids, pids_limit, cpu_usec;
 };
 
@@ -36,6 +36,8 @@ static const struct field fields[] = {
 	FIELD(struct inspection, "status", FIELD_STRING, status),
 	FIELD(struct inspection, "image", FIELD_STRING, image),
 	FIELD(struct inspection, "command", FIELD_STRING, command),
+	FIELD(struct inspection, "is_template", FIELD_BOOL, is_template),
+	FIELD(struct inspection, "template", FIELD_STRING, template),
 	FIELD(struct inspection, "pid", FIELD_I32, pid, .always = true),
 	FIELD(struct inspection, "monitor_pid", FIELD_I32, monitor),
 	FIELD(struct inspection, "created", FIELD_STRING, created),
@@ -104,6 +106,8 @@ static int print(const struct home *h, const struct record *r, struct str *out, 
 					      : NULL,
 		.network = r->network ? r->network : (char *)"none",
 		.keeper = mark_is_alive(&r->network_keeper) ? r->network_keeper.pid : 0,
+		.is_template = r->is_template,
+		.template = r->forked_from,
 		.oom = r->oom,
 		.oom_killed = r->oom,
 		.pid = status == STATE_STOPPED ? 0 : r->init.pid,

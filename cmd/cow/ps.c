@@ -24,10 +24,10 @@ static const struct option_row options[] = {
 
 /* A row as programs read it. */
 struct ps_row {
-	char *name, *image, *command, *status, *created;
+	char *name, *image, *command, *status, *created, *template;
 	int32_t pid;
 	struct opt_i64 exit_status;
-	bool oom_killed;
+	bool oom_killed, is_template;
 	struct port_list ports;
 };
 
@@ -40,6 +40,8 @@ static const struct field row_fields[] = {
 	FIELD(struct ps_row, "exit_status", FIELD_OPT_I64, exit_status),
 	FIELD(struct ps_row, "oom_killed", FIELD_BOOL, oom_killed, .always = true),
 	FIELD(struct ps_row, "created", FIELD_STRING, created),
+	FIELD(struct ps_row, "is_template", FIELD_BOOL, is_template),
+	FIELD(struct ps_row, "template", FIELD_STRING, template),
 	FIELD_LIST(struct ps_row, "ports", FIELD_STRING, ports.v, ports.n),
 	{ 0 },
 };
@@ -68,7 +70,9 @@ static int print_json(const struct listing *l, const struct ps_words *w, struct 
 			.created = record_time_text(&c->record.created),
 			.pid = c->status == STATE_STOPPED ? 0 : c->record.init.pid,
 			.exit_status = { c->record.ended, c->record.exit_status },
-			.oom_killed = c->record.oom };
+			.oom_killed = c->record.oom,
+			.is_template = c->record.is_template,
+			.template = c->record.forked_from };
 		r = port_list_read(c->record.ports, &rows[n++].ports, e);
 	}
 	if (r == 0)
@@ -102,7 +106,8 @@ static void add_status(struct table *t, const struct listing *all, const struct 
 	else if (l->status == STATE_STOPPED)
 		table_add(t, "ended, status not recorded");
 	else if (l->status == STATE_RUNNING)
-		table_addf(t, "up %s%s", time_since(&r->created, since),
+		table_addf(t, "%sup %s%s", r->is_template ? "template, " : "",
+			time_since(&r->created, since),
 			is_unwatched(all, r) ? ", monitor gone" : "");
 	else
 		table_add(t, enum_name_of(state_status_names, (int)l->status));

@@ -16,7 +16,7 @@
 #include "runtime/inject.h"
 #include "runtime/launch.h"
 #include "runtime/reaper.h"
-#include "runtime/template.h"
+#include "runtime/template_files.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
 #include "spec/id.h"
@@ -195,6 +195,8 @@ static int await_ready(
 		r = template_ask(&t, &report, e);
 	if (r == 0)
 		r = check_frozen(name, w->freeze, &report.freeze, e);
+	if (r == 0)
+		r = template_seal(&t, e);
 	if (r < 0)
 		container_delete(&c->home, name, true, c->store, &ignored);
 	return r;

@@ -190,6 +190,13 @@ assert_status() {
 assert_output() {
 	[ "$output" = "$1" ] || { say "expected output: $1; saw: $output; stderr: ${stderr:-}"; return 1; }
 }
+# One of the lines of either stream is it, or (-m) matches it.
+assert_line() {
+	local how=-x
+	[ "$1" != -m ] || { how=-E && shift; }
+	grep -q $how -e "$1" <<<"$output"$'\n'"${stderr:-}" ||
+		{ say "expected a line: $1; saw: $output; stderr: ${stderr:-}"; return 1; }
+}
 assert_output_matches() {
 	[[ $output =~ $1 ]] || { say "expected output to match: $1; saw: $output; stderr: ${stderr:-}"; return 1; }
 }
