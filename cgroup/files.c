@@ -17,12 +17,14 @@ struct file_name {
 	uint32_t parent; /* the file that this was found to be; itself: it is its own */
 	uint32_t thing;
 	uint64_t hash; /* of the path */
+	bool seen;     /* the range that it is shown by has a page of it */
 	struct census_file file;
 };
 
 /* Addresses, in pages, that are of a file. */
 struct file_range {
 	uint64_t start, end;
+	uint64_t offset; /* in the file, bytes */
 	uint32_t number;
 };
 
@@ -155,7 +157,8 @@ static int add_range(struct files *f, const struct mapping *m, uint32_t number)
 		f->ranges = ranges;
 		f->ranges_room = room;
 	}
-	f->ranges[f->n_ranges++] = (struct file_range){ m->start / page, m->end / page, number };
+	f->ranges[f->n_ranges++] =
+		(struct file_range){ m->start / page, m->end / page, m->offset, number };
 	return 0;
 }
 
@@ -168,6 +171,7 @@ int files_begin(struct files *f, size_t thing, pid_t pid, int process)
 	if (thing != f->thing || !f->n)
 		f->names_left = NAMES_BYTES;
 	f->thing = thing;
+	f->pid = pid;
 	f->n_ranges = f->at = 0;
 	for (;;) {
 		struct mapping m;
@@ -200,8 +204,25 @@ static void unite(struct files *f, uint32_t a, uint32_t b)
 	f->names[a > b ? a : b].parent = a > b ? b : a;
 }
 
-static int mark_range(struct files *f, const uint64_t *entries, size_t n, uint32_t number)
+/* A fork has none of its template's pages in a mapping before it reads there. */
+static void show_by(struct files *f, const struct file_range *range)
 {
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct file_name *name = &f->names[range->number];
+
+	name->seen = true;
+	name->file.thing = f->thing;
+	name->file.pid = f->pid;
+	name->file.start = range->start * page;
+	name->file.end = range->end * page;
+	name->file.offset = range->offset;
+}
+
+static int mark_range(
+	struct files *f, const uint64_t *entries, size_t n, const struct file_range *range)
+{
+	const uint32_t number = range->number;
+
 	for (size_t i = 0; i < n; i++) {
 		struct frame_cell *cell;
 		bool is_file;
@@ -209,6 +230,8 @@ static int mark_range(struct files *f, const uint64_t *entries, size_t n, uint32
 		/* A page that was written in a private mapping is the process's, not the file's. */
 		if (!frame || !is_file)
 			continue;
+		if (!f->names[number].seen)
+			show_by(f, range);
 		int failed = frame_table_at(&f->table, frame, &cell);
 		if (failed < 0)
 			return failed;
@@ -230,8 +253,7 @@ int files_mark(struct files *f, const struct pagemap_pages *pages)
 		uint64_t from = range->start > first ? range->start : first;
 		uint64_t to = range->end < end ? range->end : end;
 		if (from < to)
-			failed = mark_range(
-				f, pages->entries + (from - first), to - from, range->number);
+			failed = mark_range(f, pages->entries + (from - first), to - from, range);
 		/* The rest of it comes with the next pages. */
 		if (range->end > end)
 			break;

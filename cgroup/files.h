@@ -29,7 +29,8 @@ struct files {
 	uint64_t seed;
 	struct file_range *ranges; /* of the address space that is being read, by address */
 	size_t n_ranges, ranges_room, at;
-	size_t thing;	   /* whose it is */
+	size_t thing; /* whose it is, and the process */
+	pid_t pid;
 	size_t names_left; /* bytes of names that this thing may still have */
 };
 

@@ -148,3 +148,14 @@ made() { [ "$(of_template forks_made)" = "$1" ]; }
 	assert_line -m "^$NAME .* exited \(137\) "
 	fails "too: '$ID-f'" cow template rm "$NAME"
 }
+
+@test "mem: what a template has written is one layer of it and its forks" {
+	cow template create --inject "$NAME" "$IMAGE" sh -c 'cp /bin/busybox /dir/sleep; exec /dir/sleep 100000' >/dev/null
+	cow fork --name "$ID-f" "$NAME" >/dev/null
+	cow fork --name "$ID-g" "$NAME" >/dev/null
+	run jq -c '.files[] | select(.path == "/dir/sleep") | [.layer, (.containers | length)]' \
+		<(cow mem --by file --json "$NAME" "$ID-f" "$ID-g")
+	assert_output "[\"template $NAME\",3]"
+	run cow mem --by layer "$ID-f" "$ID-g"
+	assert_line -m "^template $NAME +- +2 "
+}
