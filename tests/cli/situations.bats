@@ -115,7 +115,8 @@ cannot_run() {
 	read -r controller _ <"$CGROUP/cgroup.controllers"
 	case $controller in
 	hugetlb) limit='{hugepageLimits: [{pageSize: "2MB", limit: 0}]}' ;;
-	*) limit='{unified: {"pids.max": "10"}}' controller=pids ;;
+	# (one that is for single threads too may be had there)
+	*) limit='{unified: {"memory.max": "67108864"}}' controller=memory ;;
 	esac
 	sleeper ".linux.cgroupsPath = \"/cowrun-$ID-full\""
 	bundle "$(args true) | .linux.cgroupsPath = \"/cowrun-$ID-full/inner\" | .linux.resources = $limit"
@@ -250,7 +251,7 @@ cannot_run() {
 	lsms=$(cat /sys/kernel/security/lsm 2>/dev/null || true)
 	[[ $lsms == *apparmor* ]] ||
 		refuses "^cowrun: run: process.apparmorProfile: 'x' requested but AppArmor is not enabled in this kernel \(LSMs: .*\)$" '.process.apparmorProfile = "x"'
-	[[ $lsms == *selinux* ]] ||
+	[[ $lsms == *selinux* ]] || grep -qw selinuxfs /proc/filesystems ||
 		refuses "^cowrun: run: process.selinuxLabel: 'x' requested but SELinux is not enabled in this kernel \(LSMs: .*\)$" '.process.selinuxLabel = "x"'
 }
 
