@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/cow/commands.h"
 #include "cmd/cow/wait.h"
 #include "runtime/launch.h"
 #include "runtime/template.h"
+#include "spec/base/fd.h"
 #include "spec/base/str.h"
 
 struct fork_words {
@@ -115,22 +117,31 @@ static int fork_shown(struct context *c, const struct template *t, const struct 
 {
 	automatic(launched) struct launched l = LAUNCHED_NONE;
 	automatic(wait) struct wait wait = WAIT_NONE;
-	const struct fork_source from = {
+	struct fork_source from = {
 		.template = t, .stdio = { input, 1, 2 }, .ward = REAPER_WARD_NONE
 	};
 	struct launch_options one = *o;
 	autofd int pidfd = -1;
+	int ends[2], status = 0;
 
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_set(e, errno, "make a pipe");
+	autofd int hear = ends[0], tell = ends[1];
+	from.ward.status = tell;
 	one.from = &from;
 	foreground_prepare();
 	int r = launch(&c->home, &one, &l, e);
-	if (r == 0)
-		r = wait_begin(&c->home, l.container.id, &wait, e);
 	if (r < 0)
 		return r;
+	/* With --rm it may be gone by now, and so may its record. */
+	bool is_kept = wait_begin(&c->home, l.container.id, &wait, e) == 0;
 	pidfd = fcntl(l.container.birth.pidfd, F_DUPFD_CLOEXEC, 3);
 	launched_done(&l);
+	own_close(&tell);
+	tell = -1;
 	foreground_attend(pidfd);
+	if (!is_kept && fd_read_full(hear, &status, sizeof(status)) == sizeof(status))
+		return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	r = wait_end(&c->home, &wait, e);
 	if (r == 0 && wait.record.oom)
 		fprintf(stderr, "cow: %s: killed: out of memory (%s)\n", wait.record.id,
