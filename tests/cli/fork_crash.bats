@@ -71,7 +71,8 @@ follow() {
 	shift
 	strace -qq -f "$@" -p "$pid" >/dev/null 2>"$SCRATCH/strace" 3>&- &
 	TRACER=$!
-	attached() { [ "$(awk '/^TracerPid:/ { print $2 }' "/proc/$pid/status")" = "$TRACER" ]; }
+	# the call in which it waits is begun anew, which may be the one to kill it at
+	attached() { is_gone "$TRACER" || [ "$(awk '/^TracerPid:/ { print $2 }' "/proc/$pid/status")" = "$TRACER" ]; }
 	eventually attached
 }
 
