@@ -83,10 +83,10 @@ assert_nothing_of() {
 	[ -z "$left" ] || { say "left of $name: $left"; return 1; }
 }
 
-# Nothing of any container. (A filter that is kept is nobody's.)
+# Nothing of any container. (Filters that are kept are nobody's.)
 assert_nothing_left() {
 	local left
-	left=$(find "$STATE" "$STORE/containers" "$STORE/trash" "$STORE/tmp" -mindepth 1 ! -path "$STATE/.seccomp*" 2>/dev/null || true)
+	left=$(find "$STATE" "$STORE/containers" "$STORE/trash" "$STORE/tmp" -mindepth 1 ! -path "$STATE/.seccomp*" ! -path "$STATE/.devices*" 2>/dev/null || true)
 	left+=$(find "$CGROUP" -maxdepth 1 -type d -name "cowrun-$ID*" 2>/dev/null || true)
 	[ -z "$left" ] || { say "left: $left"; return 1; }
 }
