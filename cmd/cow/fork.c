@@ -2,9 +2,13 @@
 #include "cmd/cow/fork.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +18,8 @@
 #include "runtime/template.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
+
+enum { WORKERS_MAX = 63, WORTH_WORKERS = 16 };
 
 struct fork_words {
 	struct wish_words wishes;
@@ -83,31 +89,92 @@ static int fork_apart(struct context *c, const struct template *t, const struct 
 								: err_set(e, EIO, "print the name");
 }
 
-/* One of many of a name has a number behind it. What was made before one fails goes on. */
+/* One of many of a name has a number behind it. */
+static int fork_number(struct context *c, const struct template *t, const struct launch_options *o,
+	int number, int count, int null, struct err *e)
+{
+	autofree char *name = o->name ? str_format("%s-%d", o->name, number) : NULL;
+	struct launch_options one = *o;
+
+	if (count > 1)
+		one.name = name;
+	int r = o->name && !name ? err_set(e, ENOMEM, "name a fork")
+				 : fork_apart(c, t, &one, null, e);
+	if (r < 0 && count > 1)
+		err_while(e, "%d of %d", number, count);
+	return r;
+}
+
+/* What workers have in common, in memory that they share. */
+struct work {
+	_Atomic int next, failed;
+	struct err e; /* of the first that failed */
+};
+
+/* What was made before one fails goes on. */
+static int work_through(struct work *w, struct context *c, const struct template *t,
+	const struct launch_options *o, int count, int null, struct err *e)
+{
+	int number, r = 0;
+
+	while (r == 0 && !w->failed && (number = ++w->next) <= count)
+		r = fork_number(c, t, o, number, count, null, e);
+	if (r < 0 && !atomic_exchange(&w->failed, 1))
+		w->e = *e;
+	return r;
+}
+
+/* With connections of its own: answers are not for others. Ends with us. */
+static _Noreturn void be_worker(struct work *w, struct context *c, const char *name,
+	const struct launch_options *o, int count, int null)
+{
+	automatic(template) struct template t = TEMPLATE_NONE;
+	struct err e;
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	_exit(template_open(&c->home, name, &t, &e) < 0 ||
+		work_through(w, c, &t, o, count, null, &e) < 0);
+}
+
+/* A fork waits for the template, the reaper and its own process in turn: several are on their way. */
 static int fork_many(struct context *c, const struct template *t, const struct launch_options *o,
 	int count, int null, struct err *e)
 {
 	automatic(launch_ground) struct launch_ground ground = LAUNCH_GROUND_NONE;
 	const struct fork_source source = { .template = t };
-	struct launch_options any = *o;
+	struct launch_options one = *o;
+	pid_t workers[WORKERS_MAX] = { 0 };
+	long n = count < WORTH_WORKERS ? 0 : 2 * sysconf(_SC_NPROCESSORS_ONLN) - 1;
+	struct work *w =
+		mmap(NULL, sizeof(*w), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	any.from = &source;
-	int r = launch_ground_open(&any, &ground, e);
-
-	for (int i = 1; r == 0 && i <= count; i++) {
-		autofree char *name = o->name ? str_format("%s-%d", o->name, i) : NULL;
-		struct launch_options one = *o;
-
-		one.ground = &ground;
-		if (count > 1)
-			one.name = name;
-		if (o->name && !name)
-			r = err_set(e, ENOMEM, "name a fork");
-		if (r == 0)
-			r = fork_apart(c, t, &one, null, e);
-		if (r < 0 && count > 1)
-			err_while(e, "%d of %d", i, count);
+	if (w == MAP_FAILED)
+		return err_set(e, errno, "share the work");
+	one.from = &source;
+	int r = launch_ground_open(&one, &ground, e);
+	one.ground = &ground;
+	fflush(NULL);
+	/* Without one of them the others have more to do. */
+	for (long i = 0; r == 0 && i < n && i < WORKERS_MAX; i++) {
+		workers[i] = fork();
+		if (workers[i] == 0)
+			be_worker(w, c, t->record.id, &one, count, null);
 	}
+	if (r == 0)
+		r = work_through(w, c, t, &one, count, null, e);
+	bool killed = false;
+	for (long i = 0; i < WORKERS_MAX; i++) {
+		int status = 0;
+		if (workers[i] > 0 && waitpid(workers[i], &status, 0) > 0)
+			killed |= WIFSIGNALED(status);
+	}
+	if (r == 0 && !w->failed && killed)
+		r = err_say(e, ECHILD, "a process that forks for us was killed");
+	if (r == 0 && w->failed) {
+		*e = w->e;
+		r = -e->code;
+	}
+	munmap(w, sizeof(*w));
 	return r;
 }
 
