@@ -71,7 +71,7 @@ each() {
 
 # what is left of them, a line each
 left() {
-	find "$STATE" "$STORE"/{containers,tmp,trash} -mindepth 1 -maxdepth 1 ! -name .seccomp 2>/dev/null
+	find "$STATE" "$STORE"/{containers,tmp,trash} -mindepth 1 -maxdepth 1 ! -name .seccomp ! -name .devices 2>/dev/null
 	find "$CGROUP" -type d -name "*$ID*"
 	grep -F "$SCRATCH" /proc/self/mountinfo
 	grep -lszxF "MANY=$SCRATCH" /proc/[0-9]*/environ

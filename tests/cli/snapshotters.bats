@@ -131,7 +131,7 @@ own_files() {
 
 nothing_left() {
 	local left
-	left=$(space find "$STATE" "$STORE/containers" "$STORE/trash" "$STORE/tmp" -mindepth 1 ! -path "$STATE/.seccomp*")
+	left=$(space find "$STATE" "$STORE/containers" "$STORE/trash" "$STORE/tmp" -mindepth 1 ! -path "$STATE/.seccomp*" ! -name .devices)
 	[ -z "$left" ] || { say "left: $left"; return 1; }
 }
 
