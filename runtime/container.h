@@ -49,8 +49,8 @@ struct container {
 
 #define CONTAINER_NONE                                                                             \
 	{                                                                                          \
-		.dir = -1, .journal = -1, .root = -1, .cgroup = { .fd = -1 },                      \
-		.standin = -1, .manager = MANAGER_NONE, .rdt = RDT_NONE, .birth = BIRTH_NONE       \
+		.dir = -1, .journal = -1, .root = -1, .cgroup = { .fd = -1 }, .standin = -1,       \
+		.manager = MANAGER_NONE, .rdt = RDT_NONE, .birth = BIRTH_NONE                      \
 	}
 
 /* Who makes its cgroup. */

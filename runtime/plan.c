@@ -337,7 +337,8 @@ static void plan_root_place(const struct spec *spec, const struct plan_inputs *i
 	const char *path = spec->root->path;
 
 	/* A fork is not among the host's files, where that path leads. */
-	if (in->rootfs >= 0 || in->stdio || !(h->n_prestart || h->n_create_runtime || h->n_create_container))
+	if (in->rootfs >= 0 || in->stdio ||
+		!(h->n_prestart || h->n_create_runtime || h->n_create_container))
 		return;
 	autofree char *below = *path == '/' ? NULL : str_format("%s/%s", in->bundle, path);
 	d->block.failed |= *path != '/' && !below;

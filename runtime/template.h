@@ -44,8 +44,8 @@ DEFINE_AUTO(template, template_done)
  * Whether a document wants its container forked: the annotation TEMPLATE_ANNOTATION, the name of a
  * template of this state root, or of the usual one, or "/ROOT/NAME". 1: `ret` is that one; 0: it has none.
  */
-int template_wanted(const struct home *h, const struct spec *spec, struct template *ret,
-	struct err *e);
+int template_wanted(
+	const struct home *h, const struct spec *spec, struct template *ret, struct err *e);
 
 /* Waits until it is ready, and asks what it is. Of one that refuses or ends before: why. */
 int template_ask(const struct template *t, struct template_report *ret, struct err *e);

@@ -188,7 +188,8 @@ static int take_breaks(
 	automatic(breaks) struct breaks breaks = { 0 };
 	autofree pid_t *now = NULL;
 	size_t n_now = 0;
-	int r = breaks_take(&w->breaker, pids, n, w->subject->template, w->interval_ms > 0, &breaks, e);
+	int r = breaks_take(
+		&w->breaker, pids, n, w->subject->template, w->interval_ms > 0, &breaks, e);
 
 	if (r == 0)
 		r = list(w->subject, &now, &n_now, e);
