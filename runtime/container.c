@@ -18,6 +18,7 @@
 #include "runtime/group.h"
 #include "runtime/handover.h"
 #include "runtime/hooks.h"
+#include "runtime/labels.h"
 #include "runtime/net_devices.h"
 #include "runtime/notify.h"
 #include "runtime/plan.h"
@@ -316,6 +317,10 @@ static int begin_birth(struct container *c, const struct create_options *o, stru
 	if (c->spec->hooks.n_create_container)
 		return err_say(e, ENOTSUP,
 			"hooks.createContainer: a fork of a template does not see the host's files, in which they would run");
+	/* They take effect at an execve(), and there is none. */
+	if (labels_asked(c->spec->process, NULL))
+		return err_say(e, ENOTSUP,
+			"process.apparmorProfile, selinuxLabel: a fork of a template keeps its template's");
 	if (n.forks)
 		return err_say(e, ENOTSUP,
 			"linux.namespaces: a fork of a template can have no time namespace of its own, and join no user or pid namespace");

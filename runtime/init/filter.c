@@ -37,6 +37,9 @@ static void hand_over_listener(struct child *c, int fd)
 
 	channel_write(c, &word, sizeof(word));
 	channel_wait_go(c);
+	/* A third, where no execve() closes it. */
+	if (c->plan->flags & PLAN_RETURNS)
+		sys(close, fd);
 }
 
 void filter_load(struct child *c)
