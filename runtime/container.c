@@ -115,10 +115,10 @@ static int record_init(struct container *c, const struct create_options *o, stru
 		       : tell_process(o, c->birth.pid, c->birth.pidfd, e);
 }
 
-/* From here on it is what we, or who comes after us, wait for. */
-static int stand_in(struct container *c, const struct create_options *o, int status, struct err *e)
+/* What we, or who comes after us, wait for. When the fork has its namespaces, which it joins. */
+static int stand_in(struct container *c, const struct create_options *o, struct err *e)
 {
-	pid_t pid = standin_begin(status, c->birth.pidfd, e);
+	pid_t pid = standin_begin(c->fork_status, c->birth.pidfd, e);
 
 	if (pid < 0)
 		return pid;
@@ -128,11 +128,10 @@ static int stand_in(struct container *c, const struct create_options *o, int sta
 }
 
 /* Who waits for a fork's end knows of it before it may come. */
-static int hand_to_reaper(struct container *c, const struct create_options *o, struct err *e)
+static int hand_to_reaper(struct container *c, const struct fork_source *from, struct err *e)
 {
-	const struct fork_source *from = o->from;
 	struct reaper_ward ward = from->ward;
-	autofd int status = -1, told = -1;
+	autofd int told = -1;
 	int ends[2];
 
 	ward.id = c->id;
@@ -140,13 +139,11 @@ static int hand_to_reaper(struct container *c, const struct create_options *o, s
 	if (from->stands_in) {
 		if (pipe2(ends, O_CLOEXEC) < 0)
 			return err_set(e, errno, "make a pipe");
-		status = ends[0];
+		c->fork_status = ends[0];
 		ward.status = told = ends[1];
 	}
 	int r = template_hear_fork(from->template, e);
-	if (r == 0)
-		r = reaper_hand(from->template->reaper, &ward, e);
-	return r < 0 || !from->stands_in ? r : stand_in(c, o, status, e);
+	return r < 0 ? r : reaper_hand(from->template->reaper, &ward, e);
 }
 
 /* Found again, and scheduled, before anything of the container runs. */
@@ -159,7 +156,7 @@ static int settle(struct container *c, const struct create_options *o, struct er
 	int r = record_init(c, o, e);
 
 	if (r == 0 && o->from)
-		r = hand_to_reaper(c, o, e);
+		r = hand_to_reaper(c, o->from, e);
 	if (r == 0)
 		r = rdt_join(&c->rdt, c->birth.pid, e);
 	if (r == 0)
@@ -366,7 +363,9 @@ static int bear(struct container *c, const struct create_options *o, const struc
 	bool told = !forks && !synced;
 	if (r == 0 && told)
 		r = birth_go(&c->birth, e);
-	return r < 0 ? r : accompany(c, o, synced, told, e);
+	if (r == 0)
+		r = accompany(c, o, synced, told, e);
+	return r < 0 || !o->from || !o->from->stands_in ? r : stand_in(c, o, e);
 }
 
 /* The same by CRIU: what it was is in the images, where it lives is made here. */
@@ -423,6 +422,7 @@ static void forget(struct container *c)
 	own_close(&c->journal);
 	own_close(&c->root);
 	own_close(&c->standin);
+	own_close(&c->fork_status);
 	free(c->id);
 	free(c->cgroup_path);
 	free(c->bundle);

@@ -37,6 +37,7 @@ struct container {
 	struct manager manager; /* while the unit is kept alive for the first process */
 	struct rdt rdt;		/* its group of resctrl */
 	struct birth birth;	/* of its first process: our child */
+	int fork_status;	/* of a template's fork: where its end is told (reaper.h), or -1 */
 	int standin;		/* the pidfd of who stands in for it, our child; -1: nobody */
 	struct process_mark network_keeper;
 	char *bundle; /* absolute */
@@ -50,7 +51,7 @@ struct container {
 #define CONTAINER_NONE                                                                             \
 	{                                                                                          \
 		.dir = -1, .journal = -1, .root = -1, .cgroup = { .fd = -1 }, .standin = -1,       \
-		.manager = MANAGER_NONE, .rdt = RDT_NONE, .birth = BIRTH_NONE                      \
+		.fork_status = -1, .manager = MANAGER_NONE, .rdt = RDT_NONE, .birth = BIRTH_NONE   \
 	}
 
 /* Who makes its cgroup. */
