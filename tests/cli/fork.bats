@@ -68,3 +68,25 @@ teardown_file() { scratch_remove; }
 	fails "a fork of a template can have no" cowrun run -b "$BUNDLE" "$ID-e"
 	assert_gone "$ID-e"
 }
+
+@test "fork -n: more than a process makes alone, each with its name, once" {
+	cow template create "$NAME" "$IMAGE" warm >/dev/null
+	run cow fork -n 40 --name "$ID-m" "$NAME" warm wait
+	assert_status 0
+	[ "$(sort <<<"$output")" = "$(for i in {1..40}; do echo "$ID-m-$i"; done | sort)" ]
+	[ "$(cow ps -q | grep -c "^$ID-m-")" = 40 ]
+	# the template is a row of its own, and no container of the sum
+	run cow mem
+	assert_output_matches '40 containers and 1 template: '
+	[ "$(cow mem --json | jq --arg t "$NAME" '[.containers[] | select(.template)] | map(.name) == [$t]')" = true ]
+}
+
+@test "cow density: forks of a template, which is gone with them" {
+	need_host "a guest is slow"
+	exec 7>>/run/lock/cowrun-test-density
+	flock 7
+	run cow density -q -o "$SCRATCH/results" --image "$IMAGE" --count 3 --way fork --repeat 1 warm wait
+	assert_status 0
+	[ "$(jq -r '[.way, .started, .exact] | join(" ")' "$SCRATCH/results/trials.jsonl")" = "fork 3 true" ]
+	[ -z "$(cow ps -aq)" ]
+}
