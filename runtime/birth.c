@@ -422,12 +422,17 @@ int birth_last_words(struct birth *b, int cgroup, struct err *e)
 	int r = 0;
 
 	/* One that has forked names its successor, who may live. */
-	while (r == 0 && poll(&(struct pollfd){ .fd = b->pidfd, .events = POLLIN }, 1, 0) > 0) {
+	while (r == 0 && birth_has_ended(b)) {
 		r = birth_next(b, &said, e);
 		if (r == 0 && !said)
 			r = birth_died(b, cgroup, e);
 	}
 	return r;
+}
+
+bool birth_has_ended(const struct birth *b)
+{
+	return poll(&(struct pollfd){ .fd = b->pidfd, .events = POLLIN }, 1, 0) > 0;
 }
 
 bool birth_was_over(const struct birth *b)

@@ -63,6 +63,8 @@ int birth_next(struct birth *b, enum channel_type *ret, struct err *e);
  * not; `cgroup` -1: none to ask whether memory was short.
  */
 bool birth_was_over(const struct birth *b);
+/* Whether it has ended. While it has not, its pid is its own, and what was read by that number is of it. */
+bool birth_has_ended(const struct birth *b);
 int birth_died(const struct birth *b, int cgroup, struct err *e);
 
 /* What one that has ended had to say, as an error: that of a failure, or of its end. 0: it lives,
