@@ -39,8 +39,11 @@ static void hear_signals(struct reaper *r, struct source *s)
 {
 	struct signalfd_siginfo info;
 
-	if (read(s->fd, &info, sizeof(info)) > 0)
-		reap(r);
+	if (read(s->fd, &info, sizeof(info)) <= 0)
+		return;
+	/* Who has knocked by now may bring one of those that have ended: they are remembered for him. */
+	visitors_greet(r);
+	reap(r);
 }
 
 static void hear_knocking(struct reaper *r, struct source *s)

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -108,6 +109,10 @@ static int record_init(struct container *c, const struct create_options *o, stru
 		return 0;
 	if (r < 0)
 		return err_set(e, -r, "look at process %d", (int)c->birth.pid);
+	/* A fork's number is its reaper's to give back: what it named when we looked must be it. */
+	if (c->birth.foreign &&
+		poll(&(struct pollfd){ .fd = c->birth.pidfd, .events = POLLIN }, 1, 0) > 0)
+		return 0;
 	r = record_add(
 		c->journal, "init", "%d %llu", e, (int)mark.pid, (unsigned long long)mark.start);
 	return r < 0 || (o->from && o->from->stands_in)
@@ -274,7 +279,8 @@ static int plan(const struct container *c, const struct create_options *o,
 		.stdio = o->from ? o->from->stdio : NULL,
 		.template = o->from ? o->from->template->record.init.pid : 0,
 		.n_preserve = o->n_preserve,
-		.keyring = !o->no_keyring,
+		/* A fork without one would have its template's. */
+		.keyring = !o->no_keyring || o->from,
 		.inside = o->inside || userns_is_inner(),
 		.screen = o->screen,
 		.network = o->network,
@@ -304,7 +310,6 @@ static int settle_group(struct container *c, const struct create_options *o, str
 	return said < 0 ? said : r;
 }
 
-/* It makes its namespaces while we draw up what it does in them. */
 static int begin_birth(struct container *c, const struct create_options *o, struct err *e)
 {
 	const struct plan_namespaces n = plan_namespaces(c->spec, o->from);
@@ -338,9 +343,13 @@ static int bear(struct container *c, const struct create_options *o, const struc
 	draft_begin(&d);
 	if (o->console_socket)
 		r = console = handover_connect(o->console_socket, "--console-socket", e);
+	/* It makes its namespaces while we draw up what it does in them. But a template copies its memory by
+	 * then: for a plan that comes to nothing it is not asked. */
+	if (r >= 0 && o->from)
+		r = plan(c, o, filter, &d, e);
 	if (r >= 0)
 		r = begin_birth(c, o, e);
-	if (r == 0)
+	if (r == 0 && !o->from)
 		r = plan(c, o, filter, &d, e);
 	if (r == 0)
 		r = birth_send(&c->birth, &d, e);

@@ -113,7 +113,10 @@ START_TEST(forgotten)
 	orphan_tell(&o, "x 5\n");
 	while (kill(o.pid, 0) == 0)
 		usleep(1000);
+	int with_visitor = orphan_reaper_fds(&s);
 	close(c);
+	while (orphan_reaper_fds(&s) >= with_visitor)
+		usleep(1000);
 	c = reaper_reach(s.dir, &e);
 	ck_assert_int_eq(orphan_hand(&o, c, false), -ECHILD);
 	close(c);

@@ -232,6 +232,21 @@ static inline void scene_end(struct scene *s)
 	close(s->dir);
 }
 
+/* How many files the reaper has open: it has met who came, and seen who left. */
+static inline int orphan_reaper_fds(const struct scene *s)
+{
+	char path[32];
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", s->reaper);
+	DIR *dir = opendir(path);
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
 /* A process of the template's, not yet anybody's container. */
 static inline struct orphan orphan_make(const struct scene *s, const char *id)
 {
