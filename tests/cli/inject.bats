@@ -97,7 +97,7 @@ time.sleep(3600)'
 }
 
 @test "a shell goes on to wait for its line" {
-	template "$T" "$IMAGE" sh -c 'mkfifo /fifo; warm=yes; read -r line </fifo; echo "$warm $line"; read -r line </fifo'
+	template "$T" "$IMAGE" sh -c 'mkfifo /fifo; warm=yes; read -r line </fifo; echo "$warm $line"; exec sleep 1000'
 	for fork in "$ID-f" "$ID-g"; do
 		cow fork --name "$fork" "$T" >/dev/null
 		cow exec "$fork" sh -c "echo to $fork >/fifo"
