@@ -139,11 +139,11 @@ static int go_without(struct container *c, struct err *e)
 static int make_at_path(struct container *c, const struct create_options *o, struct err *e)
 {
 	const struct resources *limits = &c->spec->linux_.resources;
-	unsigned made =
-		strchr(c->cgroup_path + 1, '/') ? missing_levels(c->root, c->cgroup_path) : 1;
+	bool looks = o->from || strchr(c->cgroup_path + 1, '/');
+	unsigned made = looks ? missing_levels(c->root, c->cgroup_path) : 1;
 	int r = record_add(c->journal, "cgroup", "%s", e, c->cgroup_path);
 
-	if (r == 0 && made != 1)
+	if (r == 0 && (made != 1 || o->from))
 		r = record_add(c->journal, "cgroup-made", "%u", e, made);
 	if (r < 0)
 		return r;
@@ -396,7 +396,7 @@ int group_find(
 /* Waits until nobody lives in the group; false when somebody stays. */
 static bool becomes_empty(int root, const char *path)
 {
-	struct cgroup group = CGROUP_NONE;
+	automatic(cgroup) struct cgroup group = CGROUP_NONE;
 	struct err ignored;
 	autofd int events = -1;
 
@@ -405,14 +405,13 @@ static bool becomes_empty(int root, const char *path)
 	int r = watch_open(group.fd, "cgroup.events", &events, &ignored);
 	if (r == 0)
 		r = watch_until(events, "populated", 0, SETTLE_TIMEOUT_MS);
-	cgroup_done(&group);
 	return r != -ETIMEDOUT;
 }
 
 /* Who lives in the group of that path: their number; false when there is no such group. */
 static bool count_of(int root, const char *path, size_t *ret)
 {
-	struct cgroup group = CGROUP_NONE;
+	automatic(cgroup) struct cgroup group = CGROUP_NONE;
 	autofree pid_t *pids = NULL;
 	struct err ignored;
 
@@ -420,7 +419,6 @@ static bool count_of(int root, const char *path, size_t *ret)
 	if (cgroup_open(root, path, &group, &ignored) < 0)
 		return false;
 	cgroup_processes(group.fd, true, &pids, ret, &ignored);
-	cgroup_done(&group);
 	return true;
 }
 
@@ -488,7 +486,9 @@ int group_remove(const struct home *h, const struct record *record, const char *
 		tell_lost(h, record, id);
 	if (!path)
 		return 0;
-	if (!damaged && !record->init.pid && !becomes_empty(root, path)) {
+	/* Who lives in a group that was made for a fork is that fork, or who makes it for a template. */
+	bool its_own = record->init.pid || (record->forked_from && record->cgroup_made);
+	if (!damaged && !its_own && !becomes_empty(root, path)) {
 		log_warn(
 			"cgroup '%s' stays: processes live in it that container '%s' did not start",
 			path, id);

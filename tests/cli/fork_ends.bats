@@ -128,3 +128,22 @@ fork_named() { cow fork --name "$ID-$1" "$TEMPLATE" warm "${@:2}" >/dev/null; }
 	settled() { alone && [ "$(held)" -le "$before" ]; } # it may have been about to close some
 	eventually settled
 }
+
+@test "a creator killed while its template cannot fork: rm ends what lives in the group, and removes it" {
+	local template creator
+	template=$(pid_of "$TEMPLATE")
+	kill -USR1 "$template"
+	"$COW" --root "$STATE" --store "$STORE" fork --name "$ID-a" "$TEMPLATE" warm wait >/dev/null 2>&1 3>&- &
+	creator=$!
+	eventually grep -q . "$CGROUP/cowrun-$ID-a/cgroup.procs"
+	kill -KILL "$creator"
+	ends_with 137 "$creator"
+	run --separate-stderr -0 cow rm -f "$ID-a"
+	[ -z "$stderr" ] || { say "$stderr"; return 1; }
+	assert_nothing_of "$ID-a"
+	# The template was only waiting for its helper.
+	kill -USR1 "$template"
+	fork_named b status 7
+	run cow wait "$ID-b"
+	assert_output 7
+}

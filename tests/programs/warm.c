@@ -5,16 +5,33 @@
  *	echo WORD   print it, and the process as it sees itself, and wait
  *	wait        for ever
  *
- * As a template it writes "warm" into FILE first, and a fork without arguments waits.
+ * As a template it writes "warm" into FILE first, and a fork without arguments waits. After a SIGUSR1 no
+ * fork of it gets done, until the next.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "runtime/template/cow_template.h"
+
+static volatile sig_atomic_t blocked;
+
+static void turn(int signal)
+{
+	(void)signal;
+	blocked = !blocked;
+}
+
+static void block(void)
+{
+	while (blocked)
+		usleep(10000);
+}
 
 static void leave_word(const char *path)
 {
@@ -33,6 +50,8 @@ int main(int argc, char **argv)
 
 	if (!memory)
 		return 2;
+	signal(SIGUSR1, turn);
+	pthread_atfork(block, NULL, NULL);
 	memset(memory, 'w', size);
 	if (argc > 2)
 		leave_word(argv[2]);
