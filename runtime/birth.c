@@ -139,6 +139,7 @@ static int raise_fd(int *fd)
 int birth_send(struct birth *b, const struct draft *d, struct err *e)
 {
 	b->forks = b->foreign || d->plan.flags & PLAN_FORK;
+	b->awaits_mounted = d->plan.flags & PLAN_SYNC_MOUNTED;
 	b->awaits_terminal = d->plan.flags & PLAN_TERMINAL;
 	int r = message_send_plan(b->channel, d);
 	log_debug("first process: %d, with a plan of %zu bytes and %d files", (int)b->pid,
@@ -271,7 +272,8 @@ static int hear_failure(int fd, struct err *e)
 		return err_say(
 			e, EPROTO, "hear from the container's first process: it said half a word");
 	f.text[sizeof(f.text) - 1] = '\0';
-	return f.reasoned ? err_say(e, f.code, "%s", f.text) : err_set(e, f.code, "%s", f.text);
+	int code = message_failure_code(&f);
+	return f.reasoned ? err_say(e, code, "%s", f.text) : err_set(e, code, "%s", f.text);
 }
 
 int birth_died(const struct birth *b, int cgroup, struct err *e)
@@ -384,6 +386,17 @@ static int take_terminal(struct birth *b, int master, struct err *e)
 	return r < 0 ? err_set(e, -r, "hand the terminal to the console socket") : 0;
 }
 
+/* What it says once, and has said already or was not to say: it is not what we take it for. */
+static bool is_unasked(struct birth *b, enum channel_type type)
+{
+	if (type == CHANNEL_MOUNTED && b->awaits_mounted) {
+		b->awaits_mounted = false;
+		return false;
+	}
+	return type == CHANNEL_MOUNTED || (type == CHANNEL_FORKED && !b->forks) ||
+	       (type == CHANNEL_TERMINAL && !b->awaits_terminal);
+}
+
 int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 {
 	struct channel_header header = { 0 };
@@ -408,6 +421,10 @@ int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 	if (header.type == CHANNEL_FAILED)
 		return hear_failure(b->channel, e);
 	log_debug("first process: says %s", enum_name_of(heard, (int)header.type));
+	if (is_unasked(b, header.type))
+		return err_say(e, EPROTO,
+			"hear from the container's first process: it says out of turn %s",
+			enum_name_of(heard, (int)header.type));
 	*ret = header.type;
 	if (header.type == CHANNEL_LISTENER)
 		return take_listener(b, e);

@@ -23,7 +23,7 @@ struct birth {
 	bool foreign; /* it is a template's fork, and no child of ours: its reaper waits for it */
 	bool over;    /* the process is somebody's: birth_done() leaves it alone */
 	bool unheard; /* all is said to it, and whether its program runs was not waited for */
-	bool awaits_terminal; /* it will tell TERMINAL, and has not yet */
+	bool awaits_mounted, awaits_terminal; /* it will tell MOUNTED, TERMINAL, and has not yet */
 	int terminal; /* then: the master of its terminal, unless `console` got it; -1: none */
 	int console;  /* a connection that gets it (runtime/handover.h), ours; -1: none */
 };

@@ -201,7 +201,7 @@ static int runtime_hooks(struct container *c, const struct create_options *o, st
 static int accompany(
 	struct container *c, const struct create_options *o, bool synced, bool told, struct err *e)
 {
-	enum channel_type said;
+	enum channel_type said = 0;
 	bool mounted = false;
 	int r = 0;
 

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include "spec/base/err.h"
 
 int message_send(int socket, enum channel_type type, const void *payload, size_t len,
 	const int *fds, size_t n_fds)
@@ -65,18 +68,43 @@ int message_send_plan(int socket, const struct draft *d)
 	return r;
 }
 
-static void take_beside(struct msghdr *m, struct message_beside *ret)
+int message_failure_code(const struct failure *f)
 {
+	return f->code > 0 && f->code <= ERR_USAGE ? f->code : EPROTO;
+}
+
+/* One fd is kept; any other number of them is not. */
+static int take_fds(const struct cmsghdr *at, int *ret)
+{
+	const size_t n = (at->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	int fd;
+
+	if (n == 1 && *ret < 0) {
+		memcpy(ret, CMSG_DATA(at), sizeof(int));
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&fd, CMSG_DATA(at) + i * sizeof(int), sizeof(int));
+		close(fd);
+	}
+	return -EPROTO;
+}
+
+static int take_beside(struct msghdr *m, struct message_beside *ret)
+{
+	int r = m->msg_flags & MSG_CTRUNC ? -EPROTO : 0;
 	struct ucred who;
 
 	for (struct cmsghdr *at = CMSG_FIRSTHDR(m); at; at = CMSG_NXTHDR(m, at))
-		if (at->cmsg_type == SCM_RIGHTS && at->cmsg_len == CMSG_LEN(sizeof(int))) {
-			memcpy(&ret->fd, CMSG_DATA(at), sizeof(int));
+		if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SCM_RIGHTS) {
+			int bad = take_fds(at, &ret->fd);
+			r = bad < 0 ? bad : r;
 		} else if (at->cmsg_type == SCM_CREDENTIALS &&
 			   at->cmsg_len == CMSG_LEN(sizeof(who))) {
 			memcpy(&who, CMSG_DATA(at), sizeof(who));
 			ret->sender = who.pid;
 		}
+	return r;
 }
 
 ssize_t message_receive(int fd, struct channel_header *header, struct message_beside *ret)
@@ -95,7 +123,6 @@ ssize_t message_receive(int fd, struct channel_header *header, struct message_be
 	while ((n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_WAITALL)) < 0)
 		if (errno != EINTR)
 			return -errno;
-	if (n > 0)
-		take_beside(&m, ret);
-	return n;
+	int r = n > 0 ? take_beside(&m, ret) : 0;
+	return r < 0 ? r : n;
 }

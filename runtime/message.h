@@ -21,13 +21,16 @@ int message_send_plan(int socket, const struct draft *d);
  */
 bool message_plan_fits(int socket, const struct draft *d);
 
+/* The code of a failure as a result. It is another process's word: what is no code of ours is EPROTO. */
+int message_failure_code(const struct failure *f);
+
 /* What may come beside a header: an fd, and who sent it (SO_PASSCRED). */
 struct message_beside {
 	int fd;
 	pid_t sender;
 };
 
-/* A header. As fd_read_full(). */
+/* A header. As fd_read_full(); -EPROTO: with more fds than one, which are closed. */
 ssize_t message_receive(int fd, struct channel_header *header, struct message_beside *ret);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "runtime/container.h"
 #include "runtime/handover.h"
+#include "runtime/message.h"
 #include "spec/id.h"
 
 int template_open(const struct home *h, const char *name, struct template *ret, struct err *e)
@@ -99,7 +100,7 @@ int template_ask(const struct template *t, struct template_report *ret, struct e
 		return err_set(e, errno, "hear from template '%s'", t->record.id);
 	if (n == sizeof(m) && m.type == TEMPLATE_REFUSED) {
 		m.failure.text[sizeof(m.failure.text) - 1] = '\0';
-		return err_say(e, m.failure.code ? m.failure.code : EPERM, "template '%s': %s",
+		return err_say(e, message_failure_code(&m.failure), "template '%s': %s",
 			t->record.id, m.failure.text);
 	}
 	if (n != sizeof(m) || m.type != TEMPLATE_READY)
