@@ -30,8 +30,11 @@ static void reap(struct reaper *r)
 		if (w) {
 			r->template_ended = r->template_ended || w->is_template;
 			ward_ended(r, w, status);
-		} else if (!tellers_ended(r, pid, status))
+		} else if (!tellers_ended(r, pid, status)) {
+			/* Who will bring it has knocked before it was born: now at the latest he is met. */
+			visitors_greet(r);
 			reaper_remember(r, pid, status);
+		}
 	}
 }
 
@@ -39,11 +42,8 @@ static void hear_signals(struct reaper *r, struct source *s)
 {
 	struct signalfd_siginfo info;
 
-	if (read(s->fd, &info, sizeof(info)) <= 0)
-		return;
-	/* Who has knocked by now may bring one of those that have ended: they are remembered for him. */
-	visitors_greet(r);
-	reap(r);
+	if (read(s->fd, &info, sizeof(info)) > 0)
+		reap(r);
 }
 
 static void hear_knocking(struct reaper *r, struct source *s)

@@ -16,7 +16,7 @@ static const uint64_t all_signals = ~0ull, no_signals;
 
 static void pass_on(int signals)
 {
-	struct signalfd_siginfo info;
+	struct signalfd_siginfo info = { 0 };
 
 	while (sys(read, signals, &info, sizeof(info)) == (long)sizeof(info))
 		if (info.ssi_signo != SIGCHLD)
