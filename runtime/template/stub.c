@@ -187,6 +187,25 @@ static long clone_helper(struct clone_args *args)
 /* --- in the template ----------------------------------------------------------------------------
  */
 
+/*
+ * It shares our memory: where it did not leave by itself it may have held locks, as the handlers of a fork do,
+ * and nothing is forked of a program that is half in a fork.
+ */
+static _Noreturn void end_half_forked(int channel, int status)
+{
+	static char line[160];
+	struct text t = TEXT_IN(line);
+
+	text_add(&t, "cow template: the helper of a fork ");
+	text_add(&t, status & 0x7f ? "was killed by signal " : "ended with status ");
+	text_add_number(&t, status & 0x7f ? status & 0x7f : status >> 8);
+	text_add(&t, ": it may have held locks, so nothing is forked any more\n");
+	sys(write, 2, t.at, t.len);
+	tell_failure(channel, -ECANCELED, "fork the template: its helper was killed");
+	for (;;)
+		sys(exit_group, 1);
+}
+
 /* True in the fork. */
 static bool fork_one(int channel, int cgroup, uint64_t namespaces)
 {
@@ -197,6 +216,7 @@ static bool fork_one(int channel, int cgroup, uint64_t namespaces)
 		.cgroup = (uint64_t)(cgroup >= 0 ? cgroup : 0),
 	};
 	uint64_t before;
+	int status = 0;
 	long pid;
 
 	birth.channel = channel;
@@ -210,8 +230,10 @@ static bool fork_one(int channel, int cgroup, uint64_t namespaces)
 	if (pid < 0)
 		tell_failure(channel, pid, "clone the helper of a fork into its cgroup");
 	else
-		while (sys(wait4, pid, NULL, __WALL, NULL) == -EINTR)
+		while (sys(wait4, pid, &status, __WALL, NULL) == -EINTR)
 			;
+	if (status)
+		end_half_forked(channel, status);
 	report.forks += pid >= 0 && !birth.rehearsal;
 	if (stub->after_parent)
 		stub->after_parent();

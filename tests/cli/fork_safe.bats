@@ -164,5 +164,15 @@ same() {
 	fi
 }
 
+@test "a template whose helper of a fork is killed half way ends: its locks may be held" {
+	template -- before:killer
+	fails 'fork the template: its helper was killed' timeout -k 1 20 "$COW" --root "$STATE" --store "$STORE" fork "$ID-t"
+	eventually is_status "$ID-t" stopped
+	[ "$(inspect "$ID-t" exit_status)" = 1 ]
+	has_line "$ID-t" 'the helper of a fork was killed by signal 9: it may have held locks'
+	fails "template '$ID-t' is not running" cow fork "$ID-t"
+	[ -z "$(cow ps -q)" ]
+}
+
 # capable NAME: this shell holds that capability
 capable() { setpriv -d | grep '^Capability bounding set' | grep -qw "$1"; }

@@ -168,6 +168,30 @@ static void set_signals(void)
 	prctl(PR_SET_NAME, "renamed");
 }
 
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+static pid_t template_pid;
+
+static void lock_held(void)
+{
+	pthread_mutex_lock(&held);
+	/* Who forks the template is a helper of its own number, which shares this memory. */
+	pid_t pid = (pid_t)syscall(SYS_getpid);
+	if (pid != template_pid)
+		kill(pid, SIGKILL);
+}
+
+static void unlock_held(void)
+{
+	pthread_mutex_unlock(&held);
+}
+
+/* Handlers of a fork, as malloc's: the helper is killed between them. */
+static void kill_helper(void)
+{
+	template_pid = getpid();
+	pthread_atfork(lock_held, unlock_held, unlock_held);
+}
+
 static const struct {
 	const char *name;
 	void (*perform)(void);
@@ -183,6 +207,7 @@ static const struct {
 	{ "user", drop_user },
 	{ "spoil", spoil },
 	{ "signals", set_signals },
+	{ "killer", kill_helper },
 };
 
 static void prepare(const char *name)
