@@ -311,28 +311,47 @@ static _Noreturn void refuse_all(int listener, const struct template_message *an
 		sys(exit_group, 1);
 }
 
+/* `m` begins with the reason's text that `why` is. */
+static _Noreturn void refuse(int listener, struct template_message *m, struct text *why, long code)
+{
+	m->type = TEMPLATE_REFUSED;
+	m->failure.code = (int32_t)-code;
+	sys(write, 2, why->at, why->len);
+	sys(write, 2, "\n", 1);
+	refuse_all(listener, m);
+}
+
 static void be_fit(int listener)
 {
 	struct template_message m;
 	struct text why = TEXT_IN(m.failure.text);
 
 	memset(&m, 0, sizeof(m));
-	m.type = TEMPLATE_REFUSED;
 	text_add(&why, "it cannot be a template: ");
-	m.failure.code = -fitness_check(listener, &why);
-	if (!m.failure.code)
-		return;
-	sys(write, 2, why.at, why.len);
-	sys(write, 2, "\n", 1);
-	refuse_all(listener, &m);
+	long r = fitness_check(listener, &why);
+	if (r)
+		refuse(listener, &m, &why, r);
 }
 
 /* Of its root: what a fork finds below its own files does not change any more. */
-static void seal_root(void)
+static void seal_root(int listener)
 {
 	struct mount_attr readonly = { .attr_set = MOUNT_ATTR_RDONLY };
+	struct template_message m;
+	struct text why = TEXT_IN(m.failure.text);
+	long r = sys(mount_setattr, AT_FDCWD, "/", 0, &readonly, sizeof(readonly));
 
-	sys(mount_setattr, AT_FDCWD, "/", 0, &readonly, sizeof(readonly));
+	if (r >= 0)
+		return;
+	memset(&m, 0, sizeof(m));
+	text_add(&why, "it cannot be a template: make its root read-only: ");
+	if (r == -EBUSY) {
+		text_add(&why, "another process has a file of it open for writing");
+	} else {
+		text_add(&why, "error ");
+		text_add_number(&why, -r);
+	}
+	refuse(listener, &m, &why, r);
 }
 
 /* A fork of nothing, for what it makes the template write. */
@@ -378,7 +397,7 @@ struct child *stub_serve(const struct stub *s)
 	sys(prctl, PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 	sys(fcntl, s->listener, F_SETFD, FD_CLOEXEC);
 	freeze_memory();
-	seal_root();
+	seal_root(s->listener);
 	for (int i = 1; i <= CONNECTIONS; i++)
 		fds[i].fd = -1;
 	for (;;) {

@@ -148,6 +148,7 @@ same() {
 		sysv some of its memory is System V shared memory
 		filter it has loaded a seccomp filter
 		user it has given up CAP_SYS_ADMIN
+		writer make its root read-only: another process has a file of it open for writing
 	EOT
 }
 
@@ -162,6 +163,11 @@ same() {
 		fails 'set RLIMIT_SIGPENDING: cannot raise the hard limit from 64 to' cow fork "$ID-t"
 		[ "$(cow ps -q)" = "$ID-t" ]
 	fi
+}
+
+@test "a template's root may be read-only already" {
+	template --read-only --
+	same
 }
 
 @test "a template whose helper of a fork is killed half way ends: its locks may be held" {
