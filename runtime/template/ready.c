@@ -2,8 +2,10 @@
 #include "runtime/template/cow_template.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runtime/template/protocol.h"
@@ -14,10 +16,50 @@
 static struct cow_template_hooks hooks;
 static bool is_fork, bears_freezing;
 
+/* Of glibc from 2.35 on: where a thread's struct rseq lies. Of no other libc. */
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned __rseq_size __attribute__((weak));
+
+enum {
+	RSEQ_LEAST = 32, /* what it is registered with at least, however little of it is used */
+#ifdef __x86_64__
+	RSEQ_MARK = 0x53053053,
+#else
+	RSEQ_MARK = (int)0xd428bc00, /* an instruction, as on all that have fixed lengths */
+#endif
+};
+
+static char *thread_pointer(void)
+{
+	char *ret;
+
+#ifdef __x86_64__
+	__asm__("mov %%fs:0, %0" : "=r"(ret));
+#else
+	__asm__("mrs %0, tpidr_el0" : "=r"(ret));
+#endif
+	return ret;
+}
+
+/*
+ * The helper, who shares the template's memory, is none whom the kernel tells its CPU by that, and a fork
+ * inherits it from the helper: libc believed the template's CPU for ever.
+ */
+static void register_rseq(void)
+{
+	unsigned size = &__rseq_size ? __rseq_size : 0;
+
+	if (size)
+		syscall(SYS_rseq, thread_pointer() + __rseq_offset,
+			size > RSEQ_LEAST ? size : RSEQ_LEAST, 0, RSEQ_MARK);
+}
+
 static long fork_by_libc(void)
 {
 	pid_t pid = fork();
 
+	if (pid == 0)
+		register_rseq();
 	return pid < 0 ? -errno : pid;
 }
 

@@ -132,6 +132,14 @@ same() {
 	assert_output_matches 'comm: renamed'
 }
 
+@test "libc knows the CPU that a fork runs on, wherever it is moved" {
+	[ "$(nproc)" -gt 1 ] || skip "needs two CPUs"
+	template --
+	cow fork --name "$NAME" "$ID-t" heir cpus >/dev/null
+	run told "$NAME"
+	assert_output "$(yes "knows a CPU" | head -n "$(nproc)")"
+}
+
 @test "what a fork would share or lose makes no template, and nothing is left of it" {
 	local what why
 	while read -r what why; do

@@ -10,6 +10,7 @@
  *   fds             its file descriptors
  *   try FILE        opens FILE to write, and says why it cannot
  *   signal N        whether signal N is blocked, ignored, handled
+ *   cpus            whether libc knows on which CPU it is, on each that it may run on
  *   wait            until it is ended
  */
 #include <dirent.h>
@@ -423,6 +424,28 @@ static int print_signal(int number)
 	return 0;
 }
 
+static int print_cpus(void)
+{
+	cpu_set_t all, one;
+
+	if (sched_getaffinity(0, sizeof(all), &all) < 0)
+		return 1;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &all))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (sched_setaffinity(0, sizeof(one), &one) < 0)
+			return 1;
+		int told = sched_getcpu();
+		if (told == cpu)
+			printf("knows a CPU\n");
+		else
+			printf("on CPU %d, and told %d\n", cpu, told);
+	}
+	return 0;
+}
+
 static int act(int argc, char **argv)
 {
 	while (argc > 1 && strncmp(argv[1], "before:", 7) == 0)
@@ -438,6 +461,8 @@ static int act(int argc, char **argv)
 		return try(argv[2]);
 	if (strcmp(command, "signal") == 0 && argc > 2)
 		return print_signal(atoi(argv[2]));
+	if (strcmp(command, "cpus") == 0)
+		return print_cpus();
 	puts("waits");
 	fflush(stdout);
 	wait_for_ever(NULL);
