@@ -14,6 +14,7 @@
 #include "runtime/template/stub.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/prctl.h>
 #include <poll.h>
 #include <sys/mount.h>
@@ -67,15 +68,36 @@ static void begin_child(void)
 	sys(close_range, CHANNEL_FD + 1, ~0u, 0);
 }
 
-/* As execve() does where a filter needed the privilege to be loaded (identity.c). */
+/* False too where a filter answers in the kernel's place: then nothing is written. */
+static bool holds_only(uint64_t permitted, uint64_t effective)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct held[2];
+
+	memset(held, 0xff, sizeof(held));
+	if (sys(capget, &header, held) < 0)
+		return false;
+	return !((held[0].permitted | (uint64_t)held[1].permitted << 32) & ~permitted) &&
+	       !((held[0].effective | (uint64_t)held[1].effective << 32) & ~effective);
+}
+
+/*
+ * As execve() does where a filter needed the privilege to be loaded (identity.c). Under the filter: one that
+ * refuses this is one that cannot be kept without an execve(). LIMIT: so is one that says it was done
+ * and was not, unless an agent of it or a tracer writes what capget() should have.
+ */
 static void drop_kept_caps(struct child *c)
 {
-	if (!c->plan->n_filter || c->plan->flags & PLAN_NO_NEW_PRIVS)
+	const struct init_plan *plan = c->plan;
+
+	if (!plan->n_filter || plan->flags & PLAN_NO_NEW_PRIVS)
 		return;
-	/* Under the filter: one that refuses this is one that cannot be kept without an execve(). */
-	if (caps_set(c->plan, 0) < 0)
+	if (caps_set(plan, 0) < 0)
 		child_refuse(c, EPERM,
 			"drop the capability that the seccomp filter was loaded with: the filter forbids capset()");
+	if (!holds_only(plan->caps_permitted, plan->caps_effective))
+		child_refuse(c, EPERM,
+			"drop the capability that the seccomp filter was loaded with: under the filter capset() does not, or capget() does not tell");
 }
 
 /* The last of the steps, in the place of the execve(). */

@@ -46,7 +46,7 @@ teardown_file() { scratch_remove; }
 	cowrun create -b "$BUNDLE" --pid-file "$SCRATCH/pid" "$ID-e" >"$SCRATCH/out" 2>&1 3>&-
 	local standin pid
 	standin=$(<"$SCRATCH/pid") pid=$(state "$ID-e" pid)
-	[ "$(<"/proc/$standin/comm")" = cow-standin ]
+	eventually executes "$standin" cow-standin
 	[ "$(readlink "/proc/$standin/ns/net")" = "$(readlink "/proc/$pid/ns/net")" ]
 	status_is "$ID-e" created
 	[ ! -s "$SCRATCH/out" ]
@@ -89,4 +89,21 @@ teardown_file() { scratch_remove; }
 	assert_status 0
 	[ "$(jq -r '[.way, .started, .exact] | join(" ")' "$SCRATCH/results/trials.jsonl")" = "fork 3 true" ]
 	[ -z "$(cow ps -aq)" ]
+}
+
+@test "a filter that keeps the privilege that it was loaded with has no fork, whatever it answers" {
+	local what
+	cow template create "$NAME" "$IMAGE" warm >/dev/null
+	for what in '["getppid"] 1' '["capset"] 1' '["capset","capget"] 0' '["capset"] 0' '["capget"] 1'; do
+		bundle "$(args warm status 7)"' | .annotations["org.cowrun.template"] = $ENV.NAME | .process.noNewPrivileges = false
+			| .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: '"${what% *}"',
+			action: "SCMP_ACT_ERRNO", errnoRet: '"${what#* }"'}]}'
+		if [[ $what == *getppid* ]]; then
+			run cowrun run -b "$BUNDLE" "$ID-e"
+			assert_status 7
+		else
+			fails 'drop the capability that the seccomp filter was loaded with: ' cowrun run -b "$BUNDLE" "$ID-e"
+		fi
+		assert_gone "$ID-e"
+	done
 }
