@@ -18,6 +18,14 @@
 		"--pid-file", "{pidfile}", "{name}" },                                             \
 	.stop = { __VA_ARGS__, "--root", "{state}", "delete", "-f", "{name}" }, .bundle = true
 
+#define FORKS(frozen)                                                                              \
+	.before = { "{cow}", "template", "create", "--freeze", frozen, "{options}", "{template}",  \
+		"{image}", "{command}" },                                                          \
+	.start = { "{cow}", "fork", "-n", "{all}", "--name", "{names}", "{options}",               \
+		"{template}" },                                                                    \
+	.stop = { "{cow}", "rm", "-f", "{name}" }, .after = { "{cow}", "rm", "-f", "{template}" }, \
+	.ours = true, .together = true
+
 /* It writes no pid down. */
 static const char docker_run[] = "pid=$1; shift; docker run -d --name \"$0\" \"$@\" >/dev/null && "
 				 "docker inspect -f '{{.State.Pid}}' \"$0\" >\"$pid\"";
@@ -28,13 +36,9 @@ static const struct way ways[] = {
 		.start = { "{cow}", "run", "-d", "-n", "{all}", "--name", "{names}", "{options}",
 			"{image}", "{command}" },
 		.stop = { "{cow}", "rm", "-f", "{name}" }, .ours = true, .together = true },
-	{ "fork", "cow, forks of a template",
-		.before = { "{cow}", "template", "create", "{options}", "{template}", "{image}",
-			"{command}" },
-		.start = { "{cow}", "fork", "-n", "{all}", "--name", "{names}", "{options}",
-			"{template}" },
-		.stop = { "{cow}", "rm", "-f", "{name}" },
-		.after = { "{cow}", "rm", "-f", "{template}" }, .ours = true, .together = true },
+	{ "fork", "cow, forks of a template", FORKS("auto") },
+	{ "frozen-fork", "cow, forks of a frozen template", FORKS("always") },
+	{ "plain-fork", "cow, forks of a template that is not frozen", FORKS("never") },
 	{ "btrfs", "cow, btrfs snapshot", OURS },
 	{ "reflink", "cow, reflinked copy", OURS },
 	{ "copy", "cow, full copy", OURS },
