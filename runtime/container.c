@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -105,14 +104,13 @@ static int record_init(struct container *c, const struct create_options *o, stru
 	struct process_mark mark;
 	int r = mark_take(c->birth.pid, &mark);
 
+	/* A fork's number is its reaper's to give back: what it named when we looked must be it. */
+	if (c->birth.foreign && birth_has_ended(&c->birth))
+		return birth_last_words(&c->birth, c->cgroup.fd, e);
 	if (r == -ESRCH) /* it died already: what it said, or its end, tells why */
 		return 0;
 	if (r < 0)
 		return err_set(e, -r, "look at process %d", (int)c->birth.pid);
-	/* A fork's number is its reaper's to give back: what it named when we looked must be it. */
-	if (c->birth.foreign &&
-		poll(&(struct pollfd){ .fd = c->birth.pidfd, .events = POLLIN }, 1, 0) > 0)
-		return 0;
 	r = record_add(
 		c->journal, "init", "%d %llu", e, (int)mark.pid, (unsigned long long)mark.start);
 	return r < 0 || (o->from && o->from->stands_in)
