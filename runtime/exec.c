@@ -58,7 +58,7 @@ static int check_status(
 static int accompany(struct birth *b, const struct exec_options *o, const struct record *record,
 	const struct spec *spec, const struct schedule *s, struct err *e)
 {
-	enum channel_type said;
+	enum channel_type said = 0;
 
 	for (;;) {
 		int r = birth_next(b, &said, e);

@@ -71,7 +71,8 @@ int handover_receive(int socket, const char *name, int *ret)
 	return 0;
 }
 
-struct sockaddr_un handover_address(int dir, const char *name)
+/* By the directory's fd: its path may be longer than an address. */
+static struct sockaddr_un address_in(int dir, const char *name)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
@@ -81,17 +82,17 @@ struct sockaddr_un handover_address(int dir, const char *name)
 
 int handover_listen(int dir, const char *name, int type, struct err *e)
 {
-	struct sockaddr_un at = handover_address(dir, name);
+	struct sockaddr_un at = address_in(dir, name);
 	autofd int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 64) < 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, SOMAXCONN) < 0)
 		return err_set(e, errno, "make the socket '%s'", name);
 	return take_fd(&fd);
 }
 
 int handover_reach(int dir, const char *name, int type)
 {
-	struct sockaddr_un at = handover_address(dir, name);
+	struct sockaddr_un at = address_in(dir, name);
 	autofd int fd = socket(AF_UNIX, SOCK_CLOEXEC | type, 0);
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0)

@@ -8,8 +8,6 @@
 #ifndef RUNTIME_HANDOVER_H
 #define RUNTIME_HANDOVER_H
 
-#include <sys/un.h>
-
 #include "spec/base/err.h"
 
 /* The connection. `option` is what messages call it. The path may be longer than a socket's address
@@ -21,9 +19,6 @@ int handover_send(int socket, const char *name, int fd);
 
 /* Waits for one of that name. -errno; -EPROTO for anything else, the end included. */
 int handover_receive(int socket, const char *name, int *ret);
-
-/* The address of a socket `name` in a directory, by its fd: the path may be longer than an address. */
-struct sockaddr_un handover_address(int dir, const char *name);
 
 /* A socket `name` in a directory, whatever its path, that listens. `type`: SOCK_STREAM, ... */
 int handover_listen(int dir, const char *name, int type, struct err *e);

@@ -15,7 +15,6 @@
 
 enum {
 	FDS_MAX = 4,
-	BACKLOG = 4096,
 	HELPER_MS = 10000, /* for one who has nothing more to do than to leave */
 };
 
@@ -38,21 +37,12 @@ union control {
 
 int reaper_listen(int dir, struct err *e)
 {
-	struct sockaddr_un at = handover_address(dir, REAPER_SOCKET);
-	autofd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, BACKLOG) < 0)
-		return err_set(e, errno, "make the socket '" REAPER_SOCKET "'");
-	return take_fd(&fd);
+	return handover_listen(dir, REAPER_SOCKET, SOCK_SEQPACKET, e);
 }
 
 static int reach(int dir)
 {
-	struct sockaddr_un at = handover_address(dir, REAPER_SOCKET);
-	autofd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	return fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ? -errno
-									     : take_fd(&fd);
+	return handover_reach(dir, REAPER_SOCKET, SOCK_SEQPACKET);
 }
 
 int reaper_reach(int dir, struct err *e)
