@@ -14,10 +14,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/reaper/scribe.h"
 #include "cmd/reaper/teller.h"
 #include "cmd/reaper/visitor.h"
 
-enum { AGAIN_MS = 100 }; /* when there was no process for a teller */
+enum {
+	AGAIN_MS = 100, /* when there was no process for a teller */
+	IDLE_MS = 30,	/* that the scribe stays without anything to do */
+};
 
 static void reap(struct reaper *r)
 {
@@ -62,6 +66,11 @@ static bool is_over(const struct reaper *r)
 	       waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
 }
 
+static int patience(const struct reaper *r)
+{
+	return r->due ? AGAIN_MS : scribe_is_idle() ? IDLE_MS : -1;
+}
+
 /* Who connects in the last moment is met with the end of the socket, as if he had come later. */
 static void serve(struct reaper *r)
 {
@@ -70,9 +79,13 @@ static void serve(struct reaper *r)
 	for (;;) {
 		if (r->due)
 			r->due = !tellers_begin(r);
+		if (!r->wards)
+			scribe_dismiss(r);
 		if (is_over(r))
 			break;
-		int n = epoll_wait(r->epoll, &event, 1, r->due ? AGAIN_MS : -1);
+		int n = epoll_wait(r->epoll, &event, 1, patience(r));
+		if (n == 0)
+			scribe_dismiss(r);
 		struct source *s = n > 0 ? event.data.ptr : NULL;
 		if (s)
 			s->ready(r, s);

@@ -159,5 +159,5 @@ int container_checkpoint(
 	r = dump(&record, &spec, o, e);
 	if (r < 0)
 		return err_while(e, "checkpoint container '%s'", id);
-	return o->leave_running || o->pre_dump ? 0 : container_delete_locked(h, id, e);
+	return o->leave_running || o->pre_dump ? 0 : container_delete_locked(h, &record, e);
 }

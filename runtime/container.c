@@ -260,6 +260,8 @@ static int describe(struct container *c, const struct create_options *o, struct 
 	const struct namespace_spec *pids = spec_namespace(c->spec, CLONE_NEWPID);
 	if (r == 0 && (!pids || namespace_is_joined(pids)))
 		r = record_add(c->journal, "shares-pids", "%s", e, "");
+	if (r == 0 && !c->spec->hooks.n_poststop)
+		r = record_add(c->journal, "no-poststop", "%s", e, "");
 	return r;
 }
 

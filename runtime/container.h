@@ -112,8 +112,9 @@ int container_kill(const struct home *h, const char *id, int signal, bool all, s
  * `store`: where its files may be if the record does not tell any more, NULL: nowhere. */
 int container_delete(
 	const struct home *h, const char *id, bool force, const char *store, struct err *e);
-/* By force, where record_lock() is held: without it, another one could have got the name. */
-int container_delete_locked(const struct home *h, const char *id, struct err *e);
+/* By force, by what was read under record_lock(), which is held: without it, another one could have got
+ * the name. */
+int container_delete_locked(const struct home *h, const struct record *record, struct err *e);
 int container_freeze(const struct home *h, const char *id, bool frozen, struct err *e);
 
 /* Sets what `r` says, and leaves what it does not say as it is; judged here. Not of a stopped one. */

@@ -301,12 +301,11 @@ static int remove_resources(const struct home *h, const struct record *record, c
 	return r;
 }
 
-static int refuse_delete(
-	const struct home *h, const struct record *record, bool force, struct err *e)
+static int refuse_delete(const struct home *h, const struct record *record, struct err *e)
 {
 	enum state_status status = container_status(h, record);
 
-	if (force || status == STATE_STOPPED || status == STATE_CREATED || status == STATE_CREATING)
+	if (status == STATE_STOPPED || status == STATE_CREATED || status == STATE_CREATING)
 		return 0;
 	return err_say(e, ERR_NOT_RUNNING, "cannot delete container '%s' that is not stopped: %s",
 		record->id, status_name(status));
@@ -334,14 +333,14 @@ static int delete_locked(const struct home *h, const char *id, bool force, const
 
 	if (read < 0 && !(force && read == -ERR_DAMAGED))
 		return read;
-	int r = refuse_delete(h, record, force, e);
+	int r = force ? 0 : refuse_delete(h, record, e);
 	if (r == 0)
 		r = refuse_forked(record, e);
 	if (r == 0)
 		r = remove_resources(h, record, id, store, read < 0 || record->cut, e);
 	if (r < 0)
 		return r;
-	if (record->bundle && container_spec(h, id, &spec, &ignored) == 0)
+	if (record->bundle && !record->no_poststop && container_spec(h, id, &spec, &ignored) == 0)
 		run_poststop(&spec, record);
 	return record_remove(h, id, e);
 }
@@ -360,12 +359,9 @@ int container_delete(
 	return delete_locked(h, id, force, store, &record, r, e);
 }
 
-int container_delete_locked(const struct home *h, const char *id, struct err *e)
+int container_delete_locked(const struct home *h, const struct record *record, struct err *e)
 {
-	automatic(record) struct record record = { 0 };
-	int r = record_read(h, id, &record, e);
-
-	return delete_locked(h, id, true, NULL, &record, r, e);
+	return delete_locked(h, record->id, true, NULL, record, 0, e);
 }
 
 int container_freeze(const struct home *h, const char *id, bool frozen, struct err *e)

@@ -421,7 +421,14 @@ static int record_end(
 	return r;
 }
 
-int launch_ended(const struct home *h, const char *id, int status, char ret_why[160], struct err *e)
+/* Whoever has removed it may have given its name to another one. */
+static bool is_told(const struct record *record, pid_t pid)
+{
+	return pid && (record->init.pid != pid || (record->ended && !record->remove_at_exit));
+}
+
+int launch_ended(const struct home *h, const char *id, pid_t pid, int status, char ret_why[160],
+	struct err *e)
 {
 	automatic(record) struct record record = { 0 };
 	autofd int dir = -1;
@@ -429,12 +436,12 @@ int launch_ended(const struct home *h, const char *id, int status, char ret_why[
 
 	if (r == 0)
 		r = record_read(h, id, &record, e);
-	if (r == -ERR_NO_CONTAINER)
+	if (r == -ERR_NO_CONTAINER || (r == 0 && is_told(&record, pid)))
 		return 0;
 	/* At the latest now its ports are free again. */
 	if (r == 0)
 		r = network_end(&record.network_keeper, e);
 	if (r == 0)
 		r = record_end(&record, dir, status, ret_why, e);
-	return r == 0 && record.remove_at_exit ? container_delete_locked(h, id, e) : r;
+	return r == 0 && record.remove_at_exit ? container_delete_locked(h, &record, e) : r;
 }

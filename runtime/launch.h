@@ -73,9 +73,10 @@ int launch_resolve_user(
 /*
  * A container of ours has ended with `status`: the record says so, and whether it was killed for
  * want of memory (its text is in ret_why, if that is not NULL); removed if it was to be. No error
- * when somebody removed it meanwhile.
+ * when somebody removed it meanwhile; nor, if its first process is known to be `pid` (0: it is not), when
+ * the id is another one's by now, or has its end written down already: then nothing is done.
  */
-int launch_ended(
-	const struct home *h, const char *id, int status, char ret_why[160], struct err *e);
+int launch_ended(const struct home *h, const char *id, pid_t pid, int status, char ret_why[160],
+	struct err *e);
 
 #endif

@@ -35,6 +35,7 @@ static const struct record_key {
 	{ "init", KEY_PROCESS, offsetof(struct record, init) },
 	{ "waits", KEY_FLAG, offsetof(struct record, waits) },
 	{ "no-keyring", KEY_FLAG, offsetof(struct record, no_keyring) },
+	{ "no-poststop", KEY_FLAG, offsetof(struct record, no_poststop) },
 	{ "shares-pids", KEY_FLAG, offsetof(struct record, shares_pids) },
 	{ "started", KEY_FLAG, offsetof(struct record, started) },
 	{ "image", KEY_TEXT, offsetof(struct record, image) },

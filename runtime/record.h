@@ -56,6 +56,7 @@ struct record {
 	bool started;
 	bool no_keyring;  /* its processes keep the session keyring of whoever makes them */
 	bool shares_pids; /* it has no pid namespace of its own */
+	bool no_poststop; /* nothing in its configuration is to be done when it is gone */
 	/* What `cow` adds. */
 	char *image, *store, *command;
 	char *snapshotter; /* the way of its files (overlay/snapshot.h); NULL: overlay */

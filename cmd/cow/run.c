@@ -84,7 +84,7 @@ static int attend(struct context *c, const struct launch_options *o, bool with_i
 	/* The record's lock goes first: what follows takes it as anybody would. */
 	autofree char *id = strdup(l.container.id);
 	launched_done(&l);
-	r = id ? launch_ended(&c->home, id, outcome.status, why, e)
+	r = id ? launch_ended(&c->home, id, 0, outcome.status, why, e)
 	       : err_set(e, ENOMEM, "record the end");
 	if (*why)
 		fprintf(stderr, "cow: %s: killed: %s\n", id, why);

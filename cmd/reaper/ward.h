@@ -17,7 +17,7 @@ struct ward {
 	bool alone;    /* its record was locked: it gets a teller of its own */
 	int status;    /* its wait status */
 	pid_t teller;  /* who writes that down at the moment; 0: nobody */
-	unsigned told; /* how often one was killed */
+	unsigned told; /* how often one has ended that did not tell it */
 };
 
 /* Takes the fds. -errno, and they are closed. */

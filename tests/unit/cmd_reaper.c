@@ -367,7 +367,7 @@ START_TEST(a_thousand)
 	orphan_tell(&one, "x 0\n");
 	ck_assert_int_eq(orphan_wait(&one), 0);
 	unsigned fds = count_fds(s.reaper), private = private_of(s.reaper), now;
-	for (int looks = 0; looks < 50; looks++, usleep(1000))
+	for (int looks = 0; looks < 200; looks++, usleep(1000))
 		fds = (now = count_fds(s.reaper)) < fds ? now : fds;
 
 	(void)private;
@@ -425,15 +425,18 @@ START_TEST(full)
 		knocking[i] = reaper_watch(s.dir, "f0", all[0].pid);
 	/* Turned away, maybe before he has said a word. */
 	ck_assert(knocking[15] < 0 || is_told(knocking[15], -1));
-	orphan_tell(&all[0], "x 1\n");
-	ck_assert_int_eq(orphan_wait(&all[0]), 1 << 8);
+	/* Two: one of the fds that get free is the scribe's, as long as that is there. */
+	for (int i = 0; i < 2; i++) {
+		orphan_tell(&all[i], "x 1\n");
+		ck_assert_int_eq(orphan_wait(&all[i]), 1 << 8);
+	}
 	for (int i = 0; i < 16; i++)
 		own_close(&knocking[i]);
 	struct orphan more = orphan_start(&s, c, "more", NULL);
 	orphan_tell(&more, "x 2\n");
 	ck_assert_int_eq(orphan_wait(&more), 2 << 8);
 	close(c);
-	for (int i = 1; i < n; i++)
+	for (int i = 2; i < n; i++)
 		kill(all[i].pid, SIGKILL);
 	scene_end(&s);
 }
