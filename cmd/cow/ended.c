@@ -9,8 +9,7 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 	(void)data, (void)argc;
 	int r = command_open_home(c, false, e);
 	return r < 0 ? r
-		     : launch_ended(
-			       &c->home, argv[0], 0, (int)strtol(argv[1], NULL, 10), NULL, e);
+		     : launch_ended(&c->home, argv[0], 0, (int)strtol(argv[1], NULL, 10), NULL, e);
 }
 
 const struct command ended_command = {
