@@ -8,13 +8,37 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/interrupt.h"
 #include "spec/base/fd.h"
+#include "spec/base/own.h"
 
 /* What the launching process says: an error, or (code 0) the container's name. */
 struct report {
 	struct err e;
 	char id[BACKGROUND_ID];
 };
+
+pid_t background_begin(background_program *become, void *data, int *ret_said, struct err *e)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_set(e, errno, "make a pipe");
+	autofd int ours = ends[0], theirs = ends[1];
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid < 0)
+		return err_set(e, errno, "fork a process for the background");
+	if (pid == 0) {
+		interrupt_forget();
+		setsid();
+		if (become(data, theirs, e) < 0)
+			background_say(theirs, e, NULL);
+		_exit(1);
+	}
+	*ret_said = take_fd(&ours);
+	return pid;
+}
 
 /* What is said meanwhile is for people and not for the container's log. */
 int background_keep_stderr(struct err *e)

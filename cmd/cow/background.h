@@ -17,6 +17,13 @@ struct background {
 	int null, out[2], err[2]; /* of the pipes, the read ends are kept */
 };
 
+/* What a process in the background becomes: by execve(), or it returns, before anything was said. */
+typedef int background_program(void *data, int tell, struct err *e);
+
+/* Forks one, in a session of its own, which becomes it; what it fails with is said. Its process, or -errno;
+ * `ret_said`, the caller's, is for background_hear(). */
+pid_t background_begin(background_program *become, void *data, int *ret_said, struct err *e);
+
 /* What is said meanwhile goes where it went, and not where the container's output goes. */
 int background_keep_stderr(struct err *e);
 /* The container's standard streams as ours: pipes, or nothing for one that makes a `terminal`. */

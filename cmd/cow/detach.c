@@ -54,10 +54,19 @@ static char *absolute(const char *path)
 	return *path == '/' ? strdup(path) : realpath(path, NULL);
 }
 
+struct detaching {
+	struct context *context;
+	const struct launch_options *options;
+	int viewer; /* where a terminal is handed on, or -1 */
+};
+
 /* In the forked process. Returns only in failure, before anything was said. */
-static int become_monitor(
-	struct context *c, const struct launch_options *o, int tell, int viewer, struct err *e)
+static int become_monitor(void *data, int tell, struct err *e)
 {
+	const struct detaching *w = data;
+	struct context *c = w->context;
+	const struct launch_options *o = w->options;
+	int viewer = w->viewer;
 	automatic(launched) struct launched l = LAUNCHED_NONE;
 	char monitor[4096], cow[4096];
 	bool terminal = o->derive.terminal;
@@ -126,28 +135,15 @@ static int hear(int from, pid_t pid, struct detached *d, struct err *e)
 	return r < 0 ? err_set(e, -r, "take over the terminal of '%s'", d->id) : 0;
 }
 
-/* `viewer`: where a terminal is handed on, or -1. */
 static int begin(struct context *c, const struct launch_options *o, int viewer,
 	struct beginning *ret, struct err *e)
 {
-	int ends[2];
+	struct detaching w = { c, o, viewer };
+	int said = -1;
+	pid_t pid = background_begin(become_monitor, &w, &said, e);
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return err_set(e, errno, "make a pipe");
-	autofd int ours = ends[0], theirs = ends[1];
-	fflush(NULL);
-	pid_t pid = fork();
-	if (pid < 0)
-		return err_set(e, errno, "fork the monitor");
-	if (pid == 0) {
-		interrupt_forget();
-		setsid();
-		if (become_monitor(c, o, theirs, viewer, e) < 0)
-			background_say(theirs, e, NULL);
-		_exit(1);
-	}
-	*ret = (struct beginning){ pid, take_fd(&ours) };
-	return 0;
+	*ret = (struct beginning){ pid > 0 ? pid : 0, said };
+	return pid < 0 ? pid : 0;
 }
 
 int detach_begin(

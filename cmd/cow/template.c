@@ -81,9 +81,17 @@ static int add_stub(struct wishes *w, struct launch_options *o, struct err *e)
 	return volume ? wishes_add_volume(w, o, volume, e) : err_set(e, ENOMEM, "find the stub");
 }
 
+struct launching {
+	struct context *context;
+	const struct launch_options *options;
+};
+
 /* In the forked process, which becomes the reaper. Returns only in failure. */
-static int become_reaper(struct context *c, const struct launch_options *o, int tell, struct err *e)
+static int become_reaper(void *data, int tell, struct err *e)
 {
+	const struct launching *w = data;
+	struct context *c = w->context;
+	const struct launch_options *o = w->options;
 	automatic(launched) struct launched l = LAUNCHED_NONE;
 	struct background b = { .null = -1 };
 	char reaper[4096], pid[16];
@@ -124,25 +132,12 @@ static int become_reaper(struct context *c, const struct launch_options *o, int 
 
 static int begin(struct context *c, const struct launch_options *o, struct err *e)
 {
+	struct launching w = { c, o };
 	char id[BACKGROUND_ID];
-	int ends[2];
+	autofd int said = -1;
+	pid_t pid = background_begin(become_reaper, &w, &said, e);
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return err_set(e, errno, "make a pipe");
-	autofd int ours = ends[0], theirs = ends[1];
-	fflush(NULL);
-	pid_t pid = fork();
-	if (pid < 0)
-		return err_set(e, errno, "fork the reaper");
-	if (pid == 0) {
-		setsid();
-		if (become_reaper(c, o, theirs, e) < 0)
-			background_say(theirs, e, NULL);
-		_exit(1);
-	}
-	own_close(&theirs);
-	theirs = -1;
-	return background_hear(ours, pid, id, e);
+	return pid < 0 ? pid : background_hear(said, pid, id, e);
 }
 
 /* The stub is brought into its first process. */

@@ -2,19 +2,13 @@
 load helpers
 load containers
 load cow
+load fork
 
 setup_file() {
 	scratch_make
-	rootfs_make "$SCRATCH/rootfs"
-	cp "$HELPERS/warm" "$SCRATCH/rootfs/bin/"
-	tar -C "$SCRATCH/rootfs" -cf "$SCRATCH/rootfs.tar" .
-	cow import -q "$SCRATCH/rootfs.tar" "$IMAGE" >/dev/null
+	warm_image_make
 }
-teardown() {
-	local fork
-	for fork in $(cow ps -aq | grep -v "^$NAME\$"); do cow rm -f "$fork" >/dev/null; done
-	cow rm -f "$NAME" >/dev/null 2>&1 || true
-}
+teardown() { forks_remove "$NAME"; }
 teardown_file() { scratch_remove; }
 
 @test "a fork goes on where its template waits, with words of its own" {

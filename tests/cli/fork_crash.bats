@@ -3,16 +3,14 @@
 # A few places of each; COWRUN_ALL takes more of them. COW_SEED chooses them anew, COW_POINTS how many they are.
 load helpers
 load cow
+load fork
 
 COW_POINTS=${COW_POINTS:-${COWRUN_ALL:+40}}
 COW_POINTS=${COW_POINTS:-4}
 
 setup_file() {
 	scratch_make
-	rootfs_make "$SCRATCH/rootfs"
-	cp "$HELPERS/warm" "$SCRATCH/rootfs/bin/"
-	tar -C "$SCRATCH/rootfs" -cf "$SCRATCH/rootfs.tar" .
-	cow import -q "$SCRATCH/rootfs.tar" "$IMAGE" >/dev/null
+	warm_image_make
 }
 teardown_file() { scratch_remove; }
 

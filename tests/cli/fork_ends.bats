@@ -1,13 +1,11 @@
 # The ends of templates and of their forks: logs, statuses, stop, rm; and SIGKILL of whoever has a part in it.
 load helpers
 load cow
+load fork
 
 setup_file() {
 	scratch_make
-	rootfs_make "$SCRATCH/rootfs"
-	cp "$HELPERS/warm" "$SCRATCH/rootfs/bin/"
-	tar -C "$SCRATCH/rootfs" -cf "$SCRATCH/rootfs.tar" .
-	cow import -q "$SCRATCH/rootfs.tar" "$IMAGE" >/dev/null
+	warm_image_make
 }
 
 setup() {
@@ -16,9 +14,7 @@ setup() {
 }
 
 teardown() {
-	local fork
-	for fork in $(cow ps -aq | grep -v "^$TEMPLATE\$"); do cow rm -f "$fork" >/dev/null; done
-	cow rm -f "$TEMPLATE" >/dev/null 2>&1 || true
+	forks_remove "$TEMPLATE"
 	eventually no_process_of_ours
 }
 teardown_file() { scratch_remove; }

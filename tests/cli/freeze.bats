@@ -1,20 +1,14 @@
 # Templates whose memory is frozen, so that forks copy no page tables of it.
 load helpers
 load cow
+load fork
 load python
 
 setup_file() {
 	scratch_make
-	rootfs_make "$SCRATCH/rootfs"
-	cp "$HELPERS/warm" "$HELPERS/bears" "$SCRATCH/rootfs/bin/"
-	tar -C "$SCRATCH/rootfs" -cf "$SCRATCH/rootfs.tar" .
-	cow import -q "$SCRATCH/rootfs.tar" "$IMAGE" >/dev/null
+	warm_image_make bears
 }
-teardown() {
-	local fork
-	for fork in $(cow ps -aq | grep -v "^$NAME\$"); do cow rm -f "$fork" >/dev/null; done
-	cow rm -f "$NAME" >/dev/null 2>&1 || true
-}
+teardown() { forks_remove "$NAME"; }
 teardown_file() { scratch_remove; }
 
 # frozen_kib: of the template's memory, in mappings of the memfd; and what of these was written since

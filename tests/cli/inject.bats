@@ -1,6 +1,7 @@
 # Templates of programs that know nothing of it: the stub is brought into them while they sleep.
 load helpers
 load cow
+load fork
 load python
 load containers
 load crash
@@ -16,11 +17,7 @@ setup_file() {
 }
 setup() { need_host "the guest, a User-Mode Linux, cannot read a process's registers by PTRACE_GETREGSET"; }
 teardown() {
-	local left
-	left=$(cow ps -aq | grep -vx -- "$T" || true)
-	# shellcheck disable=SC2086 # names, one a word
-	[ -z "$left" ] || cow rm -f $left >/dev/null
-	cow rm -f "$T" >/dev/null 2>&1 || true
+	forks_remove "$T"
 	assert_nothing_left
 }
 teardown_file() { scratch_remove; }

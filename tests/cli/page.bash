@@ -35,3 +35,32 @@ with_script() {
 	sed "s|script-src |&'sha256-$hash' |" "$1"
 	printf '<script>%s</script>\n' "$(cat "$2"; echo .)" | sed '$ s|\.</script>$|</script>|'
 }
+
+# assert_laid_out PAGE...: files in $SCRATCH; at 400, 800 and 1600 pixels nothing overlaps or is cut off
+assert_laid_out() {
+	local page frames=
+	for page in "$@"; do
+		with_script "$page" "$BATS_TEST_DIRNAME/page_layout.js" >"$SCRATCH/look-${page##*/}"
+		frames+="<iframe src='look-${page##*/}' style='position:absolute;left:0;top:0;width:400px;height:900px'></iframe>"
+	done
+	cat >"$SCRATCH/frames.html" <<-EOT
+	<!doctype html><meta charset="utf-8"><pre id="told"></pre>
+	<script>
+	const next = { 400: 800, 800: 1600 };
+	addEventListener('message', ({ data, source }) => {
+		document.getElementById('told').textContent += JSON.stringify(data) + '\n';
+		if (!next[data.width])
+			return;
+		[...document.querySelectorAll('iframe')].find((e) => e.contentWindow === source).style.width = next[data.width] + 'px';
+		source.postMessage('again', '*');
+	});
+	</script>
+	$frames
+	EOT
+	told "$SCRATCH/frames.html" >"$SCRATCH/told"
+	assert_console_silent
+	[ "$(jq -sc 'map([.title, .width]) | unique | length' "$SCRATCH/told")" = $((3 * $#)) ] || { say "not all were looked at: $(<"$SCRATCH/told")"; return 1; }
+	run jq -sr '.[] | "\(.title), \(.width) px: \(.bad[])"' "$SCRATCH/told"
+	assert_output ''
+	jq -se 'all(.texts > 50)' "$SCRATCH/told"
+}
