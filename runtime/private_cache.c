@@ -4,10 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "overlay/files.h"
 #include "overlay/stack.h"
+#include "runtime/template/freeze.h"
+#include "spec/base/str.h"
 
 void private_cache_init(struct private_cache *p)
 {
@@ -44,6 +50,36 @@ static int add_file(void *data, int file, struct err *e)
 	return 0;
 }
 
+/* All mappings of what is frozen are of one file: the first is as good as any. */
+static int open_frozen(pid_t pid)
+{
+	char path[64], *line = NULL;
+	size_t room = 0;
+	int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	FILE *maps = fopen(path, "re");
+	while (maps && fd < 0 && getline(&line, &room, maps) > 0) {
+		if (!strstr(line, "/memfd:" FREEZE_MEMFD " "))
+			continue;
+		line[strcspn(line, " ")] = '\0';
+		autofree char *file = str_format("/proc/%d/map_files/%s", (int)pid, line);
+		fd = file ? open(file, O_RDONLY | O_CLOEXEC) : -1;
+	}
+	free(line);
+	if (maps)
+		fclose(maps);
+	return fd;
+}
+
+/* Forks map it too: what none of them has touched, and the template has not since, is in no process. */
+static int add_frozen(const struct record *record, struct sum *sum, struct err *e)
+{
+	autofd int fd = record->is_template ? open_frozen(record->init.pid) : -1;
+
+	return fd >= 0 && mark_is_alive(&record->init) ? add_file(sum, fd, e) : 0;
+}
+
 static bool is_on_tmpfs(int dir)
 {
 	struct statfs fs;
@@ -67,7 +103,9 @@ int private_cache_read(struct private_cache *p, const struct record *record,
 		r = files_walk(own, &options, add_file, &sum, e);
 	if (r < 0)
 		return err_while(e, "page cache of the files of '%s'", record->id);
+	uint64_t files = sum.bytes;
+	r = add_frozen(record, &sum, e);
 	*ret = (struct private_cache_bytes){ sum.bytes,
-		own >= 0 && is_on_tmpfs(own) ? sum.bytes : 0 };
-	return 0;
+		sum.bytes - (own >= 0 && is_on_tmpfs(own) ? 0 : files) };
+	return r;
 }

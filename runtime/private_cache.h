@@ -3,7 +3,8 @@
  * and that no process shows.
  *
  * Own files are those of its upper layer, or all of them where its way (overlay/snapshot.h) shares
- * no page cache. They are looked at one by one, so there may be PRIVATE_CACHE_FILES of them.
+ * no page cache. They are looked at one by one, so there may be PRIVATE_CACHE_FILES of them. What a
+ * template has frozen is a file of its own too: in memory, and mapped page by page as it is used.
  *
  * LIMIT: what was deleted and is still open is not found.
  */
