@@ -22,11 +22,19 @@ int host_read(struct host *ret, struct err *e);
 void host_done(struct host *h);
 DEFINE_AUTO(host, host_done)
 
-/* Of /proc/meminfo, bytes. */
+/* Bytes. */
 struct host_memory {
 	uint64_t available, slab, kernel_stacks, page_tables, per_cpu;
+	uint64_t unused; /* free, or page cache of files */
 };
 
+/*
+ * Of /proc/meminfo, in a moment. What is on the processors' own lists of free pages, which can be
+ * hundreds of MiB, counts as used there.
+ */
 int host_memory_read(struct host_memory *ret, struct err *e);
+
+/* The same with these lists, and with the sums that each processor keeps for itself added up. */
+int host_memory_sum(struct host_memory *ret, struct err *e);
 
 #endif

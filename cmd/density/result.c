@@ -51,11 +51,13 @@ const struct field result_fields[] = {
 	BYTES(struct result, "unshared_bytes", unshared_bytes),
 	BYTES(struct result, "saved_bytes", saved_bytes),
 	BYTES(struct result, "cost_bytes", cost_bytes),
+	BYTES(struct result, "template_bytes", template),
 	FIELD(struct result, "taken_bytes", FIELD_OPT_I64, taken, .always = true),
 	FIELD(struct result, "slab_bytes", FIELD_OPT_I64, slab, .always = true),
 	FIELD(struct result, "kernel_stack_bytes", FIELD_OPT_I64, kernel_stacks, .always = true),
 	FIELD(struct result, "page_table_bytes", FIELD_OPT_I64, page_tables, .always = true),
 	FIELD(struct result, "per_cpu_bytes", FIELD_OPT_I64, per_cpu, .always = true),
+	BYTES(struct result, "noise_bytes", noise),
 	{ 0 },
 };
 
@@ -128,7 +130,7 @@ static int tell_why(struct result *r, const struct census *c)
 	uint64_t alive = 0;
 
 	for (size_t i = 0; i < c->n_usages; i++)
-		alive += c->usages[i].processes > 0;
+		alive += !c->usages[i].is_template && c->usages[i].processes > 0;
 	if (alive < r->started) {
 		r->exact = false;
 		free(r->why);
@@ -141,26 +143,37 @@ static int tell_why(struct result *r, const struct census *c)
 	return 0;
 }
 
-int result_measure(struct result *r, const struct census *c)
+/* Medians over the containers: what they are forks of is none. `values` has room for all. */
+static void fill_portion(struct portion *into, const struct census *c, uint64_t *values)
 {
-	uint64_t *values = calloc(c->n_usages + 1, sizeof(*values)), cost = 0;
-
-	if (!values)
-		return -ENOMEM;
 	for (size_t p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
 		size_t n = 0;
 		for (size_t i = 0; i < c->n_usages; i++) {
 			struct opt_u64 value = value_of(&c->usages[i], &parts[p]);
-			if (value.set)
+			if (value.set && !c->usages[i].is_template)
 				values[n++] = value.value;
 		}
-		*(struct opt_u64 *)((char *)&r->each + parts[p].into) =
+		*(struct opt_u64 *)((char *)into + parts[p].into) =
 			(struct opt_u64){ n > 0, spread_of(values, n).median };
 	}
-	free(values);
+}
+
+static void add_cost(struct opt_u64 *sum, const struct memory_usage *u)
+{
+	sum->set = sum->set || u->cost.set;
+	sum->value += u->cost.value;
+}
+
+int result_measure(struct result *r, const struct census *c)
+{
+	autofree uint64_t *values = calloc(c->n_usages + 1, sizeof(*values));
+
+	if (!values)
+		return -ENOMEM;
+	fill_portion(&r->each, c, values);
+	r->cost_bytes = r->template = (struct opt_u64){ 0 };
 	for (size_t i = 0; i < c->n_usages; i++)
-		cost += c->usages[i].cost.value;
-	r->cost_bytes = (struct opt_u64){ c->n_usages && c->usages[0].cost.set, cost };
+		add_cost(c->usages[i].is_template ? &r->template : &r->cost_bytes, &c->usages[i]);
 	r->union_bytes = c->union_bytes;
 	r->unshared_bytes = c->unshared_bytes;
 	r->saved_bytes = c->saved_bytes;

@@ -34,8 +34,10 @@ struct result {
 	struct spread start_us, stop_us;
 	struct portion each;
 	struct opt_u64 union_bytes, unshared_bytes, saved_bytes, cost_bytes; /* of all together */
+	struct opt_u64 template; /* what it has for itself that they are forks of */
 	/* What the host had less when they were up: all that they cost, whatever it is. */
 	struct opt_i64 taken, slab, kernel_stacks, page_tables, per_cpu;
+	struct opt_u64 noise; /* by which the host's memory moved while nothing was under way */
 };
 
 extern const struct field result_fields[];
@@ -44,7 +46,10 @@ extern const struct field spread_fields[], portion_fields[];
 /* Sorts `v`. Zeros for none. */
 struct spread spread_of(uint64_t *v, size_t n);
 
-/* The figures of a census, over its usages, when `started` is set. -ENOMEM. */
+/*
+ * The figures of a census, over its usages, when `started` is set: a template is in what all have
+ * together, and in nothing that is of each. -ENOMEM.
+ */
 int result_measure(struct result *r, const struct census *c);
 
 void result_done(struct result *r);

@@ -29,6 +29,8 @@ const struct field cell_fields[] = {
 	SPREAD("saved_bytes", saved_bytes),
 	SPREAD("rate_milli", rate_milli),
 	FIELD(struct cell, "each", FIELD_OBJECT, each, .inside = portion_fields),
+	FIELD(struct cell, "template_bytes", FIELD_OPT_U64, template, .always = true),
+	FIELD(struct cell, "host_noise_each_bytes", FIELD_OPT_U64, noise_each, .always = true),
 	{ 0 },
 };
 
@@ -115,6 +117,36 @@ static void fill_portions(const struct results *r, struct cell *c, uint64_t *roo
 	}
 }
 
+static struct opt_u64 template_of(const struct result *r)
+{
+	return r->template;
+}
+
+static struct opt_u64 noise_of(const struct result *r)
+{
+	return (struct opt_u64){ r->noise.set && r->started,
+		r->started ? r->noise.value / r->started : 0 };
+}
+
+/* Of those trials that know it. */
+static struct opt_u64 median(const struct results *r, const struct cell *c,
+	struct opt_u64 (*of)(const struct result *r), uint64_t *room)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		struct opt_u64 value = is_of(c, &r->v[i]) ? of(&r->v[i]) : (struct opt_u64){ 0 };
+		if (value.set)
+			room[n++] = value.value;
+	}
+	return (struct opt_u64){ n > 0, spread_of(room, n).median };
+}
+
+bool cell_is_noisy(const struct cell *c)
+{
+	return c->noise_each.set && c->noise_each.value > c->taken_each.median / 10;
+}
+
 static void fill_rate(const struct results *r, struct cell *c, uint64_t *room)
 {
 	struct spread up = spread(r, c, up_of, room);
@@ -144,6 +176,8 @@ static void fill_cell(const struct results *r, struct cell *c, uint64_t *room)
 	c->saved_bytes = spread(r, c, saved_of, room);
 	c->containers_us = (struct spread){ c->start_us.median, spread(r, c, first_of, room).median,
 		spread(r, c, last_of, room).median, spread(r, c, most_of, room).median };
+	c->template = median(r, c, template_of, room);
+	c->noise_each = median(r, c, noise_of, room);
 	fill_rate(r, c, room);
 	fill_portions(r, c, room);
 }
@@ -177,32 +211,15 @@ void summary_done(struct summary *s)
 	*s = (struct summary){ 0 };
 }
 
-static const struct table_column columns[] = {
-	{ "VARIANT", TABLE_LEFT, 20 },
-	{ "WAY", TABLE_LEFT, 20 },
-	{ "COUNT", TABLE_RIGHT, 0 },
-	{ "TRIALS", TABLE_RIGHT, 0 },
-	{ "COST EACH", TABLE_RIGHT, 0 },
-	{ "SPREAD", TABLE_RIGHT, 0 },
-	{ "HOST EACH", TABLE_RIGHT, 0 },
-	{ "IN ALL", TABLE_RIGHT, 0 },
-	{ "SAVED", TABLE_RIGHT, 0 },
-	{ "START", TABLE_RIGHT, 0 },
-	{ "P90", TABLE_RIGHT, 0 },
-	{ "A SECOND", TABLE_RIGHT, 0 },
-	{ "", TABLE_LEFT, 0 },
-	{ 0 },
-};
-
 static void add_size(struct table *t, const struct cell *c, uint64_t bytes)
 {
 	table_add_bytes(t, (struct opt_u64){ c->n > 0, bytes }, "");
 }
 
-/* How far the middle four fifths of the trials are apart, of their median. */
-static void add_spread(struct table *t, const struct spread *s)
+/* How far the middle four fifths of the trials are apart, of their median: of one nothing is known. */
+static void add_spread(struct table *t, const struct cell *c, const struct spread *s)
 {
-	if (s->median)
+	if (c->n > 1 && s->median)
 		table_addf(t, "%.1f %%", 100.0 * (double)(s->p90 - s->p10) / (double)s->median);
 	else
 		table_add(t, NULL);
@@ -217,20 +234,81 @@ static void add_time(struct table *t, const struct cell *c, uint64_t us)
 		table_add(t, NULL);
 }
 
-static void add_row(struct table *t, const struct cell *c)
+static void add_variant(struct table *t, const struct cell *c)
 {
 	table_add(t, c->variant);
+}
+
+static void add_way(struct table *t, const struct cell *c)
+{
 	table_add(t, c->way);
+}
+
+static void add_count(struct table *t, const struct cell *c)
+{
 	table_addf(t, "%" PRIu64, c->count);
+}
+
+static void add_trials(struct table *t, const struct cell *c)
+{
 	table_addf(t, "%zu", c->n);
+}
+
+static void add_cost(struct table *t, const struct cell *c)
+{
 	add_size(t, c, c->cost_each.median);
-	add_spread(t, &c->cost_each);
-	add_size(t, c, c->taken_each.median);
+}
+
+static void add_cost_spread(struct table *t, const struct cell *c)
+{
+	add_spread(t, c, &c->cost_each);
+}
+
+static void add_taken(struct table *t, const struct cell *c)
+{
+	bool any = c->n > 0 && c->taken_each.median > 0;
+
+	table_add_bytes(
+		t, (struct opt_u64){ any, c->taken_each.median }, cell_is_noisy(c) ? "~" : "");
+}
+
+static void add_taken_spread(struct table *t, const struct cell *c)
+{
+	add_spread(t, c, &c->taken_each);
+}
+
+static void add_union(struct table *t, const struct cell *c)
+{
 	add_size(t, c, c->union_bytes.median);
+}
+
+static void add_saved(struct table *t, const struct cell *c)
+{
 	add_size(t, c, c->saved_bytes.median);
+}
+
+static void add_template(struct table *t, const struct cell *c)
+{
+	table_add_bytes(t, c->template, "");
+}
+
+static void add_start(struct table *t, const struct cell *c)
+{
 	add_time(t, c, c->start_us.median);
+}
+
+static void add_p90(struct table *t, const struct cell *c)
+{
 	add_time(t, c, c->containers_us.p90);
+}
+
+static void add_rate(struct table *t, const struct cell *c)
+{
 	table_addf(t, "%.1f", (double)c->rate_milli.median / 1000);
+}
+
+static void add_state(struct table *t, const struct cell *c)
+{
 	table_add(t, !c->n	       ? "not made"
 		     : !c->all_started ? "not all started"
 		     : !c->settled     ? "not at rest"
@@ -238,11 +316,53 @@ static void add_row(struct table *t, const struct cell *c)
 				       : "exact");
 }
 
+static const struct column {
+	struct table_column head;
+	void (*add)(struct table *t, const struct cell *c);
+	bool forks; /* where there are templates */
+} columns[] = {
+	{ { "VARIANT", TABLE_LEFT, 20 }, add_variant, false },
+	{ { "WAY", TABLE_LEFT, 20 }, add_way, false },
+	{ { "COUNT", TABLE_RIGHT, 0 }, add_count, false },
+	{ { "TRIALS", TABLE_RIGHT, 0 }, add_trials, false },
+	{ { "COST EACH", TABLE_RIGHT, 0 }, add_cost, false },
+	{ { "SPREAD", TABLE_RIGHT, 0 }, add_cost_spread, false },
+	{ { "HOST EACH", TABLE_RIGHT, 0 }, add_taken, false },
+	{ { "SPREAD", TABLE_RIGHT, 0 }, add_taken_spread, false },
+	{ { "IN ALL", TABLE_RIGHT, 0 }, add_union, false },
+	{ { "SAVED", TABLE_RIGHT, 0 }, add_saved, false },
+	{ { "TEMPLATE", TABLE_RIGHT, 0 }, add_template, true },
+	{ { "START", TABLE_RIGHT, 0 }, add_start, false },
+	{ { "P90", TABLE_RIGHT, 0 }, add_p90, false },
+	{ { "A SECOND", TABLE_RIGHT, 0 }, add_rate, false },
+	{ { "", TABLE_LEFT, 0 }, add_state, false },
+};
+
+#define N_COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+static bool has_templates(const struct summary *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i].template.set)
+			return true;
+	return false;
+}
+
 int summary_print(FILE *to, const struct summary *s, bool terminal, struct err *e)
 {
-	automatic(table) struct table t = { .columns = columns, .bold = terminal };
+	struct table_column heads[N_COLUMNS + 1] = { 0 };
+	const struct column *shown[N_COLUMNS];
+	automatic(table) struct table t = { .columns = heads, .bold = terminal };
+	size_t n = 0;
 
+	for (size_t i = 0; i < N_COLUMNS; i++) {
+		if (columns[i].forks && !has_templates(s))
+			continue;
+		heads[n] = columns[i].head;
+		shown[n++] = &columns[i];
+	}
 	for (size_t i = 0; i < s->n; i++)
-		add_row(&t, &s->v[i]);
+		for (size_t j = 0; j < n; j++)
+			shown[j]->add(&t, &s->v[i]);
 	return table_print(&t, to, terminal, e);
 }

@@ -20,9 +20,14 @@ struct cell {
 		containers_us;	  /* starts of the containers of a trial: medians over the trials */
 	struct spread rate_milli; /* containers a second, times 1000; most: as p90 */
 	struct portion each;	  /* medians of medians */
+	struct opt_u64 template;  /* what it has for itself that they are forks of */
+	struct opt_u64 noise_each; /* by so much of taken_each the host's memory moved anyhow */
 };
 
 extern const struct field cell_fields[]; /* for writing */
+
+/* Whether taken_each is lost in what the host's memory does anyhow: more than a tenth of it. */
+bool cell_is_noisy(const struct cell *c);
 
 struct summary {
 	struct cell *v; /* in the experiment's order: variant, way, count */

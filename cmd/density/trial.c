@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/density/host.h"
 #include "cmd/density/knobs.h"
+#include "cmd/density/rest.h"
 #include "cmd/interrupt.h"
 #include "cmd/measured.h"
 #include "spec/base/str.h"
@@ -18,8 +18,9 @@
 #define SETTLE_STEPS 2	   /* so often in a row it must have been the same */
 #define SETTLE_SLACK 200   /* 1/200 of all */
 #define SETTLE_LEAST 65536 /* bytes that nobody would call a change */
+#define REST_LIMIT_MS 10000
 
-static void rest(unsigned ms)
+static void wait_ms(unsigned ms)
 {
 	struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
 
@@ -47,7 +48,7 @@ DEFINE_AUTO(looked_at, looked_at_done)
 
 static int look_at(const struct fleet *f, struct looked_at *l, struct err *e)
 {
-	l->names = calloc(f->n + 1, sizeof(*l->names));
+	l->names = calloc(f->n + 2, sizeof(*l->names));
 	l->words.pids.v = calloc(f->n + 1, sizeof(*l->words.pids.v));
 	if (!l->names || !l->words.pids.v)
 		return err_set(e, ENOMEM, "measure %zu containers", f->n);
@@ -59,6 +60,8 @@ static int look_at(const struct fleet *f, struct looked_at *l, struct err *e)
 		else if (!(l->words.pids.v[l->words.pids.n++] = str_format("%d", (int)f->v[i].pid)))
 			return err_set(e, ENOMEM, "measure %zu containers", f->n);
 	}
+	if (f->is_ready)
+		l->names[l->n_names++] = f->template;
 	return measured_open(&l->measured, f->stage->context, &l->words, l->names, l->n_names, e);
 }
 
@@ -86,7 +89,7 @@ static int settle(const struct fleet *f, struct looked_at *l, bool *ret_settled,
 		waited += SETTLE_STEP_MS) {
 		if (f->progress)
 			f->progress(f->progress_context, "settling", same, SETTLE_STEPS);
-		rest(SETTLE_STEP_MS);
+		wait_ms(SETTLE_STEP_MS);
 		if (interrupted)
 			return err_say(e, EINTR, "interrupted");
 		r = sum_fast(l, &now, e);
@@ -118,14 +121,16 @@ static struct opt_i64 rise(uint64_t from, uint64_t to)
 	return (struct opt_i64){ true, (int64_t)(to - from) };
 }
 
-static void compare_host(
-	struct result *r, const struct host_memory *before, const struct host_memory *now)
+static void compare_host(struct result *r, const struct rest *then, const struct rest *at_last)
 {
-	r->taken = rise(now->available, before->available);
+	const struct host_memory *before = &then->memory, *now = &at_last->memory;
+
+	r->taken = rise(now->unused, before->unused);
 	r->slab = rise(before->slab, now->slab);
 	r->kernel_stacks = rise(before->kernel_stacks, now->kernel_stacks);
 	r->page_tables = rise(before->page_tables, now->page_tables);
 	r->per_cpu = rise(before->per_cpu, now->per_cpu);
+	r->noise = (struct opt_u64){ true, then->noise + at_last->noise };
 }
 
 static void print_bytes(FILE *to, struct opt_u64 bytes)
@@ -136,16 +141,20 @@ static void print_bytes(FILE *to, struct opt_u64 bytes)
 		fputc(',', to);
 }
 
-/* A line each, when all times are known. Names of ours begin with the prefix: nothing to quote. */
+/*
+ * A line each, when all times are known, and one of what they are forks of. Names of ours begin with
+ * the prefix: nothing to quote.
+ */
 static int write_table(const struct trial_setting *s, const struct fleet *f, const struct result *r,
 	const struct census *c, struct err *e)
 {
+	const struct ship template = { .name = f->template };
 	FILE *to;
 	int failed = results_open_table(s->results, &to, e);
 
 	for (size_t i = 0; failed == 0 && i < c->n_usages; i++) {
 		const struct memory_usage *u = &c->usages[i];
-		const struct ship *ship = &f->v[i];
+		const struct ship *ship = u->is_template ? &template : &f->v[i];
 		fprintf(to, "%zu,\"%s\",\"%s\",%" PRIu64 ",%" PRIu64 ",%s,%.0f,%.0f,%" PRIu64,
 			s->results->n, r->variant, r->way, r->count, r->repetition, ship->name,
 			ship->start_ms * 1000, ship->stop_ms * 1000, u->processes);
@@ -166,8 +175,8 @@ static int write_table(const struct trial_setting *s, const struct fleet *f, con
 static int measure(struct fleet *f, struct result *r, struct census *c, struct err *e)
 {
 	automatic(looked_at) struct looked_at l = { 0 };
-	struct host_memory before = { 0 }, now = { 0 };
-	int failed = host_memory_read(&before, e);
+	struct rest before = { 0 }, now = { 0 };
+	int failed = rest_clear(REST_LIMIT_MS, &before, e);
 
 	if (failed < 0)
 		return failed;
@@ -180,10 +189,11 @@ static int measure(struct fleet *f, struct result *r, struct census *c, struct e
 		failed = look_at(f, &l, e);
 	if (failed == 0)
 		failed = settle(f, &l, &r->settled, e);
+	/* The host first: a census of thousands has memory of its own. */
+	if (failed == 0)
+		failed = rest_wait(REST_LIMIT_MS, &now, e);
 	if (failed == 0)
 		failed = measured_take(&l.measured, 0, c, e);
-	if (failed == 0)
-		failed = host_memory_read(&now, e);
 	if (failed < 0)
 		return failed;
 	compare_host(r, &before, &now);

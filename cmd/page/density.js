@@ -31,6 +31,9 @@ const spread_part = (s) => (s.median ? (s.p90 - s.p10) / s.median : null);
 const part_text = (part) => (part === null ? UNKNOWN : `${rounded(100 * part, 1)} %`);
 /* The host's other memory moves too: it may have had more at the end. */
 const host_each = (c) => (c.host_each_bytes.median ? c.host_each_bytes : null);
+const NOISY = 0.1;
+const is_noisy = (c) => known(c.host_noise_each_bytes) && c.host_noise_each_bytes > NOISY * c.host_each_bytes.median;
+const templates = made.some((c) => known(c.template_bytes));
 
 /* --- title ------------------------------------------------------------------------------------------ */
 const facts = (list) => el('dl', { class: 'facts' }, list.filter(([, text]) => text || text === 0).map(([word, text]) =>
@@ -75,20 +78,24 @@ function spread_column(label, of, text) {
 	return { label, value, title: (c) => (c.trials > 1 ? spread_title(of(c), text) : 'of one trial nothing is known'),
 		show: (c) => (value(c) > WIDE ? el('b', { class: 'wide' }, part_text(value(c))) : part_text(value(c))) };
 }
-const figure_column = (label, of, text, title) => ({ label, value: (c) => (c.trials ? of(c) ?? null : null), show: (c) => text(c.trials ? of(c) : null),
+const figure_column = (label, of, text, title, about) => ({ label, value: (c) => (c.trials ? of(c) ?? null : null),
+	show: (c) => (about?.(c) && known(of(c)) ? '~' : '') + text(c.trials ? of(c) : null),
 	title: (c) => (c.trials ? title?.(of(c)) : null), bytes: text === bytes });
 
 function of_cells() {
 	const columns = [text_column('Way', (c) => c.way), ...(several ? [text_column('Variant', (c) => c.variant)] : []), count_column('Count', (c) => c.count),
 		count_column('Trials', (c) => c.trials), text_column('State', state_text),
 		figure_column('Cost each', (c) => c.cost_each_bytes.median, bytes, exactly), spread_column('± cost', (c) => c.cost_each_bytes, bytes),
-		figure_column('Host each', (c) => host_each(c)?.median, bytes, exactly), spread_column('± host', host_each, bytes),
+		figure_column('Host each', (c) => host_each(c)?.median, bytes, exactly, is_noisy), spread_column('± host', host_each, bytes),
 		figure_column('In all', (c) => c.union_bytes.median, bytes, exactly), figure_column('Saved', (c) => c.saved_bytes.median, bytes, exactly),
+		...(templates ? [figure_column('Template', (c) => c.template_bytes, bytes, exactly)] : []),
 		figure_column('Start', (c) => c.start_us.median || null, milliseconds, (n) => `${count(n)} µs`), spread_column('± start', (c) => c.start_us, milliseconds),
 		figure_column('P90', (c) => c.containers_us.p90, milliseconds, (n) => `${count(n)} µs`),
 		figure_column('A second', (c) => c.rate_milli.median, rate), spread_column('± rate', (c) => c.rate_milli, rate)];
 	return section('Summary', el('p', { class: 'note' }, 'Medians over the trials of each row. ±: how far the middle four fifths of the trials are apart, of the median; '
-		+ `bold above ${percent(WIDE)}. Cost: what the end of one container would free. Host: what the host had less for each, whatever that went to. `
+		+ `bold above ${percent(WIDE)}. Cost: what the end of one container would free. Host: what the host had less for each, whatever that went to; `
+		+ `~ where its memory moves by more than ${percent(NOISY)} of that when nothing is under way. `
+		+ (templates ? 'Template: what it has beside what its forks map; it is in all, and in nothing else. ' : '')
 		+ 'Start, P90: of half and of nine tenths of the containers.'), table('Medians and spreads', columns, cells, null).element);
 }
 

@@ -36,6 +36,7 @@ made_up() {
 				each: { anon_bytes: 98304, forked_bytes: 0, file_bytes: 4096, shmem_bytes: 0, ksm_bytes: 0, kernel_bytes: 61440, monitor_bytes: 36864,
 					cost_bytes: $cost, unique_bytes: 1589248, shared_bytes: 1486848 },
 				union_bytes: (1500000 + 90000 * $n), unshared_bytes: (1589248 * $n), saved_bytes: (1500000 * ($n - 1)), cost_bytes: ($cost * $n), taken_bytes: ($cost * $n * 2),
+				template_bytes: (if $w == 2 then 3000000 else null end), noise_bytes: (if $w == 1 then $cost * $n else 0 end),
 				slab_bytes: 1, kernel_stack_bytes: 1, page_table_bytes: 1, per_cpu_bytes: 0 }]
 		| '"${3:-.}" >"$1/all"
 	jq .experiment "$1/all" >"$1/experiment.json"
@@ -86,6 +87,9 @@ probe() {
 			(map(.union_bytes) | median), (map(.saved_bytes) | median), (map(.start_us.median) | median), (map(.start_us.p90) | median)]] | sort' "$dir/trials.jsonl") \
 		<(jq -c '.tables[0] | .heads as $heads | [.rows[] | [., $heads] | transpose | map({(.[1]): .[0]}) | add
 			| [.Way[1], (.Count[0] | gsub(","; "")), (("Cost each", "Host each", "In all", "Saved", "Start", "P90") as $head | .[$head][1] | split(" ")[0] | gsub(","; "") | tonumber)]] | sort' "$SCRATCH/told")
+	# Of one way the host's memory moves by half of what it had less; another one has a template.
+	jq -e '.tables[0] | (.heads | index("Host each")) as $host | (.heads | index("Template")) as $template
+		| .rows | map((.[0][0] == "cowrun") == (.[$host][0] | startswith("~")) and (.[0][0] | test("script")) == (.[$template][0] == "2.9 MiB")) | all' "$SCRATCH/told"
 	jq -e --arg hostile "$HOSTILE" '.images == 0 and .title == "made up \($hostile) – density" and (.tables[0].rows | map(.[0][1]) | index($hostile))' "$SCRATCH/told"
 	jq -e '(.facts | test("Seed7") and test("Repetitions3")) and (.state | startswith("Exact")) and (.sections | index("Warnings") | not)' "$SCRATCH/told"
 	# The same colour for the same way, every figure has its unit, and each point is there.

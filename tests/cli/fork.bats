@@ -82,6 +82,12 @@ teardown_file() { scratch_remove; }
 	run cow density -q -o "$SCRATCH/results" --image "$IMAGE" --count 3 --way fork --repeat 1 warm wait
 	assert_status 0
 	[ "$(jq -r '[.way, .started, .exact] | join(" ")' "$SCRATCH/results/trials.jsonl")" = "fork 3 true" ]
+	# the template is a figure and a line of its own, in what all have together, and none of those that are each
+	[[ ${lines[0]} == *' TEMPLATE '* ]]
+	[ "$(grep -c '^0,"plain","fork",3,0,.*-[123],' "$SCRATCH/results/containers.csv")" = 3 ]
+	grep -q '^0,"plain","fork",3,0,.*-template,0,0,1,' "$SCRATCH/results/containers.csv"
+	jq -e --argjson own "$(awk -F, '/-template,/ { print $NF }' "$SCRATCH/results/containers.csv")" \
+		'.template_bytes == $own and $own > 0 and .union_bytes > .cost_bytes' "$SCRATCH/results/trials.jsonl"
 	[ -z "$(cow ps -aq)" ]
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/density/rest.h"
 #include "cmd/density/result.h"
 #include "cmd/density/schedule.h"
 #include "cmd/density/summary.h"
@@ -209,6 +210,77 @@ START_TEST(a_cell_is_the_median_of_its_trials)
 	ck_assert(s.v[0].each.anon.set && s.v[0].each.anon.value == 1);
 	ck_assert(!s.v[0].each.file.set);
 	ck_assert_uint_eq(s.v[1].n, 0);
+	ck_assert(!s.v[0].template.set && !s.v[0].noise_each.set && !cell_is_noisy(&s.v[0]));
+}
+END_TEST
+
+/* Two containers that are forks, and what they are forks of. */
+START_TEST(a_template_is_in_nothing_that_is_of_each)
+{
+	struct memory_usage usages[3] = {
+		{ .processes = 1, .cost = { true, 100 }, .unique = { true, 5000 } },
+		{ .processes = 1, .cost = { true, 300 }, .unique = { true, 5000 } },
+		{ .processes = 1, .cost = { true, 4000 }, .is_template = true },
+	};
+	const struct census census = { .exact = true, .usages = usages, .n_usages = 3 };
+	automatic(result) struct result r = { .started = 2 };
+
+	ck_assert_int_eq(result_measure(&r, &census), 0);
+	ck_assert(r.cost_bytes.set && r.cost_bytes.value == 400);
+	ck_assert(r.template.set && r.template.value == 4000);
+	ck_assert_uint_eq(r.each.cost.value, 200);
+	ck_assert_uint_eq(r.each.unique.value, 5000);
+	ck_assert(r.exact && !r.why);
+	/* It is not one of those that live, either. */
+	usages[1].processes = 0;
+	ck_assert_int_eq(result_measure(&r, &census), 0);
+	ck_assert_str_eq(r.why, "1 of 2 have ended by themselves");
+}
+END_TEST
+
+#define MIB ((uint64_t)1 << 20)
+
+static const struct {
+	const char *what;
+	uint64_t unused[REST_READINGS], slab[REST_READINGS]; /* MiB */
+	bool at_rest;
+	uint64_t noise;
+} readings[] = {
+	{ "nothing moves", { 9, 9, 9, 9, 9, 9, 9, 9 }, { 5, 5, 5, 5, 5, 5, 5, 5 }, true, 0 },
+	{ "up and down", { 20, 9, 21, 10, 9, 20, 10, 21 }, { 5, 5, 5, 5, 5, 5, 5, 5 }, true, 12 },
+	{ "one dip", { 90, 90, 90, 20, 90, 90, 90, 90 }, { 5, 5, 5, 5, 5, 5, 5, 5 }, true, 0 },
+	{ "still freed", { 10, 20, 30, 40, 50, 60, 70, 80 }, { 5, 5, 5, 5, 5, 5, 5, 5 }, false,
+		50 },
+	{ "slab still freed", { 9, 9, 9, 9, 9, 9, 9, 9 }, { 80, 70, 60, 50, 40, 30, 20, 10 }, false,
+		0 },
+	{ "the end of it", { 10, 10, 10, 10, 90, 90, 90, 90 }, { 5, 5, 5, 5, 5, 5, 5, 5 }, false,
+		80 },
+};
+
+START_TEST(a_host_is_at_rest_when_it_goes_neither_up_nor_down)
+{
+	struct host_memory v[REST_READINGS] = { 0 };
+	struct rest rest;
+
+	for (size_t i = 0; i < REST_READINGS; i++) {
+		v[i].unused = readings[_i].unused[i] * MIB;
+		v[i].slab = readings[_i].slab[i] * MIB;
+	}
+	ck_assert_msg(rest_is(v, &rest) == readings[_i].at_rest, "%s", readings[_i].what);
+	ck_assert_msg(rest.noise == readings[_i].noise * MIB, "%s: %llu MiB", readings[_i].what,
+		(unsigned long long)(rest.noise / MIB));
+}
+END_TEST
+
+START_TEST(what_is_lost_in_noise_is_told)
+{
+	struct cell c = { .taken_each = { .median = 1000 } };
+
+	ck_assert(!cell_is_noisy(&c));
+	c.noise_each = (struct opt_u64){ true, 100 };
+	ck_assert(!cell_is_noisy(&c));
+	c.noise_each.value = 101;
+	ck_assert(cell_is_noisy(&c));
 }
 END_TEST
 
@@ -226,6 +298,10 @@ int main(void)
 	tcase_add_test(cases, a_place_behind_a_way_is_not_its_name);
 	tcase_add_test(cases, spreads_are_of_values_that_are_there);
 	tcase_add_test(cases, a_cell_is_the_median_of_its_trials);
+	tcase_add_test(cases, a_template_is_in_nothing_that_is_of_each);
+	tcase_add_loop_test(cases, a_host_is_at_rest_when_it_goes_neither_up_nor_down, 0,
+		(int)(sizeof(readings) / sizeof(readings[0])));
+	tcase_add_test(cases, what_is_lost_in_noise_is_told);
 	suite_add_tcase(suite, cases);
 	return unit_run(suite);
 }
