@@ -230,6 +230,7 @@ static struct injected tell(const struct tracee *t, const struct graft *g, const
 	uint64_t base, int signal)
 {
 	uint64_t entry = base + l->graft + g->entry;
+	const struct tracee_rseq rseq = tracee_rseq(t);
 
 	return (struct injected){
 		.base = base,
@@ -243,6 +244,7 @@ static struct injected tell(const struct tracee *t, const struct graft *g, const
 		.alternate = { .base = base + l->stack,
 			.flags = (int32_t)SS_AUTODISARM,
 			.size = l->told - l->stack },
+		.rseq = { .area = rseq.area, .size = rseq.size, .mark = rseq.mark },
 	};
 }
 

@@ -319,6 +319,15 @@ int tracee_call(struct tracee *t, const long call[7], long *ret, struct err *e)
 	return error;
 }
 
+struct tracee_rseq tracee_rseq(const struct tracee *t)
+{
+	struct __ptrace_rseq_configuration c = { 0 };
+
+	if (ptrace(PTRACE_GET_RSEQ_CONFIGURATION, t->pid, sizeof(c), &c) != sizeof(c))
+		return (struct tracee_rseq){ 0 };
+	return (struct tracee_rseq){ c.rseq_abi_pointer, c.rseq_abi_size, c.signature };
+}
+
 int tracee_write(
 	const struct tracee *t, uint64_t address, const void *data, size_t n, struct err *e)
 {

@@ -36,6 +36,13 @@ int tracee_stop(pid_t pid, int dir, struct tracee *ret, struct err *e);
 /* The system call's own result, be it an error of its; -errno and `e` when it could not be made. */
 int tracee_call(struct tracee *t, const long call[7], long *ret, struct err *e);
 
+/* What rseq(2) was told for it, with size 0 where it was not. 5.13 */
+struct tracee_rseq {
+	uint64_t area;
+	uint32_t size, mark;
+};
+struct tracee_rseq tracee_rseq(const struct tracee *t);
+
 /* Whatever may be written there or not. */
 int tracee_write(
 	const struct tracee *t, uint64_t address, const void *data, size_t n, struct err *e);

@@ -24,6 +24,12 @@ struct injected_stack {
 	uint64_t size;
 };
 
+/* What the kernel tells it its CPU by: as it was given to rseq(2). size 0: it was not. */
+struct injected_rseq {
+	uint64_t area;
+	uint32_t size, mark;
+};
+
 /* What the process was like, told by the signal. */
 struct injected {
 	uint64_t base, size; /* all that was mapped */
@@ -31,6 +37,7 @@ struct injected {
 	uint64_t mask;			    /* the signals that it blocked */
 	struct injected_action action, own; /* the signal's, before and now */
 	struct injected_stack stack, alternate;
+	struct injected_rseq rseq;
 };
 
 /* At the entry is the way back, rt_sigreturn(2), and so far behind it the handler. */

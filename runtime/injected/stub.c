@@ -39,6 +39,9 @@ static long fork_by_call(void)
 	long pid = sys(clone3, &args, sizeof(args));
 	if (pid != 0)
 		return pid;
+	/* The helper, who shares the template's memory, has it no more, and a fork is the helper's. */
+	if (program->rseq.size)
+		sys(rseq, program->rseq.area, program->rseq.size, 0, program->rseq.mark);
 	if (libc.robust)
 		sys(set_robust_list, libc.robust, libc.n_robust);
 	sys(rt_sigaction, TERM, &on_term, NULL, MASK_BYTES);

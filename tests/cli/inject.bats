@@ -11,7 +11,7 @@ T=$ID-t
 setup_file() {
 	scratch_make
 	rootfs_make "$SCRATCH/rootfs"
-	cp "$HELPERS/sleepy" "$HELPERS/foreign" "$SCRATCH/rootfs/bin/"
+	cp "$HELPERS/sleepy" "$HELPERS/foreign" "$HELPERS/heir" "$SCRATCH/rootfs/bin/"
 	tar -C "$SCRATCH/rootfs" -cf "$SCRATCH/rootfs.tar" .
 	cow import -q "$SCRATCH/rootfs.tar" "$IMAGE" >/dev/null
 }
@@ -62,6 +62,14 @@ Seccomp:	2
 0
 1
 2$'
+}
+
+@test "libc knows the CPU that a fork runs on, wherever it is moved" {
+	[ "$(nproc)" -gt 1 ] || skip "needs two CPUs"
+	template "$T" "$IMAGE" heir woken
+	cow fork --name "$ID-f" "$T" >/dev/null
+	cow wait "$ID-f" >/dev/null
+	says "$ID-f" "$(yes "knows a CPU" | head -n "$(nproc)")"
 }
 
 @test "Python goes on in its loop" {

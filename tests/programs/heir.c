@@ -11,6 +11,7 @@
  *   try FILE        opens FILE to write, and says why it cannot
  *   signal N        whether signal N is blocked, ignored, handled
  *   cpus            whether libc knows on which CPU it is, on each that it may run on
+ *   woken           sleeps until a signal comes, and then the same
  *   wait            until it is ended
  */
 #include <dirent.h>
@@ -461,7 +462,9 @@ static int act(int argc, char **argv)
 		return try(argv[2]);
 	if (strcmp(command, "signal") == 0 && argc > 2)
 		return print_signal(atoi(argv[2]));
-	if (strcmp(command, "cpus") == 0)
+	if (strcmp(command, "woken") == 0)
+		pause();
+	if (strcmp(command, "cpus") == 0 || strcmp(command, "woken") == 0)
 		return print_cpus();
 	puts("waits");
 	fflush(stdout);
