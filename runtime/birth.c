@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "cgroup/stat.h"
+#include "runtime/foreign.h"
 #include "runtime/handover.h"
 #include "runtime/message.h"
 #include "runtime/sealed_init.h"
@@ -144,6 +145,8 @@ int birth_send(struct birth *b, const struct draft *d, struct err *e)
 	int r = message_send_plan(b->channel, d);
 	log_debug("first process: %d, with a plan of %zu bytes and %d files", (int)b->pid,
 		d->block.len, d->n_fds);
+	if (r == -EAGAIN && b->from)
+		return template_silent(b->from, e);
 	/* One that is gone is told by what it said last, or by its end. */
 	return r < 0 && r != -EPIPE && r != -ECONNRESET
 		       ? err_set(e, -r, "hand the plan to the container's first process")
@@ -185,35 +188,6 @@ int birth_begin(uint64_t by_clone, uint64_t by_child, int cgroup, const struct d
 	return 0;
 }
 
-int birth_by_fork(int template, uint64_t by_clone, uint64_t by_child, int cgroup, struct birth *ret,
-	struct err *e)
-{
-	automatic(birth) struct birth b = BIRTH_NONE;
-	const int yes = 1;
-	int ends[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return err_set(e, errno, "make the channel");
-	b.channel = ends[0];
-	autofd int theirs = ends[1];
-	/* Who it is out here the kernel tells us: neither its number in its namespace nor what the
-	 * template says of it is to be gone by. */
-	if (setsockopt(b.channel, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) < 0)
-		return err_set(e, errno, "make the channel");
-	int r = by_child ? message_send(
-				   b.channel, CHANNEL_BEGIN, &by_child, sizeof(by_child), NULL, 0)
-			 : 0;
-	if (r < 0)
-		return err_set(e, -r, "use the channel");
-	b.foreign = b.forks = true;
-	r = template_ask_fork(template, by_clone, theirs, cgroup);
-	if (r < 0)
-		return err_set(e, -r, "ask the template for a fork");
-	*ret = b;
-	b = (struct birth)BIRTH_NONE;
-	return 0;
-}
-
 /* One that is not our child is waited for by somebody else; its end can be seen all the same. */
 static void await_end(const struct birth *b)
 {
@@ -229,6 +203,8 @@ static void await_end(const struct birth *b)
 
 void birth_done(struct birth *b)
 {
+	if (b->theirs >= 0)
+		foreign_take_back(b);
 	if (b->pidfd >= 0 && !b->over) {
 		pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
 		await_end(b);
@@ -401,7 +377,10 @@ int birth_next(struct birth *b, enum channel_type *ret, struct err *e)
 {
 	struct channel_header header = { 0 };
 
-	if (b->forks && died_unheard(b))
+	int r = b->from ? foreign_await(b, e) : 0;
+	if (r < 0)
+		return r;
+	if (b->forks && !b->foreign && died_unheard(b))
 		return birth_died(b, -1, e);
 	struct message_beside beside = { .fd = -1 };
 	ssize_t n = message_receive(b->channel, &header, &beside);

@@ -15,12 +15,19 @@
 #include "runtime/draft.h"
 #include "runtime/init/channel.h"
 
+struct template;
+
 struct birth {
 	pid_t pid;
 	int pidfd, channel;
 	int listener; /* what CHANNEL_LISTENER came with: see notify.h */
 	bool forks;   /* it will tell FORKED, and has not yet */
-	bool foreign; /* it is a template's fork, and no child of ours: its reaper waits for it */
+	bool foreign; /* it is a template's fork, and no child of ours (runtime/foreign.h) */
+	/* Then: whose, borrowed. We wait as long as that one is waited for; NULL: as long as it takes. */
+	const struct template *from;
+	/* The other end of the channel, until the template has answered: -1. What was sent to one that does
+	 * not answer is taken back, or it held our streams and mounts for as long as it pleases. */
+	int theirs;
 	bool over;    /* the process is somebody's: birth_done() leaves it alone */
 	bool unheard; /* all is said to it, and whether its program runs was not waited for */
 	bool awaits_mounted, awaits_terminal; /* it will tell MOUNTED, TERMINAL, and has not yet */
@@ -30,7 +37,8 @@ struct birth {
 
 #define BIRTH_NONE                                                                                 \
 	{                                                                                          \
-		.pidfd = -1, .channel = -1, .listener = -1, .terminal = -1, .console = -1          \
+		.pidfd = -1, .channel = -1, .listener = -1, .terminal = -1, .console = -1,         \
+		.theirs = -1                                                                       \
 	}
 
 /*
@@ -40,10 +48,6 @@ struct birth {
  */
 int birth_begin(uint64_t by_clone, uint64_t by_child, int cgroup, const struct draft *d,
 	struct birth *ret, struct err *e);
-/* The same of a fork of a template, over a connection to its stub (runtime/template/protocol.h). It
- * will tell FORKED, and has a pid from then on. */
-int birth_by_fork(int template, uint64_t by_clone, uint64_t by_child, int cgroup, struct birth *ret,
-	struct err *e);
 int birth_send(struct birth *b, const struct draft *d, struct err *e);
 void birth_done(struct birth *b);
 DEFINE_AUTO(birth, birth_done)

@@ -15,6 +15,7 @@
 
 #include "cgroup/stat.h"
 #include "runtime/creator.h"
+#include "runtime/foreign.h"
 #include "runtime/group.h"
 #include "runtime/handover.h"
 #include "runtime/hooks.h"
@@ -231,6 +232,9 @@ static int accompany(
 			said !=
 			CHANNEL_TERMINAL) /* its end, or, once it was told to go on, an execve() */
 			return o->waits || !told ? birth_died(&c->birth, c->cgroup.fd, e) : 0;
+		/* In the container, and as long as they take. */
+		if (told && !o->waits && c->spec->hooks.n_start_container)
+			c->birth.from = NULL;
 		for (; r == 0 && goes; goes--)
 			r = birth_go(&c->birth, e);
 	}
@@ -253,6 +257,8 @@ static int describe(struct container *c, const struct create_options *o, struct 
 		r = record_add(c->journal, "waits", "%s", e, "");
 	if (r == 0 && o->is_template)
 		r = record_add(c->journal, "template", "%s", e, "");
+	if (r == 0 && o->fork_wait)
+		r = record_add(c->journal, "fork-wait", "%u", e, o->fork_wait);
 	if (r == 0 && o->from)
 		r = record_add(c->journal, "forked-from", "%s", e, o->from->template->record.id);
 	if (r == 0 && o->no_keyring)
@@ -329,8 +335,7 @@ static int begin_birth(struct container *c, const struct create_options *o, stru
 	int r = template_check_user(o->from->template, c->spec, e);
 	if (r < 0)
 		return r;
-	return birth_by_fork(
-		o->from->template->connection, n.by_clone, n.by_child, c->cgroup.fd, &c->birth, e);
+	return foreign_begin(o->from->template, n.by_clone, n.by_child, c->cgroup.fd, &c->birth, e);
 }
 
 static int bear(struct container *c, const struct create_options *o, const struct filter *filter,

@@ -277,7 +277,8 @@ static int create(struct launched *l, const struct home *h, const struct launch_
 		.die_together = o->derive.limits.memory.limit.set,
 		.network = o->network,
 		.screen = o->screen,
-		.is_template = o->is_template };
+		.is_template = o->is_template,
+		.fork_wait = o->fork_wait };
 
 	struct fork_source from;
 	autofd int log = -1;

@@ -35,6 +35,7 @@ struct launch_options {
 	const struct network *network; /* user-mode; NULL: what derive.network says */
 	const char *network_of;	       /* that of this container */
 	bool is_template;	       /* as in create_options */
+	unsigned fork_wait;	       /* ... */
 	const struct fork_source
 		*from; /* ... and this; its output goes to its log where ward.out is given */
 	bool remove_at_exit;

@@ -47,6 +47,7 @@ static const struct record_key {
 	{ "network-keeper", KEY_PROCESS, offsetof(struct record, network_keeper) },
 	{ "monitor", KEY_PROCESS, offsetof(struct record, monitor) },
 	{ "template", KEY_FLAG, offsetof(struct record, is_template) },
+	{ "fork-wait", KEY_UNSIGNED, offsetof(struct record, fork_wait) },
 	{ "forked-from", KEY_TEXT, offsetof(struct record, forked_from) },
 	{ "remove-at-exit", KEY_FLAG, offsetof(struct record, remove_at_exit) },
 	{ "exit", KEY_EXIT, 0 },

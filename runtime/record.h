@@ -63,8 +63,9 @@ struct record {
 	char *network,
 		*ports; /* "pasta", "host", "ns:PATH"; what is published, with blanks between */
 	struct process_mark monitor, network_keeper;
-	bool is_template;  /* containers are forked from its first process (runtime/template.h) */
-	char *forked_from; /* that of this template; NULL: it was executed */
+	bool is_template;   /* containers are forked from its first process (runtime/template.h) */
+	unsigned fork_wait; /* seconds: how long they wait for it; 0: as long as is usual */
+	char *forked_from;  /* that of this template; NULL: it was executed */
 	bool remove_at_exit;
 	bool ended; /* exit_status and ended_at are known */
 	int exit_status;

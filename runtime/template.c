@@ -2,6 +2,8 @@
 #include "runtime/template.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,9 +28,12 @@ int template_open(const struct home *h, const char *name, struct template *ret, 
 		return err_say(
 			e, EBUSY, "template '%s' is paused (hint: cowrun resume %s)", name, name);
 	autofd int dir = openat(h->fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	t.connection = mark_is_alive(&t.record.init) && dir >= 0
-			       ? handover_reach(dir, TEMPLATE_SOCKET, SOCK_SEQPACKET)
-			       : -ESRCH;
+	t.connection =
+		mark_is_alive(&t.record.init) && dir >= 0
+			? handover_reach(dir, TEMPLATE_SOCKET, SOCK_SEQPACKET | SOCK_NONBLOCK)
+			: -ESRCH;
+	if (t.connection == -EAGAIN)
+		return err_say(e, EAGAIN, "template '%s' is asked by too many at once", name);
 	if (t.connection < 0)
 		return err_say(e, ERR_NOT_RUNNING, "template '%s' is not running", name);
 	t.reaper = reaper_reach(dir, e);
@@ -86,13 +91,71 @@ int template_wanted(
 	return r < 0 ? err_while(e, "annotation " TEMPLATE_ANNOTATION) : 1;
 }
 
-int template_ask(const struct template *t, struct template_report *ret, struct err *e)
+int template_wait_ms(const struct template *t)
+{
+	const unsigned most = INT_MAX / 1000, s = t->record.fork_wait;
+
+	return 1000 * (int)(s > most ? most : s ? s : TEMPLATE_FORK_WAIT_S);
+}
+
+/* One that was told to stop by a signal does not say that itself. */
+static bool is_stopped(pid_t pid)
+{
+	char path[32], text[512];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	/* Behind the command, which may hold anything. */
+	const char *at = strrchr(text, ')');
+	return at && (strncmp(at, ") T", 3) == 0 || strncmp(at, ") t", 3) == 0);
+}
+
+int template_silent(const struct template *t, struct err *e)
+{
+	const int pid = t->record.init.pid, s = template_wait_ms(t) / 1000;
+
+	if (is_stopped(pid))
+		return err_say(e, ETIMEDOUT,
+			"template '%s' has not answered for %d s: it is stopped (hint: kill -CONT %d)",
+			t->record.id, s, pid);
+	return err_say(e, ETIMEDOUT,
+		"template '%s', or its fork, has not answered for %d s (hint: cow template create --fork-wait gives it more)",
+		t->record.id, s);
+}
+
+static int await(const struct template *t, int fd, int other, int timeout_ms, struct err *e)
+{
+	struct pollfd fds[] = { { .fd = fd, .events = POLLIN }, { .fd = t->stop, .events = POLLIN },
+		{ .fd = other, .events = POLLIN } };
+	int n;
+
+	while ((n = poll(fds, 3, timeout_ms)) < 0 && errno == EINTR)
+		;
+	if (n < 0)
+		return err_set(e, errno, "wait for template '%s'", t->record.id);
+	if (n > 0 && fds[1].revents)
+		return err_say(e, EINTR, "interrupted");
+	return n ? 0 : template_silent(t, e);
+}
+
+int template_await(const struct template *t, int fd, bool or_answers, struct err *e)
+{
+	return await(t, fd, or_answers ? t->connection : -1, template_wait_ms(t), e);
+}
+
+int template_ask(
+	const struct template *t, int timeout_ms, struct template_report *ret, struct err *e)
 {
 	struct template_message m = { .type = TEMPLATE_HELLO };
 	ssize_t n = send(t->connection, &m, sizeof(m), MSG_NOSIGNAL);
+	int r = n > 0 ? await(t, t->connection, -1, timeout_ms, e) : 0;
 
-	while (n > 0 && (n = recv(t->connection, &m, sizeof(m), 0)) < 0 && errno == EINTR)
-		n = 1;
+	if (r < 0)
+		return r;
+	if (n > 0)
+		n = recv(t->connection, &m, sizeof(m), 0);
 	if (n == 0 || (n < 0 && (errno == ECONNRESET || errno == EPIPE)))
 		return err_say(e, ERR_NOT_RUNNING, "template '%s' ended before it was ready",
 			t->record.id);
@@ -115,10 +178,11 @@ int template_ask(const struct template *t, struct template_report *ret, struct e
 int template_hear_fork(const struct template *t, struct err *e)
 {
 	struct template_message m;
-	ssize_t n;
+	int r = template_await(t, t->connection, false, e);
 
-	while ((n = recv(t->connection, &m, sizeof(m), 0)) < 0 && errno == EINTR)
-		;
+	if (r < 0)
+		return r;
+	ssize_t n = recv(t->connection, &m, sizeof(m), 0);
 	if (n == sizeof(m) && m.type == TEMPLATE_FORKED)
 		return 0;
 	return err_say(e, ERR_NOT_RUNNING, "template '%s' ended while it forked", t->record.id);

@@ -15,11 +15,19 @@
 
 #define TEMPLATE_ANNOTATION "org.cowrun.template"
 
+/*
+ * Between two words of a template, or of its fork until its program runs. It copies its page tables (some 20 ms
+ * for each GiB), for others first where they asked before us, and on a machine that is busy. And who
+ * waits for us, an engine, waits two minutes at most.
+ */
+enum { TEMPLATE_FORK_WAIT_S = 60 };
+
 struct template
 {
 	struct record record;
 	int connection; /* to its stub */
 	int reaper;	/* and to its reaper */
+	int stop;	/* borrowed: when it is readable nobody wants a fork any more; -1: none */
 };
 
 /* What a fork is made of, and with: all borrowed. */
@@ -32,7 +40,7 @@ struct fork_source {
 
 #define TEMPLATE_NONE                                                                              \
 	{                                                                                          \
-		.connection = -1, .reaper = -1                                                     \
+		.connection = -1, .reaper = -1, .stop = -1                                         \
 	}
 
 /* Connects to the template of that name. -ERR_NO_CONTAINER, -ERR_NOT_RUNNING; -EINVAL: it is none. */
@@ -47,13 +55,25 @@ DEFINE_AUTO(template, template_done)
 int template_wanted(
 	const struct home *h, const struct spec *spec, struct template *ret, struct err *e);
 
-/* Waits until it is ready, and asks what it is. Of one that refuses or ends before: why. */
-int template_ask(const struct template *t, struct template_report *ret, struct err *e);
+/* Asks what it is, and waits until it is ready (timeout_ms -1: for ever). Of one that refuses or ends
+ * before: why. */
+int template_ask(
+	const struct template *t, int timeout_ms, struct template_report *ret, struct err *e);
+
+/* How long is waited for a word of it, or of a fork of it. */
+int template_wait_ms(const struct template *t);
+
+/* Waits until `fd` can be read, which a fork of it is to write to, or (`or_answers`) the connection to
+ * it. -ETIMEDOUT when they cannot, -EINTR when nobody wants it any more, with an error that says so. */
+int template_await(const struct template *t, int fd, bool or_answers, struct err *e);
+
+/* It has let pass the time that it had. */
+int template_silent(const struct template *t, struct err *e);
 
 /* A fork is in its template's user namespace: that has the id maps which are asked for, or none are. */
 int template_check_user(const struct template *t, const struct spec *spec, struct err *e);
 
-/* For birth_by_fork(): the stub gets the channel's end and the cgroup (-1: none). -errno. */
+/* For foreign_begin(): the stub gets the channel's end and the cgroup (-1: none). -errno. */
 int template_ask_fork(int connection, uint64_t namespaces, int channel, int cgroup);
 
 /* Waits until the fork asked for is an orphan: before that its reaper does not know it. */

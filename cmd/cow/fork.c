@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -125,15 +126,16 @@ static int work_through(struct work *w, struct context *c, const struct template
 }
 
 /* With connections of its own: answers are not for others. Ends with us. */
-static _Noreturn void be_worker(struct work *w, struct context *c, const char *name,
+static _Noreturn void be_worker(struct work *w, struct context *c, const struct template *ours,
 	const struct launch_options *o, int count, int null)
 {
 	automatic(template) struct template t = TEMPLATE_NONE;
 	struct err e;
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	_exit(template_open(&c->home, name, &t, &e) < 0 ||
-		work_through(w, c, &t, o, count, null, &e) < 0);
+	int r = template_open(&c->home, ours->record.id, &t, &e);
+	t.stop = ours->stop;
+	_exit(r < 0 || work_through(w, c, &t, o, count, null, &e) < 0);
 }
 
 /* A fork waits for the template, the reaper and its own process in turn: several are on their way. */
@@ -158,13 +160,15 @@ static int fork_many(struct context *c, const struct template *t, const struct l
 	for (long i = 0; r == 0 && i < n && i < WORKERS_MAX; i++) {
 		workers[i] = fork();
 		if (workers[i] == 0)
-			be_worker(w, c, t->record.id, &one, count, null);
+			be_worker(w, c, t, &one, count, null);
 	}
 	if (r == 0)
 		r = work_through(w, c, t, &one, count, null, e);
 	bool killed = false;
 	for (long i = 0; i < WORKERS_MAX; i++) {
 		int status = 0;
+		if (workers[i] > 0 && r == -EINTR)
+			kill(workers[i], SIGTERM);
 		if (workers[i] > 0 && waitpid(workers[i], &status, 0) > 0)
 			killed |= WIFSIGNALED(status);
 	}
@@ -233,6 +237,25 @@ static void take_words(
 		o->derive.workdir = p->cwd;
 }
 
+/*
+ * What would end us is looked at where a template is waited for, and what was begun is taken back.
+ * Readable when there was such a signal; what is ignored is not heard of.
+ */
+static int hold_signals(struct err *e)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (sigaction(ends[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(&set, ends[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	int fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return fd < 0 ? err_set(e, errno, "wait for signals") : fd;
+}
+
 int fork_run(struct context *c, const struct wish_words *words, const struct fork_wish *wish,
 	struct err *e)
 {
@@ -253,6 +276,10 @@ int fork_run(struct context *c, const struct wish_words *words, const struct for
 		return r;
 	o.image = t.record.image;
 	take_words(spec.process, wish->argc, wish->argv, &o);
+	autofd int stop = hold_signals(e);
+	if (stop < 0)
+		return stop;
+	t.stop = stop;
 	autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0)
 		return err_set(e, errno, "open '/dev/null'");

@@ -26,7 +26,8 @@ struct create_words {
 	int freeze; /* of FROZEN_WORDS; 0: auto */
 	bool inject;
 	int wait_s; /* for it to sleep */
-	int pull;   /* enum pull_choice; 0: missing */
+	int fork_wait_s;
+	int pull; /* enum pull_choice; 0: missing */
 };
 
 enum { WAIT_S = 60, GRAFT_MAX = 1 << 24 };
@@ -38,6 +39,8 @@ static const struct option_row options[] = {
 		"the program knows nothing of templates: fork it where it sleeps" },
 	{ "inject-wait", 0, OPTION_COUNT, offsetof(struct create_words, wait_s), "SECONDS",
 		"how long it may take until it sleeps (60)" },
+	{ "fork-wait", 0, OPTION_COUNT, offsetof(struct create_words, fork_wait_s), "SECONDS",
+		"how long a fork waits for a word of it (60)" },
 	{ "pull", 0, OPTION_CHOICE, offsetof(struct create_words, pull), PULL_WORDS,
 		"its image from a registry: if the store has not got it (missing)" },
 	WISH_ROWS(struct create_words, wishes),
@@ -187,7 +190,7 @@ static int await_ready(
 	if (r == 0)
 		r = template_open(&c->home, name, &t, e);
 	if (r == 0)
-		r = template_ask(&t, &report, e);
+		r = template_ask(&t, -1, &report, e);
 	if (r == 0)
 		r = check_frozen(name, w->freeze, &report.freeze, e);
 	if (r == 0)
@@ -223,6 +226,7 @@ static int create(struct context *c, void *data, int argc, char **argv, struct e
 		r = id_check(name, e);
 	o.name = name;
 	o.derive.template = true;
+	o.fork_wait = (unsigned)w->fork_wait_s;
 	if (r == 0 && !w->inject)
 		r = add_stub(&wishes, &o, e);
 	if (r == 0)

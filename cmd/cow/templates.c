@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "cgroup/process.h"
@@ -80,13 +78,10 @@ static const struct field row_fields[] = {
 static bool ask(const struct home *h, const char *name, struct template_report *ret)
 {
 	automatic(template) struct template t = TEMPLATE_NONE;
-	struct timeval patience = { .tv_usec = PATIENCE_MS * 1000 };
 	struct err ignored;
 
 	return template_open(h, name, &t, &ignored) == 0 &&
-	       setsockopt(t.connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ==
-		       0 &&
-	       template_ask(&t, ret, &ignored) == 0;
+	       template_ask(&t, PATIENCE_MS, ret, &ignored) == 0;
 }
 
 static struct opt_u64 known(uint64_t value)

@@ -263,6 +263,15 @@ static bool fork_one(int channel, int cgroup, uint64_t namespaces)
 	return false;
 }
 
+/* Whoever asked has given up while we did not answer: nobody would hear of what we fork. */
+static bool is_given_up(int channel)
+{
+	const struct timespec at_once = { 0, 0 };
+	struct pollfd p = { .fd = channel };
+
+	return sys(ppoll, &p, 1, &at_once, NULL, 0) > 0 && p.revents & POLLHUP;
+}
+
 static void answer(int connection, const struct template_message *m)
 {
 	sys(sendto, connection, m, sizeof(*m), MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0);
@@ -301,7 +310,8 @@ static bool attend(int connection, bool *ret_forked)
 		m.type = TEMPLATE_READY;
 		m.report = report;
 		answer(connection, &m);
-	} else if (n == (long)sizeof(m) && m.type == TEMPLATE_FORK && fds[0] >= 0) {
+	} else if (n == (long)sizeof(m) && m.type == TEMPLATE_FORK && fds[0] >= 0 &&
+		   !is_given_up(fds[0])) {
 		*ret_forked = fork_one(fds[0], fds[1], m.namespaces & CLONE_NEWPID);
 		if (*ret_forked)
 			return true;

@@ -1,0 +1,84 @@
+# A template that does not answer: nobody waits for it for ever, and of what was begun nothing is left, then and when it
+# goes on.
+load helpers
+load containers
+load cow
+load fork
+
+setup_file() {
+	scratch_make
+	warm_image_make
+}
+teardown() {
+	kill -CONT "$(inspect "$NAME" pid)"
+	forks_remove "$NAME"
+}
+teardown_file() { scratch_remove; }
+
+# stopped_template [OPTIONS]: and does not answer any more
+stopped_template() {
+	cow template create "$@" "$NAME" "$IMAGE" warm >/dev/null
+	PID=$(inspect "$NAME" pid)
+	kill -STOP "$PID"
+	stopped() { grep -q '^State:.T' "/proc/$PID/status"; }
+	eventually stopped
+}
+
+# What was asked for while it was stopped is not made when it goes on: it has made this one alone.
+assert_forks_once() {
+	kill -CONT "$PID"
+	eventually cow fork --name "$ID-late" "$NAME" warm status 3
+	[ "$(cow wait "$ID-late")" = 3 ]
+	cow rm "$ID-late" >/dev/null
+	[ "$(cow template inspect "$NAME" | jq '.[0].forks_made')" = 1 ]
+	only_the_template() { [ "$(wc -w <"/proc/$1/task/$1/children")" = 1 ]; }
+	eventually only_the_template "$(monitor_of "$NAME")"
+}
+
+@test "a template that is stopped: a fork is given up in its time, and leaves nothing" {
+	stopped_template --fork-wait 1
+	fails "template '$NAME' has not answered for 1 s: it is stopped \(hint: kill -CONT $PID\)" \
+		cow fork --name "$ID-f" "$NAME" warm wait
+	assert_nothing_of "$ID-f"
+	fails "has not answered for 1 s" cow run --name "$ID-f" --template "$NAME" warm wait
+	assert_nothing_of "$ID-f"
+	bundle "$(args warm wait)"' | .annotations["org.cowrun.template"] = $ENV.NAME'
+	fails "has not answered for 1 s" cowrun create -b "$BUNDLE" "$ID-e"
+	assert_nothing_of "$ID-e"
+	[ "$(cow template ls | awk -v name="$NAME" '$1 == name { print $4 }')" != ready, ]
+	assert_forks_once
+}
+
+# begun ARGUMENTS: cow fork in the background, waiting for its template
+begun() {
+	"$COW" --root "$STATE" --store "$STORE" fork --name "$ID-f" "$@" "$NAME" warm wait >"$SCRATCH/out" 2>"$SCRATCH/err" 3>&- &
+	FORK=$!
+	group() { [ "$(find "$CGROUP" -maxdepth 1 -name "cowrun-$ID-f*" | wc -l)" -ge "$1" ]; }
+}
+
+@test "cow fork that is interrupted while it waits takes back what it began" {
+	local signal
+	stopped_template
+	for signal in TERM HUP; do
+		begun
+		eventually group 1
+		kill -$signal "$FORK"
+		ends_with 125 "$FORK"
+		[ "$(<"$SCRATCH/err")" = 'cow: fork: interrupted' ] || { cat "$SCRATCH/err"; return 1; }
+		assert_nothing_of "$ID-f"
+	done
+	assert_forks_once
+}
+
+@test "... and so do all that fork for it" {
+	stopped_template
+	begun -n 40
+	eventually group 2
+	kill -TERM "$FORK"
+	ends_with 125 "$FORK"
+	grep -q 'interrupted$' "$SCRATCH/err"
+	[ ! -s "$SCRATCH/out" ]
+	[ "$(cow ps -aq)" = "$NAME" ]
+	! group 1 || return 1
+	assert_forks_once
+}
