@@ -33,6 +33,16 @@ verdict() {
 	verdict 0 "3 passed, 0 failed"
 }
 
+@test "what a run left that was killed is cleared away, and no other's" {
+	local dead
+	bash -c 'echo $$' >"$SCRATCH/dead"
+	read -r dead <"$SCRATCH/dead"
+	mkdir "/dev/shm/cowrun-test.${dead}a.it" "/dev/shm/cowrun-test.$$b.it"
+	verdict 0 "1 passed, 0 failed"
+	[ ! -e "/dev/shm/cowrun-test.${dead}a.it" ]
+	rmdir "/dev/shm/cowrun-test.$$b.it"
+}
+
 @test "nothing to run is not an error" {
 	verdict 0 "1 passed, 0 failed"
 }

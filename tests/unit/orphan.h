@@ -23,8 +23,9 @@
 #include "runtime/reaper.h"
 #include "runtime/record.h"
 #include "spec/base/fd.h"
+#include "tests/unit/run.h"
 
-static char root[64], program[4096];
+static char root[96], program[4096];
 static struct home home = HOME_NONE;
 static struct err e;
 
@@ -138,7 +139,7 @@ static inline void orphan_record(const char *id, pid_t pid, const char *line, in
 
 static inline int orphan_log(const char *id)
 {
-	char path[128];
+	char path[160];
 
 	snprintf(path, sizeof(path), "%s/%s/log", root, id);
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -399,8 +400,8 @@ static inline void orphan_begin(void)
 	for (int i = 0; i < 3; i++)
 		*strrchr(program, '/') = '\0';
 	strcat(program, "/cow-reaper");
-	snprintf(root, sizeof(root), "/dev/shm/cowrun-reaper.%d", (int)getpid());
-	ORPHAN_OK(home_open(root, true, false, &home, &e));
+	unit_scratch("/dev/shm", "reaper", root, sizeof(root));
+	ORPHAN_OK(home_open(root, false, false, &home, &e));
 }
 
 static inline void orphan_end(void)

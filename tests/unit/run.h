@@ -6,6 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * A directory of a test's own, with the run's mark on it (tests/run): what one that was killed leaves is known
+ * by that, and cleared away by a later run.
+ */
+static inline void unit_scratch(const char *where, const char *what, char *ret, size_t size)
+{
+	const char *mark = getenv("COWRUN_TEST");
+
+	snprintf(ret, size, "%s/cowrun-test.%s.%s.XXXXXX", where, mark ? mark : "unit", what);
+	if (!mkdtemp(ret)) {
+		perror(ret);
+		exit(1);
+	}
+}
+
 /* Behind all tests, as TAP has no place for it: where each failing one failed, in their order (tests/tap). */
 static inline void unit_tell_places(SRunner *runner)
 {

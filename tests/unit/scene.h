@@ -126,12 +126,8 @@ static inline int scene_run(const char *name, void (*fill)(TCase *cases))
 	struct err e;
 	autofd int memory = open(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
 		O_PATH | O_DIRECTORY | O_CLOEXEC);
-	snprintf(scene_root, sizeof(scene_root), "%s/cowrun-overlay-XXXXXX",
-		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	if (!mkdtemp(scene_root)) {
-		perror(scene_root);
-		return 1;
-	}
+	unit_scratch(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", "overlay", scene_root,
+		sizeof(scene_root));
 	Suite *suite = suite_create(name);
 	TCase *cases = tcase_create(name);
 	tcase_add_checked_fixture(cases, scene_begin, scene_end);

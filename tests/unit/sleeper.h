@@ -20,7 +20,7 @@ enum { PATIENT_MS = 60000 };
 static struct err e;
 static char *graft;
 static size_t n_graft;
-static char scratch[] = "/tmp/cowrun-inject-XXXXXX";
+static char scratch[96];
 
 /* A program of tests/programs, beside the directory of this one; the caller's. */
 static inline char *helper(const char *name)
@@ -36,7 +36,7 @@ static inline char *helper(const char *name)
 
 static inline void begin(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(scratch));
+	unit_scratch("/tmp", "inject", scratch, sizeof(scratch));
 	ck_assert_msg(
 		fd_read_file(AT_FDCWD, helper("injected"), 1 << 20, &graft, &n_graft, &e) == 0,
 		"%s", e.text);
