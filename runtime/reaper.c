@@ -11,11 +11,13 @@
 #include <sys/socket.h>
 
 #include "runtime/handover.h"
+#include "spec/base/clock.h"
 #include "spec/base/own.h"
 
 enum {
 	FDS_MAX = 4,
 	HELPER_MS = 10000, /* for one who has nothing more to do than to leave */
+	AGAIN_MS = 100,	   /* when there was no room for us */
 };
 
 /* The fds of a ward in the order in which they are sent. */
@@ -166,7 +168,8 @@ int reaper_watch(int dir, const char *id, pid_t pid)
 	return r < 0 ? r : take_fd(&fd);
 }
 
-int reaper_watch_record(const struct home *h, const struct record *r)
+/* -ENOENT when it is neither a template nor a fork of one. */
+static int watch_record(const struct home *h, const struct record *r)
 {
 	const char *template = r->is_template ? r->id : r->forked_from;
 	autofd int dir =
@@ -176,6 +179,40 @@ int reaper_watch_record(const struct home *h, const struct record *r)
 	return template && dir < 0 ? -errno
 	       : template	   ? reaper_watch(dir, r->id, r->init.pid)
 				   : -ENOENT;
+}
+
+/* Its word, which is no more than that: 1; 0: not yet; -ECONNRESET: it closed without one. */
+static int hear_end(int watch, int timeout_ms)
+{
+	struct pollfd p = { .fd = watch, .events = POLLIN };
+	int32_t word;
+	int n;
+
+	while ((n = poll(&p, 1, timeout_ms)) < 0 && errno == EINTR)
+		;
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	return recv(watch, &word, sizeof(word), MSG_DONTWAIT) == sizeof(word) ? 1 : -ECONNRESET;
+}
+
+int reaper_await(const struct home *h, const struct record *r, int timeout_ms, int *watch)
+{
+	const int64_t end = clock_ms() + timeout_ms;
+
+	for (int left = timeout_ms;; left = timeout_ms < 0 ? -1 : (int)(end - clock_ms())) {
+		if (*watch < 0)
+			*watch = watch_record(h, r);
+		int said = *watch < 0 ? *watch : hear_end(*watch, left);
+		if (said == -ECONNREFUSED || said == -ENOENT)
+			return 1;
+		if (said != -EPIPE && said != -ECONNRESET)
+			return said;
+		own_close(watch);
+		*watch = -1;
+		if (timeout_ms >= 0 && clock_ms() + AGAIN_MS > end)
+			return 0;
+		poll(NULL, 0, AGAIN_MS);
+	}
 }
 
 /* All fds that came: the kernel has given us some, even where not all had room. */

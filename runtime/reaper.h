@@ -69,13 +69,18 @@ int reaper_hand(int connection, const struct reaper_ward *w, struct err *e);
 
 /*
  * An fd that becomes readable when the end of that container (`pid`: its first process) is written
- * down, or nobody is there to do it; at once, if the reaper does not know of it. `dir` as above; the
- * container may be the template itself. -errno when there is no reaper (any more).
+ * down: there is an int32_t then; at once, if the reaper does not know of it. Or when nobody is there to
+ * do it, or the reaper had no fd left for us: then it is at its end. `dir` as above; the container may be
+ * the template itself. -ECONNREFUSED and -ENOENT: there is no reaper (any more).
  */
 int reaper_watch(int dir, const char *id, pid_t pid);
 
-/* The same of a container by its record: -ENOENT when it is neither a template nor a fork of one. */
-int reaper_watch_record(const struct home *h, const struct record *r);
+/*
+ * Waits for that, of a container by its record: 1; 0: not yet. timeout_ms -1: for as long as it takes.
+ * Whoever has no room for us, and closes, is no end: he is asked again. `*watch` is -1 at first, kept for
+ * the next call, and the caller's to close. -errno: we have no fd to wait with.
+ */
+int reaper_await(const struct home *h, const struct record *r, int timeout_ms, int *watch);
 
 /* --- the reaper's side ---------------------------------------------------------------------------
  */

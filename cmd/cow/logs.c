@@ -10,6 +10,8 @@
 #include "runtime/reaper.h"
 #include "spec/base/str.h"
 
+enum { LOOK_MS = 200 };
+
 struct logs_words {
 	bool follow, timestamps;
 };
@@ -69,11 +71,12 @@ static void print_new(FILE *log, const struct logs_words *w)
 static void follow(
 	const struct home *h, FILE *log, const struct record *record, const struct logs_words *w)
 {
-	bool reaped = record->is_template || record->forked_from;
-	autofd int monitor = reaped ? reaper_watch_record(h, record) : mark_open(&record->monitor);
-	struct pollfd p = { .fd = monitor, .events = POLLIN };
+	const bool reaped = record->is_template || record->forked_from;
+	autofd int watch = reaped ? -1 : mark_open(&record->monitor);
+	struct pollfd p = { .fd = watch, .events = POLLIN };
 
-	while (monitor >= 0 && poll(&p, 1, 200) == 0)
+	while (reaped ? reaper_await(h, record, LOOK_MS, &watch) == 0
+		      : watch >= 0 && poll(&p, 1, LOOK_MS) == 0)
 		print_new(log, w);
 	print_new(log, w);
 }

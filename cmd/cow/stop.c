@@ -8,6 +8,8 @@
 #include "runtime/container.h"
 #include "spec/derive.h"
 
+enum { END_MS = 10000 }; /* for one who can do nothing any more but end */
+
 struct stop_words {
 	int seconds;
 	const char *time;
@@ -60,16 +62,18 @@ static int stop(const struct home *h, const char *id, int timeout_ms, struct err
 	struct err ignored;
 	if (r == 0 && status == STATE_PAUSED)
 		container_freeze(h, id, false, &ignored);
-	if (r == 0 && !wait_for(&record.init, timeout_ms))
-		r = container_kill(h, id, SIGKILL, record.cgroup, e);
-	if (r == -ERR_NOT_RUNNING)
-		r = 0;
-	if (r == 0 && !wait_for(&record.init, 10000))
+	int ended = r == 0 ? wait_for(&record.init, timeout_ms, e) : r;
+	if (ended == 0)
+		ended = container_kill(h, id, SIGKILL, record.cgroup, e);
+	if (ended >= 0 || ended == -ERR_NOT_RUNNING)
+		ended = wait_for(&record.init, END_MS, e);
+	if (ended == 0)
 		return err_say(
 			e, EBUSY, "stop '%s': process %d does not end", id, (int)record.init.pid);
 	/* Its monitor has still to write down the end. */
-	wait_for_record(h, &record, 10000);
-	return r;
+	if (ended > 0)
+		ended = wait_for_record(h, &record, END_MS, e);
+	return ended < 0 ? ended : 0;
 }
 
 static int stop_run(struct context *c, void *data, int argc, char **argv, struct err *e)

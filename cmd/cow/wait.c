@@ -12,34 +12,29 @@
 #include "cmd/cow/commands.h"
 #include "runtime/reaper.h"
 
-/* No fd, nothing to wait for. */
-static bool wait_for_fd(int fd, int timeout_ms)
+int wait_for(const struct process_mark *mark, int timeout_ms, struct err *e)
 {
+	autofd int fd = mark_open(mark);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int n;
 
-	while (fd >= 0) {
-		int ready = poll(&p, 1, timeout_ms);
-		if (ready >= 0 || errno != EINTR)
-			return ready > 0;
-	}
-	return true;
-}
-
-bool wait_for(const struct process_mark *mark, int timeout_ms)
-{
-	autofd int pidfd = mark_open(mark);
-
-	return wait_for_fd(pidfd, timeout_ms);
+	if (fd < 0)
+		return fd == -ESRCH ? 1 : err_set(e, -fd, "look at process %d", (int)mark->pid);
+	while ((n = poll(&p, 1, timeout_ms)) < 0 && errno == EINTR)
+		;
+	return n > 0;
 }
 
 /* The end of the monitor is the end of it all: the record is complete then, or removed. A reaper
  * stays. */
-bool wait_for_record(const struct home *h, const struct record *r, int timeout_ms)
+int wait_for_record(const struct home *h, const struct record *r, int timeout_ms, struct err *e)
 {
+	autofd int watch = -1;
+
 	if (!r->is_template && !r->forked_from)
-		return wait_for(&r->monitor, timeout_ms);
-	autofd int told = reaper_watch_record(h, r);
-	return wait_for_fd(told, timeout_ms);
+		return wait_for(&r->monitor, timeout_ms, e);
+	int told = reaper_await(h, r, timeout_ms, &watch);
+	return told < 0 ? err_set(e, -told, "wait for the reaper of '%s'", r->id) : told;
 }
 
 int wait_begin(const struct home *h, const char *id, struct wait *ret, struct err *e)
@@ -62,12 +57,15 @@ int wait_end(const struct home *h, struct wait *w, struct err *e)
 
 	if (!id)
 		return err_set(e, ENOMEM, "wait for a container");
-	wait_for(&w->record.init, -1);
-	wait_for_record(h, &w->record, -1);
+	int r = wait_for(&w->record.init, -1, e);
+	if (r >= 0)
+		r = wait_for_record(h, &w->record, -1, e);
+	if (r < 0)
+		return r;
 	record_done(&w->record);
-	int r = w->journal < 0 || lseek(w->journal, 0, SEEK_SET) < 0
-			? record_read(h, id, &w->record, e)
-			: record_read_open(w->journal, id, &w->record, e);
+	r = w->journal < 0 || lseek(w->journal, 0, SEEK_SET) < 0
+		    ? record_read(h, id, &w->record, e)
+		    : record_read_open(w->journal, id, &w->record, e);
 	if (r == 0 && !w->record.ended)
 		r = err_say(
 			e, ENODATA, "container '%s' has ended, and nobody recorded its status", id);

@@ -6,11 +6,11 @@
 
 #include "runtime/record.h"
 
-/* True when the process has ended. -1: for as long as it takes. */
-bool wait_for(const struct process_mark *mark, int timeout_ms);
+/* 1 when the process has ended, 0: not yet. timeout_ms -1: for as long as it takes. */
+int wait_for(const struct process_mark *mark, int timeout_ms, struct err *e);
 
-/* True when the end of a container, which has come, is written down, or nobody is there to do it. */
-bool wait_for_record(const struct home *h, const struct record *r, int timeout_ms);
+/* 1 when the end of a container, which has come, is written down, or nobody is there to do it; 0: not yet. */
+int wait_for_record(const struct home *h, const struct record *r, int timeout_ms, struct err *e);
 
 /* What is kept of a container while it runs, so that its end is found where --rm has removed all. */
 struct wait {

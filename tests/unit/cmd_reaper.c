@@ -1,5 +1,6 @@
 /* The reaper of a template: outputs, ends, and whoever asks for them, whatever the others do. */
 #include <sys/file.h>
+#include <sys/resource.h>
 
 #include "tests/unit/orphan.h"
 #include "tests/unit/run.h"
@@ -300,6 +301,18 @@ START_TEST(outlives_template)
 	ck_assert_int_eq(waitpid(s.reaper, &status, 0), s.reaper);
 	ck_assert_int_eq(status, 0);
 	ck_assert_int_eq(reaper_watch(s.dir, "a", a.pid), -ECONNREFUSED);
+	struct record gone = { .id = (char *)"a", .forked_from = (char *)"t", .init.pid = a.pid };
+	watch = -1;
+	ck_assert_int_eq(reaper_await(&home, &gone, -1, &watch), 1);
+	/* But where we cannot ask we do not know. */
+	struct rlimit none = { 0, 0 };
+	struct rlimit before;
+	getrlimit(RLIMIT_NOFILE, &before);
+	none.rlim_max = before.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	int failed = reaper_await(&home, &gone, -1, &watch);
+	setrlimit(RLIMIT_NOFILE, &before);
+	ck_assert_int_eq(failed, -EMFILE);
 	close(s.ask);
 	close(s.dir);
 }
@@ -423,8 +436,13 @@ START_TEST(full)
 	int knocking[16];
 	for (int i = 0; i < 16; i++)
 		knocking[i] = reaper_watch(s.dir, "f0", all[0].pid);
-	/* Turned away, maybe before he has said a word. */
+	/* Turned away, maybe before he has said a word: that is no end. */
 	ck_assert(knocking[15] < 0 || is_told(knocking[15], -1));
+	struct record f0 = {
+		.id = (char *)"f0", .forked_from = (char *)"t", .init.pid = all[0].pid
+	};
+	int watch = -1;
+	ck_assert_int_eq(reaper_await(&home, &f0, 150, &watch), 0);
 	/* Two: one of the fds that get free is the scribe's, as long as that is there. */
 	for (int i = 0; i < 2; i++) {
 		orphan_tell(&all[i], "x 1\n");
@@ -432,6 +450,8 @@ START_TEST(full)
 	}
 	for (int i = 0; i < 16; i++)
 		own_close(&knocking[i]);
+	ck_assert_int_eq(reaper_await(&home, &f0, -1, &watch), 1);
+	own_close(&watch);
 	struct orphan more = orphan_start(&s, c, "more", NULL);
 	orphan_tell(&more, "x 2\n");
 	ck_assert_int_eq(orphan_wait(&more), 2 << 8);
