@@ -93,20 +93,38 @@ static int stop_run(struct context *c, void *data, int argc, char **argv, struct
 	return r;
 }
 
+static bool is_template(const struct home *h, const char *id)
+{
+	automatic(record) struct record record = { 0 };
+	struct err ignored;
+
+	return record_read(h, id, &record, &ignored) == 0 && record.is_template;
+}
+
+static int rm(struct context *c, const char *id, bool force, struct err *e)
+{
+	int r = container_delete(&c->home, id, force, c->store, e);
+
+	if (r == -ERR_NOT_RUNNING)
+		return err_say(e, ERR_NOT_RUNNING,
+			"container '%s' has not ended (hint: stop it, or rm --force)", id);
+	if (r == 0)
+		puts(id);
+	return r;
+}
+
+/* Templates when their forks are gone, wherever they are named. */
 static int rm_run(struct context *c, void *data, int argc, char **argv, struct err *e)
 {
 	const struct rm_words *w = data;
 	int r = command_open_home(c, false, e);
 
-	for (int i = 0; r == 0 && i < argc; i++) {
-		r = container_delete(&c->home, argv[i], w->force, c->store, e);
-		if (r == -ERR_NOT_RUNNING)
-			return err_say(e, ERR_NOT_RUNNING,
-				"container '%s' has not ended (hint: stop it, or rm --force)",
-				argv[i]);
-		if (r == 0)
-			puts(argv[i]);
-	}
+	for (int i = 0; r == 0 && i < argc; i++)
+		if (!is_template(&c->home, argv[i]))
+			r = rm(c, argv[i], w->force, e);
+	for (int i = 0; r == 0 && i < argc; i++)
+		if (is_template(&c->home, argv[i]))
+			r = rm(c, argv[i], w->force, e);
 	return r;
 }
 

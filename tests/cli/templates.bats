@@ -83,6 +83,17 @@ made() { [ "$(of_template forks_made)" = "$1" ]; }
 	assert_output ''
 }
 
+@test "rm: a template with its forks, in whatever order they are named" {
+	template
+	cow fork --name "$ID-f" "$NAME" >/dev/null
+	cow fork --name "$ID-g" "$NAME" >/dev/null
+	fails "the files of '$NAME' are those of its forks too: '$ID-g'" cow rm -f "$NAME" "$ID-f"
+	is_status "$NAME" running
+	run cow rm -f "$NAME" "$ID-g"
+	assert_output "$ID-g"$'\n'"$NAME"
+	assert_nothing_left
+}
+
 @test "rm: of one without forks, and of none" {
 	template
 	run cow template rm "$NAME"
