@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "spec/base/json_pool.h"
 #include "spec/base/json_scan.h"
 #include "spec/base/opt.h"
 
@@ -32,8 +33,7 @@ struct reader {
 static int fill(struct reader *r, const struct field *table, json_t *object, void *into,
 	const struct place *up);
 
-/* --- errors -------------------------------------------------------------------------------------
- */
+/* --- errors -------------------------------------------------------------------------------- */
 
 static void add_place(struct str *path, const struct place *at)
 {
@@ -114,8 +114,7 @@ static int expected(struct reader *r, const struct place *at, const char *kind, 
  * filled in before belongs to the struct already: json_read() frees it when a later value fails.
  */
 
-/* --- single values ------------------------------------------------------------------------------
- */
+/* --- single values ------------------------------------------------------------------------- */
 
 /* Lengths are jansson's: it has refused \u0000, so a string ends where C thinks it does. */
 static int fill_string(struct reader *r, const struct place *at, json_t *value, char **ret)
@@ -286,8 +285,7 @@ static int fill_value(
 	return refuse(r, at, "no kind in the table");
 }
 
-/* --- several values -----------------------------------------------------------------------------
- */
+/* --- several values ------------------------------------------------------------------------ */
 
 /*
  * Room for n elements in the place of what was there. The count grows as elements are filled in,
@@ -393,8 +391,7 @@ static int fill(struct reader *r, const struct field *table, json_t *object, voi
 	return result;
 }
 
-/* --- the document -------------------------------------------------------------------------------
- */
+/* --- the document -------------------------------------------------------------------------- */
 
 static size_t number_length(const char *text, size_t len)
 {
@@ -441,7 +438,7 @@ static int syntax_error(const struct reader *r, size_t len, const json_error_t *
 }
 
 /* jansson would seed its hash tables from /dev/urandom: three system calls for what we hold. */
-static void seed(void)
+static void prepare(void)
 {
 	const void *random = (const void *)getauxval(AT_RANDOM);
 	size_t value = 0;
@@ -449,6 +446,7 @@ static void seed(void)
 	if (random)
 		memcpy(&value, random, sizeof(value));
 	json_object_seed(value); /* 0: as it likes. Only the first call counts */
+	json_set_alloc_funcs(json_pool_take, json_pool_give);
 }
 
 /* `is_list`: the table is the row of a list, and the document is that list. */
@@ -459,12 +457,14 @@ static int read_root(const char *what, const char *path, const char *text, size_
 	automatic(json_scan) struct json_scan scan = { 0 };
 	struct reader r = { what, text, limits->strict, &scan, e };
 	struct place top = { .key = path };
-	json_auto_t *root = NULL;
+	automatic(json_pool) struct json_pool pool = { 0 };
+	json_t *root = NULL; /* the pool's, as all below it */
 	json_error_t syntax;
 
 	int result = json_scan(what, text, len, table, limits, &scan, e);
 	if (result == 0) {
-		seed();
+		json_pool_begin(&pool);
+		prepare();
 		root = json_loadb(scan.copy ? scan.copy : text, scan.copy ? scan.copy_len : len,
 			JSON_REJECT_DUPLICATES, &syntax);
 		result = root ? 0 : syntax_error(&r, len, &syntax);
