@@ -132,7 +132,7 @@ static void enable_the_rest(const struct walk *w, unsigned enabled)
 /* Lets the walk's group pass on controllers to those below it. */
 static int enable_controllers(const struct walk *w, struct err *e)
 {
-	char text[KNOB_TEXT_MAX];
+	char text[CONTROLLERS_FILE];
 
 	/* A write takes the lock of all cgroups, a read does not: ask first. */
 	ssize_t n = knob_read(w->fd, "cgroup.subtree_control", text, sizeof(text));

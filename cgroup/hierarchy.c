@@ -200,7 +200,7 @@ int hierarchy_open(int *ret_root, struct err *e)
 
 unsigned hierarchy_controllers(int dirfd)
 {
-	char text[KNOB_TEXT_MAX];
+	char text[CONTROLLERS_FILE];
 
 	return knob_read(dirfd, "cgroup.controllers", text, sizeof(text)) < 0
 		       ? 0
@@ -209,7 +209,7 @@ unsigned hierarchy_controllers(int dirfd)
 
 bool hierarchy_has(int dirfd, const char *controller)
 {
-	char text[KNOB_TEXT_MAX];
+	char text[CONTROLLERS_FILE];
 
 	return knob_read(dirfd, "cgroup.controllers", text, sizeof(text)) >= 0 &&
 	       has_word(text, controller);

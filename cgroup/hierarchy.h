@@ -34,6 +34,8 @@ unsigned controllers_parse(const char *text);
 /* "+memory +pids" (the form that cgroup.subtree_control takes) of a set. Returns `out`. */
 enum { CONTROLLERS_TEXT = 96 };
 char *controllers_format(unsigned set, char out[CONTROLLERS_TEXT]);
+/* What fits the files that list them, of a kernel that has twice as many. */
+enum { CONTROLLERS_FILE = 256 };
 
 /*
  * An O_PATH fd of the root of the cgroup2 mount; the caller closes it. Two system calls on a

@@ -276,8 +276,9 @@ static int finish(const struct command *command, int status, struct err *e)
 
 int program_main(const struct program *p, struct context *c, int argc, char **argv)
 {
+	/* Not on the stack, of which every page would be touched. */
+	static char usual[PATH_MAX], store[PATH_MAX];
 	struct err e = { 0 }, unopened;
-	char usual[PATH_MAX], store[PATH_MAX];
 	bool help = false;
 
 	fill_standard_streams();

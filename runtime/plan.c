@@ -408,8 +408,10 @@ int plan_create(
 	plan_root_place(spec, in, d);
 	plan_child_hooks(spec, in, &env, d);
 	plan_terminal(p, in->screen, d);
-	d->plan.flags |=
-		PLAN_SETSID | PLAN_MAKE_CWD | (in->inside ? (uint32_t)PLAN_KEEP_GROUPS : 0);
+	d->plan.flags |= PLAN_SETSID | (in->inside ? (uint32_t)PLAN_KEEP_GROUPS : 0);
+	/* "/" is there. */
+	if (p->cwd && p->cwd[strspn(p->cwd, "/")])
+		d->plan.flags |= PLAN_MAKE_CWD;
 	if (h->n_prestart || h->n_create_runtime || spec->linux_.n_net_devices || in->network)
 		d->plan.flags |= PLAN_SYNC_MOUNTED;
 	if (in->keyring)

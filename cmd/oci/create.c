@@ -87,6 +87,13 @@ int check_console(bool terminal, bool detached, const char *console_socket, stru
 	return 0;
 }
 
+static int check_manager(struct err *e)
+{
+	char program[4096];
+
+	return libexec_find(MANAGER_PROGRAM, program, e);
+}
+
 int create_from_bundle(struct context *c, const struct create_words *w, const char *id,
 	struct bundle *b, bool waits, const struct screen *screen, struct container *ret,
 	struct err *e)
@@ -109,9 +116,8 @@ int create_from_bundle(struct context *c, const struct create_words *w, const ch
 	if (c->systemd_cgroup && !c->cgroup_manager)
 		o.manager = GROUP_SYSTEMD;
 	int r = check_console(bundle_terminal(b), waits || w->detach, w->console_socket, e);
-	char program[4096];
 	if (r == 0 && o.manager == GROUP_SYSTEMD)
-		r = libexec_find(MANAGER_PROGRAM, program, e);
+		r = check_manager(e);
 	if (r == 0 && o.inside)
 		r = enter(&b->spec, e);
 	if (r == 0)

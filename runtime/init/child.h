@@ -16,7 +16,6 @@
 
 struct child {
 	struct init_plan *plan; /* the block, ours to change */
-	int fds[PLAN_FDS_MAX];	/* by slot */
 	int n_fds;
 	int channel;	   /* to the parent, later to `start`; -1 once neither listens */
 	uint64_t old_root; /* the mount that the pivot leaves behind */
@@ -24,6 +23,7 @@ struct child {
 	int clocks;	   /* timens_offsets of its process, until they are set */
 	bool is_in_cwd;
 	const char *step;
+	int fds[PLAN_FDS_MAX]; /* by slot; at the end, as few pages of it are touched */
 };
 
 /* Says what was attempted and why it failed (code: errno, its reason is added by the parent). */

@@ -60,16 +60,16 @@ static int make_component(int parent, const char *name, bool file)
 
 /* A way through the root: what exists of it, and the rest. */
 struct walk {
+	struct text at; /* `done` */
 	char done
 		[PATH_BYTES]; /* "/var" of "/var/lib/x": resolved by the kernel as often as needed */
-	char rest[PATH_BYTES]; /* "lib/x" */
-	struct text at;	       /* `done` */
+	const char *rest;     /* "lib/x" */
+	char led[2][PATH_BYTES]; /* the path by way of the last link, and of the one before */
 };
 
 /* Begins at the directory that `path` is in, when that exists, else at the root. */
 static int walk_begin(const struct child *c, struct walk *w, const char *path, uint64_t resolve)
 {
-	struct text rest = TEXT_IN(w->rest);
 	const char *last = path;
 	int fd = -ENOENT;
 
@@ -86,22 +86,23 @@ static int walk_begin(const struct child *c, struct walk *w, const char *path, u
 		last = path;
 		fd = target_find(c, "/", O_DIRECTORY, resolve);
 	}
-	text_add(&rest, last);
+	w->rest = last;
 	return fd;
 }
 
 /*
  * A component that is there, and leads nowhere: a dangling symlink, whose target is to be made.
- * Where it points takes its place in the path, and the walk begins anew. False: it is no link.
+ * Where it points takes its place in the path, and the walk begins anew. NULL: it is no link.
  */
-static bool walk_follow(struct walk *w, int parent, const char *name, const char *rest, char *path)
+static const char *walk_follow(
+	struct walk *w, int parent, const char *name, const char *rest, int links)
 {
-	char link[PATH_BYTES];
+	char link[PATH_BYTES], *path = w->led[links % 2];
 	struct text t = { path, 0, PATH_BYTES };
 	long n = sys(readlinkat, parent, name, link, sizeof(link) - 1);
 
 	if (n < 0)
-		return false;
+		return NULL;
 	link[n] = '\0';
 	if (link[0] != '/')
 		text_add(&t, w->done);
@@ -109,27 +110,25 @@ static bool walk_follow(struct walk *w, int parent, const char *name, const char
 	text_add(&t, link);
 	text_add(&t, "/");
 	text_add(&t, rest);
-	return true;
+	return path;
 }
 
 /*
  * Follows `path` as far as it exists, resolved by the kernel prefix by prefix, and makes the rest.
- * Called only when the whole of it is missing, so it may take its time. With RESOLVE_NO_SYMLINKS no
- * link is followed by us either, not even one that somebody puts there after the kernel looked.
+ * Called only when the whole of it is missing. With RESOLVE_NO_SYMLINKS no link is followed by us
+ * either, not even one that somebody puts there after the kernel looked.
  */
-static int make_path(const struct child *c, const char *from, uint64_t resolve, bool file)
+static int make_path(const struct child *c, const char *path, uint64_t resolve, bool file)
 {
 	static struct walk w; /* there is one thread, and one at a time */
-	static char path[PATH_BYTES];
 	char name[256];
-	struct text t = TEXT_IN(path);
 
-	text_add(&t, from);
 	for (int links = 0; links <= LINKS_MAX; links++) {
 		int fd = walk_begin(c, &w, path, resolve);
-		const char *rest = w.rest;
-		bool missing = false, again = false;
-		while (fd >= 0 && !again && next_component(&rest, name)) {
+		const char *rest = w.rest, *led = NULL;
+		/* The whole is, and its directory is not: without links, it is the last component. */
+		bool missing = resolve && w.at.len;
+		while (fd >= 0 && !led && next_component(&rest, name)) {
 			int next = -ENOENT;
 			text_add(&w.at, "/");
 			text_add(&w.at, name);
@@ -144,16 +143,18 @@ static int make_path(const struct child *c, const char *from, uint64_t resolve, 
 			}
 			w.at.len -= strlen(name) + 1;
 			w.done[w.at.len] = '\0';
-			again = !missing && !resolve && walk_follow(&w, fd, name, rest, path);
-			if (again) {
+			if (!missing && !resolve)
+				led = walk_follow(&w, fd, name, rest, links);
+			if (led) {
 				sys(close, fd);
 				continue;
 			}
 			missing = true;
 			fd = make_component(fd, name, file && !*rest);
 		}
-		if (!again)
+		if (!led)
 			return fd;
+		path = led;
 	}
 	return -ELOOP;
 }
