@@ -152,33 +152,6 @@ START_TEST(refused)
 }
 END_TEST
 
-/* A record that is locked holds up its own end only. */
-START_TEST(locked)
-{
-	struct scene s = scene_begin(0);
-	int c = reaper_reach(s.dir, &e), lock;
-
-	struct orphan a = orphan_start(&s, c, "a", NULL), b = orphan_start(&s, c, "b", NULL);
-	ORPHAN_OK(record_lock(&home, "a", &lock, &e));
-	orphan_tell(&a, "x 1\n");
-	while (kill(a.pid, 0) == 0)
-		usleep(1000);
-	orphan_tell(&b, "x 2\n");
-	ck_assert_int_eq(orphan_wait(&b), 2 << 8);
-	ck_assert_int_eq(orphan_exit("b"), 2);
-	/* The status itself waits for nobody. */
-	int status;
-	ck_assert_int_eq(fd_read_full(a.status, &status, sizeof(status)), sizeof(status));
-	ck_assert_int_eq(orphan_exit("a"), -1);
-	close(lock);
-	char more;
-	ck_assert_int_eq(fd_read_full(a.status, &more, 1), 0);
-	ck_assert_int_eq(orphan_exit("a"), 1);
-	close(c);
-	scene_end(&s);
-}
-END_TEST
-
 /* Who writes without end holds up nobody. */
 START_TEST(flood)
 {
@@ -475,7 +448,6 @@ int main(void)
 	tcase_add_test(c, ended_before);
 	tcase_add_test(c, forgotten);
 	tcase_add_test(c, refused);
-	tcase_add_test(c, locked);
 	tcase_add_test(c, flood);
 	tcase_add_test(c, removed_at_exit);
 	tcase_add_test(c, renamed);
