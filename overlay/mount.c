@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "overlay/mapped.h"
 #include "spec/base/own.h"
 
 /*
@@ -93,8 +94,14 @@ static int make_mount(int fs, const struct overlay_dirs *dirs, int *ret_fd, stru
 	int r = set_options(fs, dirs, e);
 	if (r < 0)
 		return r;
-	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return kernel_says(fs, errno, "mount overlay", e);
+	if (dirs->ids && (r = mapped_become(dirs->ids)) < 0)
+		return err_set(e, -r, "mount overlay: become root of the user namespace");
+	bool failed = fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0;
+	int code = errno;
+	if (dirs->ids)
+		mapped_leave();
+	if (failed)
+		return kernel_says(fs, code, "mount overlay", e);
 	int fd = fsmount(fs, FSMOUNT_CLOEXEC, flags);
 	if (fd < 0)
 		return kernel_says(fs, errno, "mount overlay", e);

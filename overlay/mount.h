@@ -13,6 +13,8 @@
 #include "overlay/form.h"
 #include "spec/base/err.h"
 
+struct overlay_ids;
+
 struct overlay_dirs {
 	const int *lowers; /* lowest first; two or more when there is no upper */
 	size_t n_lowers;
@@ -26,6 +28,7 @@ struct overlay_dirs {
 	 */
 	const int *objects;
 	bool deep;
+	const struct overlay_ids *ids; /* who mounts it (overlay/mapped.h); NULL: we do */
 };
 
 /* The mount's fd; `deep` is set where the kernel asks for that. The text of an error has the kernel's own words where it gives any. */

@@ -118,13 +118,24 @@ static int note_deep(const struct snapshot *s, struct err *e)
 static int mount_overlay(const struct snapshot *s, bool again, int *ret_fd, struct err *e)
 {
 	struct overlay_dirs dirs = lowers_dirs(s->lowers, s->store->form);
+	automatic(mapped) struct mapped mapped = MAPPED_NONE;
 	autofd int upper = -1, work = -1;
+	int dir = s->dir;
 
+	if (s->ids) {
+		int bad = mapped_open(s->ids, s->lowers, dir, &mapped, e);
+		if (bad < 0)
+			return bad;
+		dirs.ids = s->ids;
+		dirs.lowers = mapped.lowers;
+		dirs.objects = mapped.objects >= 0 ? &mapped.objects : NULL;
+		dir = mapped.own;
+	}
 	if (!s->claim->read_only) {
 		if (again)
 			forgive_volatile(s->dir);
-		upper = openat(s->dir, "u", O_PATH | DIR_FLAGS);
-		work = openat(s->dir, "w", O_PATH | DIR_FLAGS);
+		upper = openat(dir, "u", O_PATH | DIR_FLAGS);
+		work = openat(dir, "w", O_PATH | DIR_FLAGS);
 		if (upper < 0 || work < 0)
 			return err_set(e, errno, "open its upper layer");
 	}
@@ -137,6 +148,9 @@ static int mount_overlay(const struct snapshot *s, bool again, int *ret_fd, stru
 		if (r < 0)
 			close(*ret_fd);
 	}
+	if (r == -EINVAL && s->ids)
+		return err_say(e, ENOTSUP,
+			"mount overlay over id-mapped layers: this kernel wants them attached somewhere (6.15 does not)");
 	if (r == -EINVAL && filesystem_of(s->store->dir).magic == OVERLAYFS_SUPER_MAGIC)
 		return err_say(e, EINVAL,
 			"cannot use '%s' for container layers: it is on overlayfs, which cannot hold "

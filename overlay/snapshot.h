@@ -17,6 +17,7 @@
 
 #include "overlay/claim.h"
 #include "overlay/lowers.h"
+#include "overlay/mapped.h"
 #include "overlay/store.h"
 
 #define SNAPSHOT_TREE "tree"
@@ -25,8 +26,9 @@
 struct snapshot {
 	const struct store *store;
 	const struct claim *claim;
-	const struct lowers *lowers; /* its layers, ready for a mount of the way's kind */
-	int dir;		     /* containers/ID, or a base's */
+	const struct lowers *lowers;   /* its layers, ready for a mount of the way's kind */
+	int dir;		       /* containers/ID, or a base's */
+	const struct overlay_ids *ids; /* in which the mount has them; NULL: as they are */
 };
 
 struct snapshotter {

@@ -62,12 +62,15 @@ static int claim_layers(const struct store *store, int dir, const struct claim *
 }
 
 static int fill_and_mount(const struct store *store, int dir, const struct claim *claim,
-	const struct snapshotter *way, int *ret_rootfs, struct err *e)
+	const struct snapshotter *way, const struct overlay_ids *ids, int *ret_rootfs,
+	struct err *e)
 {
 	automatic(lowers) struct lowers l = LOWERS_NONE;
 
 	int r = claim_layers(store, dir, claim, way, &l, e);
-	struct snapshot s = { .store = store, .claim = claim, .lowers = &l, .dir = dir };
+	struct snapshot s = {
+		.store = store, .claim = claim, .lowers = &l, .dir = dir, .ids = ids
+	};
 	if (r == 0)
 		r = way->make(&s, e);
 	return r < 0 ? r : way->mount(&s, false, ret_rootfs, e);
@@ -75,7 +78,8 @@ static int fill_and_mount(const struct store *store, int dir, const struct claim
 
 /* On failure nothing of the id is left, unless it had files before. */
 static int make(const struct store *store, int containers, const char *id,
-	const struct claim *claim, const struct snapshotter *way, struct stack *ret, struct err *e)
+	const struct claim *claim, const struct snapshotter *way, const struct overlay_ids *ids,
+	struct stack *ret, struct err *e)
 {
 	struct err ignored;
 	int rootfs;
@@ -83,7 +87,7 @@ static int make(const struct store *store, int containers, const char *id,
 	autofd int dir = make_dir(containers, id, e);
 	if (dir < 0)
 		return dir;
-	int r = fill_and_mount(store, dir, claim, way, &rootfs, e);
+	int r = fill_and_mount(store, dir, claim, way, ids, &rootfs, e);
 	if (r < 0) {
 		trash_put(store, containers, id, &ignored);
 		trash_empty(store, &ignored);
@@ -94,7 +98,8 @@ static int make(const struct store *store, int containers, const char *id,
 }
 
 int stack_make_by(const struct store *store, const struct image *image, const char *id,
-	const char *snapshotter, bool read_only, struct stack *ret, struct err *e)
+	const char *snapshotter, bool read_only, const struct overlay_ids *ids, struct stack *ret,
+	struct err *e)
 {
 	const struct snapshotter *way = snapshotters;
 
@@ -103,6 +108,10 @@ int stack_make_by(const struct store *store, const struct image *image, const ch
 		r = snapshotter_find(snapshotter, &way, e);
 	if (r == 0)
 		r = snapshotter_check(way, snapshotter, store, e);
+	if (r == 0 && ids && way != snapshotters)
+		r = err_say(e, ENOTSUP,
+			"a user namespace's own ids: its files can be by overlay only, not by '%s'",
+			way->name);
 	if (r < 0)
 		return r;
 	const struct claim claim = {
@@ -114,13 +123,13 @@ int stack_make_by(const struct store *store, const struct image *image, const ch
 		.snapshotter = way == snapshotters ? NULL : (char *)snapshotter,
 	};
 	autofd int containers = open_containers(store, e);
-	return containers < 0 ? containers : make(store, containers, id, &claim, way, ret, e);
+	return containers < 0 ? containers : make(store, containers, id, &claim, way, ids, ret, e);
 }
 
 int stack_make(const struct store *store, const struct image *image, const char *id, bool read_only,
 	struct stack *ret, struct err *e)
 {
-	return stack_make_by(store, image, id, NULL, read_only, ret, e);
+	return stack_make_by(store, image, id, NULL, read_only, NULL, ret, e);
 }
 
 static int open_dir(const struct store *store, const char *id, int flags, struct err *e)
@@ -204,7 +213,7 @@ bool stack_is_sealed(const struct store *store, const char *id)
 }
 
 int stack_fork(const struct store *store, const char *template, const char *id, bool read_only,
-	struct stack *ret, struct err *e)
+	const struct overlay_ids *ids, struct stack *ret, struct err *e)
 {
 	automatic(claim) struct claim claim = { 0 };
 	autofd int lock = -1, dir = -1;
@@ -226,7 +235,7 @@ int stack_fork(const struct store *store, const char *template, const char *id, 
 	struct claim own = claim; /* borrows */
 	own.template = claim.read_only ? NULL : (char *)template;
 	own.read_only = read_only;
-	return make(store, containers, id, &own, snapshotters, ret, e);
+	return make(store, containers, id, &own, snapshotters, ids, ret, e);
 }
 
 int stack_refuse_forked(const struct store *store, const char *id, struct err *e)

@@ -17,6 +17,7 @@
 
 #include "overlay/claim.h"
 #include "overlay/image.h"
+#include "overlay/mapped.h"
 #include "overlay/text_list.h"
 
 struct stack {
@@ -39,10 +40,12 @@ int stack_make(const struct store *store, const struct image *image, const char 
 
 /*
  * The same by another way than overlay (overlay/snapshot.h), by its name; NULL: overlay. -EINVAL:
- * there is none of that name; -ENOTSUP: it cannot be done in this store.
+ * there is none of that name; -ENOTSUP: it cannot be done in this store. `ids`: the mount has its files in
+ * those (overlay/mapped.h); NULL: as they are.
  */
 int stack_make_by(const struct store *store, const struct image *image, const char *id,
-	const char *snapshotter, bool read_only, struct stack *ret, struct err *e);
+	const char *snapshotter, bool read_only, const struct overlay_ids *ids, struct stack *ret,
+	struct err *e);
 
 /*
  * A container's files as those of a template (overlay/forks.h), to which nothing may be written any
@@ -57,7 +60,7 @@ bool stack_is_sealed(const struct store *store, const char *id);
  * overlay, or themselves a fork's.
  */
 int stack_fork(const struct store *store, const char *template, const char *id, bool read_only,
-	struct stack *ret, struct err *e);
+	const struct overlay_ids *ids, struct stack *ret, struct err *e);
 
 /* The ids of those who have files above those of the template `id`, sorted. */
 int stack_forks(const struct store *store, const char *id, struct text_list *ret, struct err *e);

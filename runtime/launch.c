@@ -320,8 +320,8 @@ static int make_files(struct launched *l, const struct launch_options *o, const 
 	if (r == 0 && o->snapshotter)
 		r = record_add(c->journal, "snapshotter", "%s", e, o->snapshotter);
 	if (r == 0 && o->from)
-		return stack_fork(store, o->from->template->record.id, c->id, false, ret, e);
-	return r < 0 ? r : stack_make_by(store, image, c->id, o->snapshotter, false, ret, e);
+		return stack_fork(store, o->from->template->record.id, c->id, false, NULL, ret, e);
+	return r < 0 ? r : stack_make_by(store, image, c->id, o->snapshotter, false, NULL, ret, e);
 }
 
 int launch_ground_open(const struct launch_options *o, struct launch_ground *ret, struct err *e)

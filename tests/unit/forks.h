@@ -30,7 +30,7 @@ static inline const char *text_of(int root, const char *name)
 static inline struct stack fork_of(const char *template, const char *id)
 {
 	struct stack stack = STACK_NONE;
-	int r = stack_fork(&scene_store, template, id, false, &stack, &scene_err);
+	int r = stack_fork(&scene_store, template, id, false, NULL, &stack, &scene_err);
 
 	ck_assert_msg(r == 0, "%s", scene_err.text);
 	return stack;

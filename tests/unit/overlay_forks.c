@@ -16,7 +16,7 @@ START_TEST(shows_the_templates_files)
 	automatic(stack) struct stack a = fork_of("T", "a");
 	check_files(a.rootfs);
 	automatic(stack) struct stack r = STACK_NONE;
-	ck_assert_int_eq(stack_fork(&scene_store, "T", "r", true, &r, &scene_err), 0);
+	ck_assert_int_eq(stack_fork(&scene_store, "T", "r", true, NULL, &r, &scene_err), 0);
 	check_files(r.rootfs);
 	ck_assert_int_lt(openat(r.rootfs, "mine", O_WRONLY | O_CREAT, 0600), 0);
 	ck_assert_int_eq(errno, EROFS);
@@ -103,7 +103,7 @@ START_TEST(of_nothing_is_an_empty_root)
 	for (int read_only = 0; read_only < 2; read_only++) {
 		automatic(stack) struct stack a = STACK_NONE;
 		const char *id = read_only ? "r" : "w";
-		int r = stack_fork(&scene_store, "T", id, read_only, &a, &scene_err);
+		int r = stack_fork(&scene_store, "T", id, read_only, NULL, &a, &scene_err);
 		ck_assert_msg(r == 0, "%s", scene_err.text);
 		ck_assert_str_eq(names_in(a.rootfs, "."), "");
 	}
@@ -236,18 +236,22 @@ START_TEST(what_cannot_be_forked_is_told)
 
 	load_one();
 	automatic(stack) struct stack t = make_template(), a = fork_of("T", "a");
-	ck_assert_int_eq(stack_fork(&scene_store, "a", "b", false, &s, &scene_err), -ENOTSUP);
+	ck_assert_int_eq(stack_fork(&scene_store, "a", "b", false, NULL, &s, &scene_err), -ENOTSUP);
 	ck_assert_str_eq(scene_err.text, "template 'a' is itself a fork of 'T'");
-	ck_assert_int_eq(stack_fork(&scene_store, "none", "b", false, &s, &scene_err), -ENOENT);
-	ck_assert_int_eq(stack_fork(&scene_store, "T", "a", false, &s, &scene_err), -EEXIST);
-	ck_assert_int_eq(stack_fork(&scene_store, "T", "T", false, &s, &scene_err), -EEXIST);
-	ck_assert_int_eq(stack_fork(&scene_store, "../x", "b", false, &s, &scene_err), -EINVAL);
-	ck_assert_int_eq(stack_fork(&scene_store, "T", "../x", false, &s, &scene_err), -EINVAL);
+	ck_assert_int_eq(
+		stack_fork(&scene_store, "none", "b", false, NULL, &s, &scene_err), -ENOENT);
+	ck_assert_int_eq(stack_fork(&scene_store, "T", "a", false, NULL, &s, &scene_err), -EEXIST);
+	ck_assert_int_eq(stack_fork(&scene_store, "T", "T", false, NULL, &s, &scene_err), -EEXIST);
+	ck_assert_int_eq(
+		stack_fork(&scene_store, "../x", "b", false, NULL, &s, &scene_err), -EINVAL);
+	ck_assert_int_eq(
+		stack_fork(&scene_store, "T", "../x", false, NULL, &s, &scene_err), -EINVAL);
 	ck_assert_int_eq(image_find(&scene_store, "t", &image, &scene_err), 0);
-	int r = stack_make_by(&scene_store, &image, "copy", "copy", false, &s, &scene_err);
+	int r = stack_make_by(&scene_store, &image, "copy", "copy", false, NULL, &s, &scene_err);
 	ck_assert_msg(r == 0, "%s", scene_err.text);
 	stack_done(&s);
-	ck_assert_int_eq(stack_fork(&scene_store, "copy", "b", false, &s, &scene_err), -ENOTSUP);
+	ck_assert_int_eq(
+		stack_fork(&scene_store, "copy", "b", false, NULL, &s, &scene_err), -ENOTSUP);
 	ck_assert_int_eq(scene_count("store/containers"), 3);
 	scene_check_clean();
 }

@@ -78,7 +78,7 @@ START_TEST(a_fork_waits_for_a_removal)
 	if (pid == 0) {
 		struct stack a = STACK_NONE;
 		close(lock);
-		_exit(-stack_fork(&scene_store, "T", "a", false, &a, &e));
+		_exit(-stack_fork(&scene_store, "T", "a", false, NULL, &a, &e));
 	}
 	wait_until_it_waits(pid);
 	ck_assert_int_eq(trash_put(&scene_store, containers, "T", &e), 0);
