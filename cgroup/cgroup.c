@@ -328,3 +328,12 @@ int cgroup_freeze(int fd, bool frozen, int timeout_ms, struct err *e)
 		return err_say(e, ETIMEDOUT, "%s: not done after %d ms", what, timeout_ms);
 	return r < 0 ? knob_error(e, -r, "%s", what) : 0;
 }
+
+int cgroup_enter(int fd, pid_t pid, struct err *e)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	int r = knob_write(fd, "cgroup.procs", text);
+	return r < 0 ? knob_error(e, -r, "move process %d into the cgroup", (int)pid) : 0;
+}

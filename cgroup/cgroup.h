@@ -70,6 +70,9 @@ int cgroup_remove(int root, const char *path, unsigned made, struct err *e);
  */
 int cgroup_kill(int fd, struct err *e);
 
+/* Moves a process in, which may take its time (to be born there is better); what it has is charged as before. */
+int cgroup_enter(int fd, pid_t pid, struct err *e);
+
 /*
  * Freezes or thaws, and waits until the kernel confirms it: -ETIMEDOUT after timeout_ms, and then a
  * group that was to be frozen is thawed again. -1: waits for ever.

@@ -139,7 +139,7 @@ static int raise_fd(int *fd)
 
 int birth_send(struct birth *b, const struct draft *d, struct err *e)
 {
-	b->forks = b->foreign || d->plan.flags & PLAN_FORK;
+	b->forks = b->foreign ? b->forks : d->plan.flags & PLAN_FORK;
 	b->awaits_mounted = d->plan.flags & PLAN_SYNC_MOUNTED;
 	b->awaits_terminal = d->plan.flags & PLAN_TERMINAL;
 	int r = message_send_plan(b->channel, d);

@@ -15,11 +15,10 @@
 
 #include "cgroup/stat.h"
 #include "runtime/creator.h"
-#include "runtime/foreign.h"
+#include "runtime/fork.h"
 #include "runtime/group.h"
 #include "runtime/handover.h"
 #include "runtime/hooks.h"
-#include "runtime/labels.h"
 #include "runtime/net_devices.h"
 #include "runtime/notify.h"
 #include "runtime/plan.h"
@@ -131,25 +130,6 @@ static int stand_in(struct container *c, const struct create_options *o, struct 
 			      : tell_process(o, pid, c->standin, e);
 }
 
-/* Who waits for a fork's end knows of it before it may come. */
-static int hand_to_reaper(struct container *c, const struct fork_source *from, struct err *e)
-{
-	struct reaper_ward ward = from->ward;
-	autofd int told = -1;
-	int ends[2];
-
-	ward.id = c->id;
-	ward.pid = c->birth.pid;
-	if (from->stands_in) {
-		if (pipe2(ends, O_CLOEXEC) < 0)
-			return err_set(e, errno, "make a pipe");
-		c->fork_status = ends[0];
-		ward.status = told = ends[1];
-	}
-	int r = template_hear_fork(from->template, e);
-	return r < 0 ? r : reaper_hand(from->template->reaper, &ward, e);
-}
-
 /* Found again, and scheduled, before anything of the container runs. */
 static int settle(struct container *c, const struct create_options *o, struct err *e)
 {
@@ -160,7 +140,7 @@ static int settle(struct container *c, const struct create_options *o, struct er
 	int r = record_init(c, o, e);
 
 	if (r == 0 && o->from)
-		r = hand_to_reaper(c, o->from, e);
+		r = fork_hand(c, o->from, e);
 	if (r == 0)
 		r = rdt_join(&c->rdt, c->birth.pid, e);
 	if (r == 0)
@@ -217,6 +197,8 @@ static int accompany(
 		} else if (said == CHANNEL_FORKED || said == CHANNEL_MOUNTED) {
 			if (said == CHANNEL_FORKED)
 				r = settle(c, o, e);
+			if (r == 0 && said == CHANNEL_FORKED && c->unsent)
+				r = fork_move(c, e);
 			/* Two processes: the successor may be heard before the one that forked it. */
 			mounted |= said == CHANNEL_MOUNTED;
 			if (c->birth.forks)
@@ -320,22 +302,9 @@ static int begin_birth(struct container *c, const struct create_options *o, stru
 {
 	const struct plan_namespaces n = plan_namespaces(c->spec, o->from);
 
-	if (!o->from)
-		return birth_begin(n.by_clone, n.by_child, c->cgroup.fd, NULL, &c->birth, e);
-	if (c->spec->hooks.n_create_container)
-		return err_say(e, ENOTSUP,
-			"hooks.createContainer: a fork of a template does not see the host's files, in which they would run");
-	/* They take effect at an execve(), and there is none. */
-	if (labels_asked(c->spec->process, NULL))
-		return err_say(e, ENOTSUP,
-			"process.apparmorProfile, selinuxLabel: a fork of a template keeps its template's");
-	if (n.forks)
-		return err_say(e, ENOTSUP,
-			"linux.namespaces: a fork of a template can have no time namespace of its own, and join no user or pid namespace");
-	int r = template_check_user(o->from->template, c->spec, e);
-	if (r < 0)
-		return r;
-	return foreign_begin(o->from->template, n.by_clone, n.by_child, c->cgroup.fd, &c->birth, e);
+	if (o->from)
+		return fork_begin(c, o, e);
+	return birth_begin(n.by_clone, n.by_child, c->cgroup.fd, NULL, &c->birth, e);
 }
 
 static int bear(struct container *c, const struct create_options *o, const struct filter *filter,
@@ -356,7 +325,10 @@ static int bear(struct container *c, const struct create_options *o, const struc
 		r = begin_birth(c, o, e);
 	if (r == 0 && !o->from)
 		r = plan(c, o, filter, &d, e);
-	if (r == 0)
+	/* It hears of it in its group. */
+	const bool late = fork_is_moved(c, o);
+	c->unsent = late ? &d : NULL;
+	if (r == 0 && !late)
 		r = birth_send(&c->birth, &d, e);
 	if (r == 0)
 		r = settle_group(c, o, e);

@@ -33,12 +33,13 @@ struct container {
 	int root;	  /* of the cgroup hierarchy */
 	struct cgroup cgroup;
 	char *cgroup_path;
-	struct unit unit;	/* systemd's, whose group that is; without a name: none */
-	struct manager manager; /* while the unit is kept alive for the first process */
-	struct rdt rdt;		/* its group of resctrl */
-	struct birth birth;	/* of its first process: our child */
-	int fork_status;	/* of a template's fork: where its end is told (reaper.h), or -1 */
-	int standin;		/* the pidfd of who stands in for it, our child; -1: nobody */
+	struct unit unit;	    /* systemd's, whose group that is; without a name: none */
+	struct manager manager;	    /* while the unit is kept alive for the first process */
+	struct rdt rdt;		    /* its group of resctrl */
+	struct birth birth;	    /* of its first process: our child */
+	const struct draft *unsent; /* the plan of one that is to be moved into its group first */
+	int fork_status; /* of a template's fork: where its end is told (reaper.h), or -1 */
+	int standin;	 /* the pidfd of who stands in for it, our child; -1: nobody */
 	struct process_mark network_keeper;
 	char *bundle; /* absolute */
 	char *store;  /* where its files are (overlay/stack.h); NULL: nowhere */

@@ -17,6 +17,15 @@ static int limit_waits(int channel, int wait_ms)
 		       : 0;
 }
 
+int foreign_tell(struct birth *b, uint64_t by_child, struct err *e)
+{
+	int r = by_child ? message_send(
+				   b->channel, CHANNEL_BEGIN, &by_child, sizeof(by_child), NULL, 0)
+			 : 0;
+
+	return r < 0 && r != -EPIPE ? err_set(e, -r, "use the channel") : 0;
+}
+
 int foreign_begin(const struct template *t, uint64_t by_clone, uint64_t by_child, int cgroup,
 	struct birth *ret, struct err *e)
 {
@@ -33,11 +42,9 @@ int foreign_begin(const struct template *t, uint64_t by_clone, uint64_t by_child
 	if (setsockopt(b.channel, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) < 0 ||
 		limit_waits(b.channel, template_wait_ms(t)) < 0)
 		return err_set(e, errno, "make the channel");
-	int r = by_child ? message_send(
-				   b.channel, CHANNEL_BEGIN, &by_child, sizeof(by_child), NULL, 0)
-			 : 0;
+	int r = foreign_tell(&b, by_child, e);
 	if (r < 0)
-		return err_set(e, -r, "use the channel");
+		return r;
 	b.foreign = b.forks = true;
 	b.from = t;
 	r = template_ask_fork(t->connection, by_clone, b.theirs, cgroup);

@@ -12,6 +12,9 @@
 int foreign_begin(const struct template *t, uint64_t by_clone, uint64_t by_child, int cgroup,
 	struct birth *ret, struct err *e);
 
+/* What it makes of namespaces, where foreign_begin() was not told. */
+int foreign_tell(struct birth *b, uint64_t by_child, struct err *e);
+
 /* For birth_next(): until it, or its template, says something. -ETIMEDOUT, -EINTR. */
 int foreign_await(struct birth *b, struct err *e);
 

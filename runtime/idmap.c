@@ -49,7 +49,7 @@ static pid_t clone_holder(int *ret_pipe, int *ret_pidfd)
 	return r;
 }
 
-static int make(const struct mount_maps *maps, struct err *e)
+int idmap_make(const struct mount_maps *maps, struct err *e)
 {
 	char path[32];
 	siginfo_t ignored;
@@ -87,7 +87,7 @@ static int make_container(const struct spec *s, struct err *e)
 		.n_gids = s->linux_.n_gid_maps };
 
 	if (!namespace_is_joined(user))
-		return make(&maps, e);
+		return idmap_make(&maps, e);
 	int fd = open(user->path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? err_set(e, errno, "open the user namespace '%s'", user->path) : fd;
 }
@@ -101,7 +101,7 @@ int idmaps_open(struct idmaps *all, const struct spec *s, struct mount_maps *map
 	if (!v)
 		return err_set(e, ENOMEM, "make a user namespace for id-mapped mounts");
 	all->v = v;
-	int fd = maps->kind == MOUNT_MAPS_CONTAINER ? make_container(s, e) : make(maps, e);
+	int fd = maps->kind == MOUNT_MAPS_CONTAINER ? make_container(s, e) : idmap_make(maps, e);
 	if (fd < 0)
 		return fd;
 	all->v[all->n++] = (struct idmap_row){ *maps, fd };

@@ -7,6 +7,9 @@
 
 #include "spec/mount_maps.h"
 
+/* One that has no process in it: its fd. */
+int idmap_make(const struct mount_maps *maps, struct err *e);
+
 /* One for each of the maps that were asked for so far. */
 struct idmaps {
 	struct idmap_row {

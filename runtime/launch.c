@@ -15,6 +15,7 @@
 #include "overlay/snapshot.h"
 #include "overlay/stack.h"
 #include "runtime/account.h"
+#include "runtime/idmap.h"
 #include "runtime/template.h"
 #include "spec/base/fd.h"
 #include "spec/validate.h"
@@ -306,6 +307,36 @@ static int check_snapshotter(const struct launch_options *o, const struct store 
 	return r == 0 && o->snapshotter ? snapshotter_check(way, o->snapshotter, s, e) : r;
 }
 
+/* The user namespace whose ids a container's files are mounted in; -1: they are as they are. A fork has its
+ * template's. */
+static int open_ids(const struct launch_options *o, struct overlay_ids *ret, struct err *e)
+{
+	const struct derive_options *d = &o->derive;
+	const struct mount_maps maps = {
+		.uids = (struct id_map *)d->uids,
+		.n_uids = d->n_uids,
+		.gids = (struct id_map *)d->gids,
+		.n_gids = d->n_gids,
+	};
+	char path[32];
+
+	*ret = (struct overlay_ids){ .user_namespace = -1 };
+	if (!d->ids_of_host)
+		return 0;
+	ret->uid = d->uids->outside;
+	ret->gid = d->gids->outside;
+	if (o->from) {
+		snprintf(path, sizeof(path), "/proc/%d/ns/user",
+			(int)o->from->template->record.init.pid);
+		ret->user_namespace = open(path, O_RDONLY | O_CLOEXEC);
+	} else {
+		ret->user_namespace = idmap_make(&maps, e);
+	}
+	if (o->from && ret->user_namespace < 0)
+		return err_set(e, errno, "open the user namespace of the template");
+	return ret->user_namespace < 0 ? ret->user_namespace : 0;
+}
+
 /* The record says where the files are before there are any. */
 static int make_files(struct launched *l, const struct launch_options *o, const struct store *store,
 	const struct image *image, struct stack *ret, struct err *e)
@@ -319,9 +350,15 @@ static int make_files(struct launched *l, const struct launch_options *o, const 
 	int r = record_add(c->journal, "store", "%s", e, c->store);
 	if (r == 0 && o->snapshotter)
 		r = record_add(c->journal, "snapshotter", "%s", e, o->snapshotter);
-	if (r == 0 && o->from)
-		return stack_fork(store, o->from->template->record.id, c->id, false, NULL, ret, e);
-	return r < 0 ? r : stack_make_by(store, image, c->id, o->snapshotter, false, NULL, ret, e);
+	struct overlay_ids ids = { .user_namespace = -1 };
+	if (r == 0)
+		r = open_ids(o, &ids, e);
+	if (r < 0)
+		return r;
+	autofd int user = ids.user_namespace;
+	const struct overlay_ids *seen = user >= 0 ? &ids : NULL;
+	return o->from ? stack_fork(store, o->from->template->record.id, c->id, false, seen, ret, e)
+		       : stack_make_by(store, image, c->id, o->snapshotter, false, seen, ret, e);
 }
 
 int launch_ground_open(const struct launch_options *o, struct launch_ground *ret, struct err *e)

@@ -367,14 +367,16 @@ static int fill_annotations(
 }
 
 /* A row of the kernel's may not go over the end of one of the namespace above: so by the same rows. */
-static int fill_map(const struct id_map *rows, size_t n, struct id_map **ret, size_t *ret_n)
+static int fill_map(
+	const struct id_map *rows, size_t n, bool of_host, struct id_map **ret, size_t *ret_n)
 {
 	*ret = calloc(n, sizeof(**ret));
 	if (!*ret)
 		return -ENOMEM;
 	*ret_n = n;
 	for (size_t i = 0; i < n; i++)
-		(*ret)[i] = (struct id_map){ rows[i].inside, rows[i].inside, rows[i].size };
+		(*ret)[i] = (struct id_map){ rows[i].inside,
+			of_host ? rows[i].outside : rows[i].inside, rows[i].size };
 	return 0;
 }
 
@@ -382,8 +384,9 @@ static int fill_maps(const struct derive_options *o, struct linux_spec *l)
 {
 	if (!o->n_uids)
 		return 0;
-	int r = fill_map(o->uids, o->n_uids, &l->uid_maps, &l->n_uid_maps);
-	return r < 0 ? r : fill_map(o->gids, o->n_gids, &l->gid_maps, &l->n_gid_maps);
+	int r = fill_map(o->uids, o->n_uids, o->ids_of_host, &l->uid_maps, &l->n_uid_maps);
+	return r < 0 ? r
+		     : fill_map(o->gids, o->n_gids, o->ids_of_host, &l->gid_maps, &l->n_gid_maps);
 }
 
 static int fill_rest(

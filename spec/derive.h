@@ -53,6 +53,7 @@ struct derive_options {
 	 * none: none. With one group, no supplementary one can be set: an image's are left out. */
 	const struct id_map *uids, *gids;
 	size_t n_uids, n_gids;
+	bool ids_of_host; /* no: what the rows' `outside` says is what they are called outside */
 	const struct mount_spec *volumes; /* of derive_volume_parse() */
 	size_t n_volumes;
 	const struct string_pair *annotations;

@@ -2,6 +2,7 @@
 #include "cmd/cow/fork.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -256,6 +257,20 @@ static int hold_signals(struct err *e)
 	return fd < 0 ? err_set(e, errno, "wait for signals") : fd;
 }
 
+/* It is in its template's user namespace: root's have one where they were made with one. */
+static void take_ids(const struct spec *template, struct launch_options *o)
+{
+	const struct linux_spec *l = &template->linux_;
+
+	if (o->inside || !spec_namespace(template, CLONE_NEWUSER))
+		return;
+	o->derive.uids = l->uid_maps;
+	o->derive.n_uids = l->n_uid_maps;
+	o->derive.gids = l->gid_maps;
+	o->derive.n_gids = l->n_gid_maps;
+	o->derive.ids_of_host = true;
+}
+
 int fork_run(struct context *c, const struct wish_words *words, const struct fork_wish *wish,
 	struct err *e)
 {
@@ -276,6 +291,7 @@ int fork_run(struct context *c, const struct wish_words *words, const struct for
 		return r;
 	o.image = t.record.image;
 	take_words(spec.process, wish->argc, wish->argv, &o);
+	take_ids(&spec, &o);
 	autofd int stop = hold_signals(e);
 	if (stop < 0)
 		return stop;

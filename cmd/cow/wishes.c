@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
@@ -79,6 +80,30 @@ static int read_security(
 	return r < 0 ? err_while(e, "option --security-opt") : 0;
 }
 
+/*
+ * Ids that nobody has, 65536 of them: the upper half is left alone by distributions and by systemd
+ * (UIDS-GIDS.md), and no file has one, as mounts map them.
+ */
+static int read_userns(const char *word, struct wishes *d, struct launch_options *o, struct err *e)
+{
+	enum { SIZE = 1 << 16, BLOCKS = (1 << 15) - 1 };
+	uint16_t random;
+
+	if (!word)
+		return 0;
+	if (strcmp(word, "auto") != 0)
+		return err_say(e, ERR_USAGE, "option --userns: '%s' is not auto", word);
+	if (o->inside) /* an ordinary user's has one in any case */
+		return 0;
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return err_set(e, errno, "option --userns: draw ids");
+	d->ids = (struct id_map){ 0, (1u << 31) + random % BLOCKS * SIZE, SIZE };
+	o->derive.uids = o->derive.gids = &d->ids;
+	o->derive.n_uids = o->derive.n_gids = 1;
+	o->derive.ids_of_host = true;
+	return 0;
+}
+
 int wishes_read(
 	const struct wish_words *w, struct wishes *d, struct launch_options *o, struct err *e)
 {
@@ -94,6 +119,8 @@ int wishes_read(
 		r = network_read(&w->network, &d->network, o, e);
 	if (r == 0)
 		r = read_security(&w->security, &o->derive, d, e);
+	if (r == 0)
+		r = read_userns(w->userns, d, o, e);
 	o->name = w->name;
 	o->snapshotter = w->snapshotter ? w->snapshotter : getenv("COW_SNAPSHOTTER");
 	o->user = w->user;

@@ -10,7 +10,7 @@
 #include "runtime/rootless.h"
 
 struct wish_words {
-	const char *name, *workdir, *user, *hostname, *entrypoint, *snapshotter;
+	const char *name, *workdir, *user, *hostname, *entrypoint, *snapshotter, *userns;
 	struct option_list env, volumes, security;
 	struct limit_words limits;
 	struct network_words network;
@@ -58,7 +58,9 @@ struct wish_words {
 	WISH_ROW(type, words, "snapshotter", 0, OPTION_TEXT, snapshotter, "WAY",                   \
 		"of its files: overlay, btrfs, reflink, copy, lvm:..., zfs:..."),                  \
 		WISH_ROW(type, words, "entrypoint", 0, OPTION_TEXT, entrypoint, "PROGRAM",         \
-			"instead of the image's")
+			"instead of the image's"),                                                 \
+		WISH_ROW(type, words, "userns", 0, OPTION_TEXT, userns, "auto",                    \
+			"a user namespace with ids of its own, without privilege outside")
 
 /* What launch_options borrows of them and the command line does not hold. */
 struct wishes {
@@ -67,6 +69,7 @@ struct wishes {
 	struct json_text seccomp;
 	struct limits limits;
 	struct network_choice network;
+	struct id_map ids;
 	size_t n_env, n_volumes;
 };
 
