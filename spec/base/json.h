@@ -65,18 +65,19 @@ struct string_pair {
 	char *key, *value;
 };
 
+/* In this order, with no gaps: tables of them are most of what is relocated when a program starts. */
 struct field {
 	const char *name;
 	enum field_kind kind;
-	size_t offset;
-	bool list;	     /* a list of `kind`: offset is that of the pointer, and ... */
-	size_t count_offset; /* ... this one that of its size_t count. Lists of strings end with a
-				NULL */
-	bool must;	     /* absent is an error */
-	bool always;	     /* written also when zero, false or an empty list; null when unset */
+	uint32_t offset;
+	uint32_t count_offset; /* of a list: `offset` is that of the pointer, this one that of its
+				  size_t count. Lists of strings end with a NULL */
+	uint32_t size;	       /* for object lists and pointers: sizeof the struct */
 	const struct field *inside; /* for objects: their table */
-	size_t size;		    /* for object lists and pointers: sizeof the struct */
 	const struct enum_name *names;
+	bool list;   /* a list of `kind` */
+	bool must;   /* absent is an error */
+	bool always; /* written also when zero, false or an empty list; null when unset */
 };
 
 #define FIELD(type, key, what, member, ...)                                                        \
