@@ -46,6 +46,7 @@ struct server {
 	struct MHD_Daemon *daemon;
 	struct client *oldest, *newest;
 	size_t n_clients;
+	bool was_full;
 	struct reader reader;
 	uint64_t n_censuses;
 	int64_t began_ms, next_ms;   /* the census; when another may begin */
@@ -128,6 +129,8 @@ static void add_client(struct server *s, struct MHD_Connection *connection, void
 	s->newest = c;
 	if (++s->n_clients > CONNECTIONS_MAX)
 		drop_oldest(s);
+	if (s->n_clients >= CONNECTIONS_HARD)
+		s->was_full = true;
 }
 
 static void remove_client(struct server *s, struct client *c)
@@ -302,6 +305,19 @@ static int timeout(struct server *s)
 	return sooner(next, someone_waits(s) ? s->next_ms : INT64_MAX);
 }
 
+/*
+ * A daemon that is full does not listen, and listens again at the beginning of its next run: where one
+ * run ends all that it has, that would come with the next timeout.
+ */
+static void serve(struct server *s)
+{
+	MHD_run(s->daemon);
+	while (s->was_full && s->n_clients < CONNECTIONS_HARD) {
+		s->was_full = false;
+		MHD_run(s->daemon);
+	}
+}
+
 static void turn(struct server *s)
 {
 	struct pollfd fds[] = { { .fd = s->epoll, .events = POLLIN },
@@ -315,7 +331,7 @@ static void turn(struct server *s)
 		end_census(s);
 	else if (s->reader.pid && clock_ms() - s->began_ms >= CENSUS_MS)
 		kill_census(s);
-	MHD_run(s->daemon);
+	serve(s);
 	if (!s->reader.pid && someone_waits(s) && clock_ms() >= s->next_ms)
 		start_census(s);
 }
