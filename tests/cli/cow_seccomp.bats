@@ -83,7 +83,7 @@ need_x86_64() { [ "$(uname -m)" = x86_64 ] || skip "needs x86-64"; }
 	# fork, pipes, sockets, signals, timers and the like, by busybox
 	run --separate-stderr cow run --rm --name "$NAME" "$IMAGE" sh -c 'mkdir -p /tmp/a/b && echo x >/tmp/a/b/c && cp -a /tmp/a /tmp/d && tar -C /tmp -cf - d | tar -tf - | wc -l
 		ln /tmp/a/b/c /tmp/l && chmod 600 /tmp/l && chown 1:1 /tmp/l && stat -c "%a %u" /tmp/l
-		nc -l -p 7777 >/tmp/heard & until echo word | nc 127.0.0.1 7777; do sleep 0.02; done; wait; cat /tmp/heard
+		mkfifo /tmp/silent; nc -l -p 7777 <>/tmp/silent >/tmp/heard & until echo word | nc 127.0.0.1 7777; do sleep 0.02; done; wait; cat /tmp/heard
 		timeout 1 sleep 1000; echo $?
 		chroot / true && echo done'
 	assert_output $'3\n600 1\nword\n143\ndone'

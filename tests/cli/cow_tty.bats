@@ -28,7 +28,7 @@ term() {
 kept=$'\nattributes: kept'
 
 @test "run -it: a terminal of our size, our keys, its status, and its log" {
-	term 33x99 wait:ready raw 'send:word\n' ends -- run -it --name "$NAME" "$IMAGE" \
+	term 33x99 $'wait:ready\r\n' raw 'send:word\n' ends -- run -it --name "$NAME" "$IMAGE" \
 		sh -c 'tty; stty size; echo $TERM; echo ready; read x; echo "got $x"; exit 7'
 	assert_status 7
 	assert_output "/dev/pts/0
@@ -142,7 +142,7 @@ $kept"
 
 @test "exec -it: a terminal of its own" {
 	cow run -d --name "$NAME" "$IMAGE" sleep 1000 >/dev/null 2>&1
-	term 33x99 wait:ready raw 'send:word\n' ends -- exec -it "$NAME" sh -c 'tty; stty size; echo $TERM; echo ready; read x; echo "got $x"; exit 7'
+	term 33x99 $'wait:ready\r\n' raw 'send:word\n' ends -- exec -it "$NAME" sh -c 'tty; stty size; echo $TERM; echo ready; read x; echo "got $x"; exit 7'
 	assert_status 7
 	assert_output "/dev/pts/0
 33 99

@@ -70,6 +70,11 @@ need_kernel() {
 	printf '%s\n' "$1" "$(uname -r)" | sort -VC || skip "needs kernel $1 or later: ${2:?what}"
 }
 
+# Of another process, by PTRACE_GETREGSET
+need_registers() {
+	[ -z "${COWRUN_GUEST:-}" ] || need_kernel 7 "User-Mode Linux that reads a process's registers"
+}
+
 # --- what a process is at ------------------------------------------------------------------------------------------
 # A container counts as running from the record of its first process on, which has its hooks and all of its set-up
 # before it: who waits for what it does, waits for that.

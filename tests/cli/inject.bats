@@ -15,7 +15,7 @@ setup_file() {
 	tar -C "$SCRATCH/rootfs" -cf "$SCRATCH/rootfs.tar" .
 	cow import -q "$SCRATCH/rootfs.tar" "$IMAGE" >/dev/null
 }
-setup() { need_host "the guest, a User-Mode Linux, cannot read a process's registers by PTRACE_GETREGSET"; }
+setup() { need_host "a User-Mode Linux cannot read registers before 7, and has no CONFIG_CHECKPOINT_RESTORE to tell where libc has its number"; }
 teardown() {
 	forks_remove "$T"
 	assert_nothing_left

@@ -65,7 +65,8 @@ block_device() {
 @test "block devices: weight, and limits for one" {
 	need_controller io
 	local device
-	sleeper "$(resources '{blockIO: {weight: 750}}')" 2>/dev/null || true
+	bundle "$(args sleep 1000) | $(resources '{blockIO: {weight: 750}}')"
+	cowrun run -d -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1 || true
 	if has_file io.bfq.weight; then
 		reads io.bfq.weight "default 750"
 	elif has_file io.weight; then

@@ -103,6 +103,7 @@ has_said() { ucow logs "$NAME" | grep -qx said; }
 none_left() { [ -z "$(find "$RUN_DIR"/cowrun/* "$HOME_DIR"/.local/share/cowrun/{containers,trash,tmp}/* -maxdepth 0 2>/dev/null)" ]; }
 
 @test "a user's image of several layers: what hides, hides" {
+	need_kernel 6.6 "user.* attributes on tmpfs"
 	mkdir -p "$SCRATCH"/{one,two}/{whole,part}
 	touch "$SCRATCH"/one/{whole,part}/{a,b} "$SCRATCH/two/whole/.wh..wh..opq" "$SCRATCH"/two/{whole/c,part/.wh.a}
 	tar -C "$SCRATCH/one" -cf "$SCRATCH/one.tar" .
@@ -193,6 +194,7 @@ none_left() { [ -z "$(find "$RUN_DIR"/cowrun/* "$HOME_DIR"/.local/share/cowrun/{
 }
 
 @test "a user's diff, commit, export and gc" {
+	need_kernel 6.6 "user.* attributes on tmpfs"
 	ucow run --name "$NAME" "$IMAGE" sh -c 'touch /made; chown 7:8 /made; rm /etc/group; rm -r /www; mkdir /www; echo x >/www/x'
 	run ucow diff "$NAME"
 	assert_output $'C /etc\nD /etc/group\nA /made\nC /www\nA /www/x'

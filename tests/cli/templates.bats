@@ -161,6 +161,7 @@ made() { [ "$(of_template forks_made)" = "$1" ]; }
 }
 
 @test "mem: what a template has written is one layer of it and its forks" {
+	need_registers
 	cow template create --inject "$NAME" "$IMAGE" sh -c 'cp /bin/busybox /dir/sleep; exec /dir/sleep 100000' >/dev/null
 	cow fork --name "$ID-f" "$NAME" >/dev/null
 	cow fork --name "$ID-g" "$NAME" >/dev/null

@@ -71,7 +71,7 @@ $kept"
 }
 
 @test "Ctrl-C ends what runs in it, and Ctrl-D its input" {
-	attached 24x80 wait:ready raw 'send:\003' wait:130 'send:last words\n' 'send:\004' ends -- \
+	attached 24x80 wait:ready raw 'send:\003' $'wait:130\r\n' 'send:last words\n' 'send:\004' ends -- \
 		'trap : INT; sh -c "echo ready; exec sleep 1000"; echo $?; cat; echo over'
 	assert_status 0
 	assert_output_matches $'130\nlast words\nlast words\nover\n\nattributes: kept'
@@ -155,7 +155,7 @@ $kept"
 	mkdir -p "$deep"
 	bundle "$(args sh -c 'tty; stty size; read x; echo "got $x"') | $SHOW | .process.consoleSize = {height: 12, width: 34}"
 	for way in "create -b $BUNDLE" "run -d -b $BUNDLE"; do
-		listens console "$deep/socket" 'wait:12 34' 'send:word\n' 'wait:got word'
+		listens console "$deep/socket" $'wait:12 34\r\n' 'send:word\n' 'wait:got word'
 		# shellcheck disable=SC2086
 		cowrun $way --console-socket "$deep/socket" "$ID" </dev/null >"$SCRATCH/out" 2>&1
 		[[ $way == run* ]] || cowrun start "$ID"
