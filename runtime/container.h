@@ -167,6 +167,8 @@ int foreground_wait(
 
 /* Passes our signals on to a process that is nobody's child here, until it has ended. */
 void foreground_attend(int pidfd);
+/* The same of one with a terminal, which is shown meanwhile. */
+void foreground_attend_shown(struct birth *b, struct screen *s);
 
 /*
  * Shows a terminal that somebody else keeps: `output` is what he sends of it, `terminal` its master,

@@ -170,6 +170,14 @@ static void show_to_end(struct screen *s, struct birth *b, int signals)
 	screen_end(s);
 }
 
+void foreground_attend_shown(struct birth *b, struct screen *s)
+{
+	autofd int signals = open_signals(true);
+
+	show_to_end(s, b, signals);
+	wait_for_end(b->pidfd, signals);
+}
+
 void foreground_show(struct screen *s, int output, int terminal, int pidfd)
 {
 	struct pollfd fds[SCREEN_FDS + 1];

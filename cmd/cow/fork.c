@@ -17,6 +17,7 @@
 #include "cmd/cow/commands.h"
 #include "cmd/cow/wait.h"
 #include "runtime/launch.h"
+#include "runtime/screen.h"
 #include "runtime/template.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
@@ -185,7 +186,7 @@ static int fork_many(struct context *c, const struct template *t, const struct l
 
 /* It is the reaper's child, and not ours: its status is found where that one writes it down. */
 static int fork_shown(struct context *c, const struct template *t, const struct launch_options *o,
-	int input, struct err *e)
+	int input, struct screen *screen, struct err *e)
 {
 	automatic(launched) struct launched l = LAUNCHED_NONE;
 	automatic(wait) struct wait wait = WAIT_NONE;
@@ -193,7 +194,7 @@ static int fork_shown(struct context *c, const struct template *t, const struct 
 		.template = t, .stdio = { input, 1, 2 }, .ward = REAPER_WARD_NONE
 	};
 	struct launch_options one = *o;
-	autofd int pidfd = -1;
+	automatic(birth) struct birth birth = BIRTH_NONE;
 	int ends[2], status = 0;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -201,17 +202,22 @@ static int fork_shown(struct context *c, const struct template *t, const struct 
 	autofd int hear = ends[0], tell = ends[1];
 	from.ward.status = tell;
 	one.from = &from;
+	one.screen = screen;
 	foreground_prepare();
 	int r = launch(&c->home, &one, &l, e);
 	if (r < 0)
 		return r;
 	/* With --rm it may be gone by now, and so may its record. */
 	bool is_kept = wait_begin(&c->home, l.container.id, &wait, e) == 0;
-	pidfd = fcntl(l.container.birth.pidfd, F_DUPFD_CLOEXEC, 3);
+	birth = l.container.birth;
+	l.container.birth = (struct birth)BIRTH_NONE;
 	launched_done(&l);
 	own_close(&tell);
 	tell = -1;
-	foreground_attend(pidfd);
+	if (screen)
+		foreground_attend_shown(&birth, screen);
+	else
+		foreground_attend(birth.pidfd);
 	if (!is_kept && fd_read_full(hear, &status, sizeof(status)) == sizeof(status))
 		return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	r = wait_end(&c->home, &wait, e);
@@ -299,8 +305,13 @@ int fork_run(struct context *c, const struct wish_words *words, const struct for
 	autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0)
 		return err_set(e, errno, "open '/dev/null'");
+	struct screen screen;
+	o.derive.terminal = wish->tty;
+	if (wish->tty)
+		screen_look(wish->interactive, &screen);
 	if (wish->shown)
-		return fork_shown(c, &t, &o, wish->interactive ? 0 : null, e);
+		return fork_shown(
+			c, &t, &o, wish->interactive ? 0 : null, wish->tty ? &screen : NULL, e);
 	return fork_many(c, &t, &o, wish->count, null, e);
 }
 

@@ -12,6 +12,7 @@ struct fork_wish {
 	int count;
 	bool shown; /* in the foreground: it has our standard streams, and its status is ours */
 	bool interactive; /* then: our standard input, too */
+	bool tty;	  /* ... or a terminal, shown on them */
 };
 
 /* Prints the names, or (shown) returns the status of the one. */

@@ -164,11 +164,15 @@ static int run_fork(
 		.argv = argv,
 		.count = 1,
 		.shown = !w->detach,
-		.interactive = w->interactive };
+		.interactive = w->interactive,
+		.tty = w->tty };
 
-	if (w->tty || w->wishes.snapshotter || w->wishes.entrypoint)
+	if (w->wishes.snapshotter || w->wishes.entrypoint || w->wishes.userns)
 		return err_say(e, ERR_USAGE,
-			"option --template excludes --tty, --snapshotter and --entrypoint");
+			"option --template excludes --snapshotter, --entrypoint and --userns: a fork has its template's");
+	if (w->tty && (w->detach || w->keys))
+		return err_say(e, ERR_USAGE,
+			"options --template and --tty exclude --detach and --detach-keys: the terminal of a fork is there as long as this command");
 	return fork_run(c, &w->wishes, &wish, e);
 }
 

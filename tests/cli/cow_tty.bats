@@ -3,10 +3,14 @@
 load helpers
 load containers
 load cow
+load fork
 
 setup_file() {
 	scratch_make
 	image_make
+	cp "$HELPERS/warm" "$SCRATCH/rootfs/bin/"
+	tar -C "$SCRATCH/rootfs" -cf "$TAR" .
+	cow import -q "$TAR" "${IMAGE%:*}:warm" >/dev/null
 }
 
 teardown() {
@@ -159,4 +163,23 @@ $kept"
 	assert_status 134
 	assert_output_matches 'attributes: kept'
 	is_status "$NAME" running
+}
+
+@test "run -it --template: a terminal for a fork, of our size, with our keys, and its status" {
+	cow template create "$ID-t" "${IMAGE%:*}:warm" warm >/dev/null
+	term 33x99 wait:ready raw 'send:word\n' ends -- run --rm -it --name "$NAME" --template "$ID-t" warm ask 7
+	assert_status 7
+	assert_output "/dev/pts/0 33x99 xterm
+ready
+word
+got word
+$kept"
+	term 24x80 wait:ready raw 'send:\004' ends -- run --rm -it --name "$NAME" --template "$ID-t" warm ask 8
+	assert_status 8
+	assert_output_matches 'attributes: kept'
+	# Its template has none.
+	[ "$(awk '{ print $7 }' "/proc/$(inspect "$ID-t" pid)/stat")" = 0 ]
+	fails "the terminal of a fork is there as long as this command" cow run -dt --template "$ID-t"
+	forks_remove "$ID-t"
+	assert_nothing_left
 }

@@ -107,3 +107,17 @@ teardown_file() { scratch_remove; }
 		assert_gone "$ID-e"
 	done
 }
+
+@test "cowrun create of a fork with a terminal: it is handed to the console socket" {
+	cow template create "$NAME" "$IMAGE" warm >/dev/null
+	bundle "$(args warm ask 7)"' | .annotations["org.cowrun.template"] = $ENV.NAME | .process.terminal = true'
+	"$HELPERS/terminal" console "$SCRATCH/console" wait:ready 'send:word\n' 'wait:got word' >"$SCRATCH/shown" 2>&1 3>&- &
+	local console=$!
+	eventually test -S "$SCRATCH/console"
+	cowrun create -b "$BUNDLE" --console-socket "$SCRATCH/console" --pid-file "$SCRATCH/pid" "$ID-e" >/dev/null 2>&1
+	cowrun start "$ID-e"
+	ends_with 0 $console
+	grep -q '^/dev/pts/0 ' "$SCRATCH/shown"
+	eventually ended "$(<"$SCRATCH/pid")"
+	cowrun delete "$ID-e"
+}

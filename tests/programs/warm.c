@@ -4,6 +4,7 @@
  *	status N    end with that status
  *	echo WORD   print it, and the process as it sees itself, and wait
  *	wait        for ever
+ *	ask N       what its terminal is; a line of it is answered, and N the status
  *
  * As a template it writes "warm" into FILE first, and a fork without arguments waits. After a SIGUSR1 no
  * fork of it gets done, until the next.
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "runtime/template/cow_template.h"
@@ -42,6 +44,20 @@ static void leave_word(const char *path)
 	close(fd);
 }
 
+static int ask(int status)
+{
+	struct winsize size = { 0 };
+	char line[64] = "";
+
+	ioctl(0, TIOCGWINSZ, &size);
+	printf("%s %dx%d %s\nready\n", ttyname(0) ? ttyname(0) : "none", size.ws_row, size.ws_col,
+		getenv("TERM") ? getenv("TERM") : "");
+	fflush(stdout);
+	if (fgets(line, sizeof(line), stdin))
+		printf("got %s", line);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	size_t size = (size_t)(argc > 1 ? atoi(argv[1]) : 1) << 20;
@@ -65,6 +81,8 @@ int main(int argc, char **argv)
 	const char *verb = fork.argc > 1 ? fork.argv[1] : "wait";
 	if (strcmp(verb, "status") == 0)
 		return atoi(fork.argv[2]);
+	if (strcmp(verb, "ask") == 0)
+		return ask(atoi(fork.argv[2]));
 	if (strcmp(verb, "echo") == 0) {
 		printf("%s %s: pid %d, %s, memory %c\n", fork.argv[0], fork.argv[2], (int)getpid(),
 			getenv("WORD") ? getenv("WORD") : "no word", memory[size - 1]);
