@@ -1,5 +1,6 @@
 # What a fork has of its template: its memory, and nothing that the kernel keeps beside it.
 load helpers
+load containers
 load cow
 
 setup_file() {
@@ -107,6 +108,22 @@ same() {
 	[ "$(find "/proc/$pid/fd" -type l -printf '%f ' | tr ' ' '\n' | sort | tr -d '\n')" = 012 ]
 	[ "$(readlink "/proc/$pid/root")" = / ]
 	grep -q "^NSpid:.*$pid.1$" "/proc/$pid/status"
+}
+
+# without_privilege COMMAND...: root, by name
+without_privilege() { setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$@" 2>/dev/null; }
+
+@test "a fork that waits for its start cannot be looked into" {
+	template --
+	export TEMPLATE=$ID-t
+	bundle "$(args heir)"' | .annotations["org.cowrun.template"] = $ENV.TEMPLATE | .process.capabilities = {}'
+	cowrun create -b "$BUNDLE" "$ID-e" >"$SCRATCH/out" 2>&1
+	run without_privilege cat "/proc/$(state "$ID-e" pid)/environ"
+	assert_status 1
+	cowrun start "$ID-e"
+	eventually grep -q waits "$SCRATCH/out"
+	without_privilege cat "/proc/$(state "$ID-e" pid)/environ" >/dev/null
+	cowrun delete --force "$ID-e"
 }
 
 @test "its program file is the template's, and it cannot write to that" {

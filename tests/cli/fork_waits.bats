@@ -1,4 +1,4 @@
-# A template that does not answer: nobody waits for it for ever, and of what was begun nothing is left, then and when it
+# A template that does not answer, or lies: nobody waits for it for ever, and of what was begun nothing is left, then and when it
 # goes on.
 load helpers
 load containers
@@ -7,7 +7,7 @@ load fork
 
 setup_file() {
 	scratch_make
-	warm_image_make
+	warm_image_make liar
 }
 teardown() {
 	kill -CONT "$(inspect "$NAME" pid)"
@@ -81,4 +81,16 @@ begun() {
 	[ "$(cow ps -aq)" = "$NAME" ]
 	! group 1 || return 1
 	assert_forks_once
+}
+
+@test "a template that says that another process is its fork: that one is left alone" {
+	sleep 1000 3>&- &
+	local victim=$!
+	cow template create --fork-wait 1 "$NAME" "$IMAGE" liar "$victim" >/dev/null
+	run cow fork --name "$ID-f" "$NAME"
+	[ "$status" -ne 0 ]
+	assert_nothing_of "$ID-f"
+	eventually asleep "$victim"
+	kill "$victim"
+	ends_with 143 "$victim"
 }
