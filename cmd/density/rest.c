@@ -15,7 +15,8 @@
 #include "spec/base/own.h"
 
 #define STEP_MS 40
-#define SLACK (128 << 10) /* bytes that nobody would call a change */
+#define SLACK (128 << 10)      /* bytes that nobody would call a change */
+#define LEAST_NOISE (64 << 10) /* memory is taken by slabs, and these are not full */
 
 /* A reading is a row of numbers and nothing else. Of these two it is asked whether they drift. */
 #define N_NUMBERS (sizeof(struct host_memory) / sizeof(uint64_t))
@@ -35,44 +36,40 @@ static uint64_t apart(uint64_t a, uint64_t b)
 	return a > b ? a - b : b - a;
 }
 
-/* Of one number; its width without the least and the most of eight. */
-static struct spread spread_in(
-	const struct host_memory *v, size_t number, size_t n, uint64_t *ret_width)
+static struct spread spread_in(const struct host_memory *v, size_t number, size_t n)
 {
 	uint64_t values[REST_READINGS];
 
 	for (size_t i = 0; i < n; i++)
 		values[i] = number_of(&v[i], number);
-	struct spread s = spread_of(values, n);
-	*ret_width = values[n - 1 - n / 8] - values[n / 8];
-	return s;
+	return spread_of(values, n);
 }
+
+#define HALF (REST_READINGS / 2)
 
 /* It goes up or down: the halves are further apart than either is in itself. */
 static bool drifts(const struct host_memory *v, size_t number)
 {
-	const size_t half = REST_READINGS / 2;
-	uint64_t first, second;
-	struct spread a = spread_in(v, number, half, &first);
-	struct spread b = spread_in(v + half, number, half, &second);
-	uint64_t noise = (first > second ? first : second) / 2;
+	struct spread a = spread_in(v, number, HALF), b = spread_in(v + HALF, number, HALF);
+	uint64_t first = a.most - a.p10, second = b.most - b.p10;
+	uint64_t within = (first > second ? first : second) / 2;
 
-	return apart(a.median, b.median) > (noise > SLACK ? noise : SLACK);
+	return apart(a.median, b.median) > (within > SLACK ? within : SLACK);
 }
 
 bool rest_is(const struct host_memory readings[REST_READINGS], struct rest *ret)
 {
-	uint64_t *medians = (uint64_t *)&ret->memory;
+	uint64_t *numbers = (uint64_t *)&ret->memory;
 	bool at_rest = true;
 
-	for (size_t i = 0; i < N_NUMBERS; i++) {
-		uint64_t width;
-		medians[i] = spread_in(readings, i, REST_READINGS, &width).median;
-		if (i == asked[0])
-			ret->noise = width;
-	}
+	for (size_t i = 0; i < N_NUMBERS; i++)
+		numbers[i] = spread_in(readings, i, REST_READINGS).median;
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
 		at_rest = at_rest && !drifts(readings, asked[i]);
+	uint64_t first = spread_in(readings, asked[0], HALF).most;
+	uint64_t second = spread_in(readings + HALF, asked[0], HALF).most;
+	ret->memory.unused = first > second ? first : second;
+	ret->noise = apart(first, second) > LEAST_NOISE ? apart(first, second) : LEAST_NOISE;
 	return at_rest;
 }
 

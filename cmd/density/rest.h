@@ -12,8 +12,13 @@
 #include "cmd/density/host.h"
 
 struct rest {
-	struct host_memory memory; /* medians of some readings */
-	uint64_t noise;		   /* bytes of `unused` by which these were apart */
+	/*
+	 * Medians of some readings; `unused`: the most of them, as a host that gives free pages back to
+	 * one below it holds 64 MiB for a moment, again and again.
+	 */
+	struct host_memory memory;
+	/* Bytes: the most of the first half of them, and the most of the second half, apart. */
+	uint64_t noise;
 };
 
 /*
