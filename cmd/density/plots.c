@@ -21,21 +21,20 @@ struct curve {
 	size_t n;
 };
 
-/* A value with what it spreads, in the plot's unit. */
+/* A value with what it spreads. */
 struct point {
 	bool set;
 	double value, low, high;
 };
 
-static struct point spread_point(const struct cell *c, const struct spread *s, double unit)
+static struct point spread_point(const struct cell *c, const struct spread *s)
 {
-	return (struct point){ c->n > 0, (double)s->median / unit, (double)s->p10 / unit,
-		(double)s->p90 / unit };
+	return (struct point){ c->n > 0, (double)s->median, (double)s->p10, (double)s->p90 };
 }
 
 static struct point start_point(const struct cell *c)
 {
-	struct point p = spread_point(c, &c->containers_us, 1000);
+	struct point p = spread_point(c, &c->containers_us);
 
 	p.set = p.set && c->containers_us.median;
 	return p;
@@ -43,12 +42,12 @@ static struct point start_point(const struct cell *c)
 
 static struct point cost_point(const struct cell *c)
 {
-	return spread_point(c, &c->cost_each, 1024);
+	return spread_point(c, &c->cost_each);
 }
 
 static struct point taken_point(const struct cell *c)
 {
-	struct point p = spread_point(c, &c->taken_each, 1024);
+	struct point p = spread_point(c, &c->taken_each);
 
 	p.set = p.set && c->taken_each.median;
 	return p;
@@ -56,32 +55,56 @@ static struct point taken_point(const struct cell *c)
 
 static struct point union_point(const struct cell *c)
 {
-	return spread_point(c, &c->union_bytes, 1 << 20);
+	return spread_point(c, &c->union_bytes);
 }
 
 static struct point saved_point(const struct cell *c)
 {
-	return spread_point(c, &c->saved_bytes, 1 << 20);
+	return spread_point(c, &c->saved_bytes);
 }
 
 static struct point rate_point(const struct cell *c)
 {
-	return spread_point(c, &c->rate_milli, 1000);
+	return spread_point(c, &c->rate_milli);
+}
+
+static struct point swap_point(const struct cell *c)
+{
+	double bytes = (double)c->each.swap.value;
+
+	return (struct point){ c->each.swap.set, bytes, bytes, bytes };
 }
 
 /* Against the count, one curve for each way and variant. */
 static const struct plot {
-	const char *name, *title, *axis;
+	const char *name, *title, *axis; /* the axis behind the unit of bytes, if these are bytes */
 	struct point (*point)(const struct cell *c);
+	double unit; /* 0: bytes */
 } plots[] = {
-	{ "cost", "What each container costs", "KiB each", cost_point },
-	{ "host", "What the host has less, for each container", "KiB each", taken_point },
+	{ "cost", "What each container costs", " each", cost_point, 0 },
+	{ "host", "What the host has less, for each container", " each", taken_point, 0 },
 	{ "start", "Time to start one container, among as many as there are processors",
-		"milliseconds", start_point },
-	{ "rate", "Containers started in a second", "containers / s", rate_point },
-	{ "union", "Memory of all containers together", "MiB", union_point },
-	{ "saved", "Memory that sharing saves", "MiB", saved_point },
+		"milliseconds", start_point, 1000 },
+	{ "rate", "Containers started in a second", "containers / s", rate_point, 1000 },
+	{ "union", "Memory of all containers together", "", union_point, 0 },
+	{ "saved", "Memory that sharing saves", "", saved_point, 0 },
+	{ "swap", "Memory of each container that is swapped out", " each", swap_point, 0 },
 };
+
+static const struct unit {
+	const char *name;
+	double size;
+} units[] = { { "GiB", 1 << 30 }, { "MiB", 1 << 20 }, { "KiB", 1 << 10 } };
+
+/* In which the most is a number of a few digits. */
+static const struct unit *unit_of(double most)
+{
+	const struct unit *u = units;
+
+	while (u->size > 1 << 10 && most < 4 * u->size)
+		u++;
+	return u;
+}
 
 /* Of a bar: from below to above, with the colours that cow mem --html has for the same things. */
 static const struct part {
@@ -210,14 +233,15 @@ static struct look look_of(const struct results *r, size_t i)
 		points[other % N_POINTS] };
 }
 
-static void add_head(struct str *script, const char *name, const char *title, const char *axis)
+static void add_head(
+	struct str *script, const char *name, const char *title, const char *unit, const char *axis)
 {
 	str_addf(script,
-		"set title \"%s\"\nset ylabel \"%s\"\nset grid ytics lc rgb '#e3e6ea'\n"
+		"set title \"%s\"\nset ylabel \"%s%s\"\nset grid ytics lt 1 lw 1 lc rgb '#d5d9de'\n"
 		"set encoding utf8\nset format y '%%.12g'\n"
 		"set key outside right top Left reverse\nset border 3 lc rgb '#545b64'\n"
 		"set tics nomirror\nset yrange [0:*]\n",
-		title, axis);
+		title, unit, axis);
 	str_addf(script, "name = '%s'\n", name);
 }
 
@@ -259,6 +283,11 @@ static void extend(struct extent *x, double value, uint64_t count)
 /* Ways that are far apart would otherwise be a line on the ground and one at the top. */
 #define FAR_APART 40
 
+static bool is_far(const struct extent *x)
+{
+	return x->least > 0 && x->most / x->least > FAR_APART;
+}
+
 /* The counts that were tried are the marks: decades alone say nothing of 20 and 60. */
 static void add_axes(struct str *script, const struct results *r, const struct extent *x)
 {
@@ -266,13 +295,12 @@ static void add_axes(struct str *script, const struct results *r, const struct e
 	for (size_t i = 0; i < r->experiment.n_counts; i++)
 		str_addf(script, "%s%" PRIu64, i ? "," : "", r->experiment.counts[i]);
 	str_add(script, ")\n");
-	if (x->least > 0 && x->most / x->least > FAR_APART)
+	if (is_far(x))
 		str_add(script, "set yrange [*:*]\nset logscale y\n");
 }
 
 /* Blocks of "count value low high", two empty lines between: gnuplot's `index`. */
-static bool add_curve(
-	struct str *data, const struct curve *c, const struct plot *p, struct extent *extent)
+static bool add_curve(struct str *data, const struct curve *c, const struct plot *p, double unit)
 {
 	bool any = false;
 
@@ -280,12 +308,24 @@ static bool add_curve(
 		struct point point = p->point(&c->cells[i]);
 		if (!point.set)
 			continue;
-		str_addf(data, "%" PRIu64 " %.6g %.6g %.6g\n", c->cells[i].count, point.value,
-			point.low, point.high);
-		extend(extent, point.value, c->cells[i].count);
+		str_addf(data, "%" PRIu64 " %.6g %.6g %.6g\n", c->cells[i].count,
+			point.value / unit, point.low / unit, point.high / unit);
 		any = true;
 	}
 	return any;
+}
+
+/* Of all curves, in no unit yet. */
+static struct extent extent_of(const struct summary *s, const struct plot *p)
+{
+	struct extent extent = { 0 };
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct point point = p->point(&s->v[i]);
+		if (point.set)
+			extend(&extent, point.value, s->v[i].count);
+	}
+	return extent;
 }
 
 static int write_file(
@@ -298,21 +338,25 @@ static int write_file(
 	return fd_replace_file(dir, file, text->data, text->len, 0644, e);
 }
 
-/* The curves' data and script; false in ret_any: there is nothing to show. */
+/* The curves' data and script; false in ret_any: there is nothing to show, or it is nothing everywhere. */
 static int write_curves(int dir, const struct results *r, const struct summary *s,
 	const struct plot *p, bool *ret_any, struct err *e)
 {
 	automatic(str) struct str data = { 0 }, script = { 0 }, drawing = { 0 };
-	struct extent extent = { 0 };
+	struct extent extent = extent_of(s, p);
+	const struct unit *unit = unit_of(is_far(&extent) ? 4 * extent.least : extent.most);
 	size_t n = 0;
 
-	add_head(&script, p->name, p->title, p->axis);
+	*ret_any = extent.most > 0;
+	if (!*ret_any)
+		return 0;
+	add_head(&script, p->name, p->title, p->unit > 0 ? "" : unit->name, p->axis);
 	str_addf(&script, "set xlabel \"%s\"\nset logscale x\n",
 		r->experiment.inside ? "so many in one container" : "containers at once");
 	str_add(&drawing, "plot ");
 	for (size_t i = 0; i < count_curves(r); i++) {
 		struct curve c = curve_of(r, s, i);
-		if (!add_curve(&data, &c, p, &extent))
+		if (!add_curve(&data, &c, p, p->unit > 0 ? p->unit : unit->size))
 			continue;
 		str_add(&data, "\n\n");
 		struct look look = look_of(r, i);
@@ -323,9 +367,6 @@ static int write_curves(int dir, const struct results *r, const struct summary *
 		add_title(&drawing, r, &c);
 		n++;
 	}
-	*ret_any = n > 0;
-	if (!n)
-		return 0;
 	add_axes(&script, r, &extent);
 	add_drawing(&script, drawing.data,
 		(struct size){ USUAL_WIDTH, at_least(n * KEY_LINE + 60, USUAL_HEIGHT) });
@@ -334,34 +375,49 @@ static int write_curves(int dir, const struct results *r, const struct summary *
 	return failed < 0 ? failed : write_file(dir, p->name, "gp", &script, e);
 }
 
-static void add_bar(struct str *data, const struct cell *c)
+static void add_bar(struct str *data, const struct cell *c, double unit)
 {
-	double rest = (double)c->each.cost.value / 1024;
+	double rest = (double)c->each.cost.value / unit;
 
 	for (size_t p = 0; p < N_PARTS; p++) {
 		const struct opt_u64 *v =
 			(const struct opt_u64 *)((const char *)&c->each + parts[p].offset);
-		double kib = (double)v->value / 1024;
-		str_addf(data, " %.6g", kib);
-		rest -= kib;
+		double part = (double)v->value / unit;
+		str_addf(data, " %.6g", part);
+		rest -= part;
 	}
 	str_addf(data, " %.6g\n", rest > 0 ? rest : 0);
 }
 
 /* Names that have no room beside each other stand upright below their bars. */
 #define UPRIGHT_HEIGHT 160
-#define LINE_CHARACTERS 70
+#define LINE_CHARACTERS 76 /* with the half of a bar's place at either end */
 #define BAR_WIDTH 26
+
+/* Bytes of the longest bar. */
+static double most_of_last(const struct results *r, const struct summary *s)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < count_curves(r); i++) {
+		struct curve c = curve_of(r, s, i);
+		uint64_t cost = c.cells[c.n - 1].each.cost.value;
+		most = cost > most ? cost : most;
+	}
+	return (double)most;
+}
 
 /* The last count of each curve as a stacked bar. */
 static int write_bars(
 	int dir, const struct results *r, const struct summary *s, bool *ret_any, struct err *e)
 {
 	automatic(str) struct str data = { 0 }, script = { 0 }, drawing = { 0 };
+	const struct unit *unit = unit_of(most_of_last(r, s));
 	size_t n = 0, longest = 0;
 
 	add_head(&script, "kinds",
-		"What one container has for itself, by kind, with the most of them up", "KiB each");
+		"What one container has for itself, by kind, with the most of them up", unit->name,
+		" each");
 	str_add(&script, "set style data histograms\nset style histogram rowstacked\n"
 			 "set style fill solid\nset boxwidth 0.6\n");
 	for (size_t i = 0; i < count_curves(r); i++) {
@@ -372,7 +428,7 @@ static int write_bars(
 		size_t before = data.len;
 		add_title(&data, r, &c);
 		longest = at_least(longest, data.len - before);
-		add_bar(&data, last);
+		add_bar(&data, last, unit->size);
 		n++;
 	}
 	str_add(&drawing, "plot ");
@@ -384,7 +440,7 @@ static int write_bars(
 	*ret_any = n > 0;
 	if (!n)
 		return 0;
-	bool upright = n * longest > LINE_CHARACTERS;
+	bool upright = (n + 1) * longest > LINE_CHARACTERS;
 	if (upright)
 		str_add(&script, "set xtics rotate by 90 right\n");
 	add_drawing(&script, drawing.data,

@@ -30,6 +30,7 @@ const struct field portion_fields[] = {
 	BYTES(struct portion, "cost_bytes", cost),
 	BYTES(struct portion, "unique_bytes", unique),
 	BYTES(struct portion, "shared_bytes", shared),
+	BYTES(struct portion, "swap_bytes", swap),
 	{ 0 },
 };
 
@@ -39,6 +40,7 @@ const struct field result_fields[] = {
 	COUNT(struct result, "count", count),
 	COUNT(struct result, "repetition", repetition),
 	COUNT(struct result, "started", started),
+	FIELD(struct result, "alive", FIELD_OPT_U64, alive),
 	FIELD(struct result, "exact", FIELD_BOOL, exact, .always = true),
 	FIELD(struct result, "settled", FIELD_BOOL, settled, .always = true),
 	FIELD(struct result, "why", FIELD_STRING, why),
@@ -111,6 +113,7 @@ static const struct part {
 	WHOLE(cost),
 	WHOLE(unique),
 	WHOLE(shared),
+	WHOLE(swap),
 };
 
 static struct opt_u64 value_of(const struct memory_usage *u, const struct part *p)
@@ -131,6 +134,7 @@ static int tell_why(struct result *r, const struct census *c)
 
 	for (size_t i = 0; i < c->n_usages; i++)
 		alive += !c->usages[i].is_template && c->usages[i].processes > 0;
+	r->alive = (struct opt_u64){ true, alive };
 	if (alive < r->started) {
 		r->exact = false;
 		free(r->why);

@@ -22,12 +22,14 @@ struct spread {
 struct portion {
 	struct opt_u64 anon, forked, file, shmem, ksm; /* private to it */
 	struct opt_u64 kernel, monitor, cost, unique, shared;
+	struct opt_u64 swap; /* its memory that is not in memory */
 };
 
 struct result {
 	char *variant, *way;
 	uint64_t count, repetition;
-	uint64_t started; /* fewer than count: why says what was in the way */
+	uint64_t started;     /* fewer than count: why says what was in the way */
+	struct opt_u64 alive; /* of these, when they were measured */
 	bool exact, settled;
 	char *why;		 /* not exact, or not all were started */
 	uint64_t up_us, down_us; /* from the first start to the last; and back */

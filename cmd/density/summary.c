@@ -157,8 +157,16 @@ static void fill_rate(const struct results *r, struct cell *c, uint64_t *room)
 			(struct spread){ n / up.median, n / up.p90, n / up.p10, n / up.p10 };
 }
 
+/* And have not ended since, as far as is known. */
+static bool all_started(const struct result *r, uint64_t wanted)
+{
+	return r->started >= wanted && (!r->alive.set || r->alive.value >= wanted);
+}
+
 static void fill_cell(const struct results *r, struct cell *c, uint64_t *room)
 {
+	uint64_t wanted = r->experiment.inside ? 1 : c->count;
+
 	c->exact = c->all_started = c->settled = true;
 	for (size_t i = 0; i < r->n; i++) {
 		if (!is_of(c, &r->v[i]))
@@ -166,7 +174,7 @@ static void fill_cell(const struct results *r, struct cell *c, uint64_t *room)
 		c->n++;
 		c->exact &= r->v[i].exact;
 		c->settled &= r->v[i].settled;
-		c->all_started &= !r->v[i].why || r->v[i].exact;
+		c->all_started &= all_started(&r->v[i], wanted);
 		c->why = c->why ? c->why : r->v[i].why;
 	}
 	c->start_us = spread(r, c, start_of, room);
@@ -292,6 +300,11 @@ static void add_template(struct table *t, const struct cell *c)
 	table_add_bytes(t, c->template, "");
 }
 
+static void add_swap(struct table *t, const struct cell *c)
+{
+	table_add_bytes(t, c->each.swap, "");
+}
+
 static void add_start(struct table *t, const struct cell *c)
 {
 	add_time(t, c, c->start_us.median);
@@ -316,36 +329,48 @@ static void add_state(struct table *t, const struct cell *c)
 				       : "exact");
 }
 
+static bool has_template(const struct cell *c)
+{
+	return c->template.set;
+}
+
+static bool has_swap(const struct cell *c)
+{
+	return c->each.swap.value > 0;
+}
+
 static const struct column {
 	struct table_column head;
 	void (*add)(struct table *t, const struct cell *c);
-	bool forks; /* where there are templates */
+	bool (*of)(const struct cell *c); /* shown where one has it; NULL: always */
 } columns[] = {
-	{ { "VARIANT", TABLE_LEFT, 20 }, add_variant, false },
-	{ { "WAY", TABLE_LEFT, 20 }, add_way, false },
-	{ { "COUNT", TABLE_RIGHT, 0 }, add_count, false },
-	{ { "TRIALS", TABLE_RIGHT, 0 }, add_trials, false },
-	{ { "COST EACH", TABLE_RIGHT, 0 }, add_cost, false },
-	{ { "SPREAD", TABLE_RIGHT, 0 }, add_cost_spread, false },
-	{ { "HOST EACH", TABLE_RIGHT, 0 }, add_taken, false },
-	{ { "SPREAD", TABLE_RIGHT, 0 }, add_taken_spread, false },
-	{ { "IN ALL", TABLE_RIGHT, 0 }, add_union, false },
-	{ { "SAVED", TABLE_RIGHT, 0 }, add_saved, false },
-	{ { "TEMPLATE", TABLE_RIGHT, 0 }, add_template, true },
-	{ { "START", TABLE_RIGHT, 0 }, add_start, false },
-	{ { "P90", TABLE_RIGHT, 0 }, add_p90, false },
-	{ { "A SECOND", TABLE_RIGHT, 0 }, add_rate, false },
-	{ { "", TABLE_LEFT, 0 }, add_state, false },
+	{ { "VARIANT", TABLE_LEFT, 20 }, add_variant, NULL },
+	{ { "WAY", TABLE_LEFT, 20 }, add_way, NULL },
+	{ { "COUNT", TABLE_RIGHT, 0 }, add_count, NULL },
+	{ { "TRIALS", TABLE_RIGHT, 0 }, add_trials, NULL },
+	{ { "COST EACH", TABLE_RIGHT, 0 }, add_cost, NULL },
+	{ { "SPREAD", TABLE_RIGHT, 0 }, add_cost_spread, NULL },
+	{ { "HOST EACH", TABLE_RIGHT, 0 }, add_taken, NULL },
+	{ { "SPREAD", TABLE_RIGHT, 0 }, add_taken_spread, NULL },
+	{ { "IN ALL", TABLE_RIGHT, 0 }, add_union, NULL },
+	{ { "SAVED", TABLE_RIGHT, 0 }, add_saved, NULL },
+	{ { "TEMPLATE", TABLE_RIGHT, 0 }, add_template, has_template },
+	{ { "SWAP EACH", TABLE_RIGHT, 0 }, add_swap, has_swap },
+	{ { "START", TABLE_RIGHT, 0 }, add_start, NULL },
+	{ { "P90", TABLE_RIGHT, 0 }, add_p90, NULL },
+	{ { "A SECOND", TABLE_RIGHT, 0 }, add_rate, NULL },
+	{ { "", TABLE_LEFT, 0 }, add_state, NULL },
 };
 
 #define N_COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
-static bool has_templates(const struct summary *s)
+static bool is_shown(const struct column *column, const struct summary *s)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (s->v[i].template.set)
-			return true;
-	return false;
+	bool any = !column->of;
+
+	for (size_t i = 0; !any && i < s->n; i++)
+		any = column->of(&s->v[i]);
+	return any;
 }
 
 int summary_print(FILE *to, const struct summary *s, bool terminal, struct err *e)
@@ -356,7 +381,7 @@ int summary_print(FILE *to, const struct summary *s, bool terminal, struct err *
 	size_t n = 0;
 
 	for (size_t i = 0; i < N_COLUMNS; i++) {
-		if (columns[i].forks && !has_templates(s))
+		if (!is_shown(&columns[i], s))
 			continue;
 		heads[n] = columns[i].head;
 		shown[n++] = &columns[i];

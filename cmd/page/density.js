@@ -34,6 +34,7 @@ const host_each = (c) => (c.host_each_bytes.median ? c.host_each_bytes : null);
 const NOISY = 0.1;
 const is_noisy = (c) => known(c.host_noise_each_bytes) && c.host_noise_each_bytes > NOISY * c.host_each_bytes.median;
 const templates = made.some((c) => known(c.template_bytes));
+const swaps = made.some((c) => c.each.swap_bytes > 0);
 
 /* --- title ------------------------------------------------------------------------------------------ */
 const facts = (list) => el('dl', { class: 'facts' }, list.filter(([, text]) => text || text === 0).map(([word, text]) =>
@@ -88,9 +89,10 @@ function of_cells() {
 		figure_column('Cost each', (c) => c.cost_each_bytes.median, bytes, exactly), spread_column('± cost', (c) => c.cost_each_bytes, bytes),
 		figure_column('Host each', (c) => host_each(c)?.median, bytes, exactly, is_noisy), spread_column('± host', host_each, bytes),
 		figure_column('In all', (c) => c.union_bytes.median, bytes, exactly), figure_column('Saved', (c) => c.saved_bytes.median, bytes, exactly),
+		...(swaps ? [figure_column('Swap each', (c) => c.each.swap_bytes, bytes, exactly)] : []),
 		...(templates ? [figure_column('Template', (c) => c.template_bytes, bytes, exactly)] : []),
 		figure_column('Start', (c) => c.start_us.median || null, milliseconds, (n) => `${count(n)} µs`), spread_column('± start', (c) => c.start_us, milliseconds),
-		figure_column('P90', (c) => c.containers_us.p90, milliseconds, (n) => `${count(n)} µs`),
+		figure_column('P90', (c) => c.containers_us.p90 || null, milliseconds, (n) => `${count(n)} µs`),
 		figure_column('A second', (c) => c.rate_milli.median, rate), spread_column('± rate', (c) => c.rate_milli, rate)];
 	return section('Summary', el('p', { class: 'note' }, 'Medians over the trials of each row. ±: how far the middle four fifths of the trials are apart, of the median; '
 		+ `bold above ${percent(WIDE)}. Cost: what the end of one container would free. Host: what the host had less for each, whatever that went to; `
@@ -130,6 +132,8 @@ const CHARTS = [
 	{ title: 'Started in a second', axis: 'containers a second', ticks: even_ticks, decades: decade, text: rate, point: (c) => spread_point(c.rate_milli) },
 	{ title: 'Memory of all together', axis: 'bytes', ...in_bytes, point: (c) => spread_point(c.union_bytes) },
 	{ title: 'Memory that sharing saves', axis: 'bytes', ...in_bytes, point: (c) => spread_point(c.saved_bytes) },
+	{ title: 'Swapped out of each', axis: 'bytes each', ...in_bytes, point: (c) => (swaps && known(c.each.swap_bytes)
+		? { y: c.each.swap_bytes, low: c.each.swap_bytes, high: c.each.swap_bytes } : null) },
 ];
 
 function of_counts() {

@@ -34,7 +34,7 @@ made_up() {
 			| { variant: "plain", way: .experiment.ways[$w], count: $n, repetition: $r, started: $n, exact: true, settled: true, up_us: ($start * $n), down_us: 9,
 				start_us: spread($start), stop_us: spread(900),
 				each: { anon_bytes: 98304, forked_bytes: 0, file_bytes: 4096, shmem_bytes: 0, ksm_bytes: 0, kernel_bytes: 61440, monitor_bytes: 36864,
-					cost_bytes: $cost, unique_bytes: 1589248, shared_bytes: 1486848 },
+					cost_bytes: $cost, unique_bytes: 1589248, shared_bytes: 1486848, swap_bytes: ($w * 4194304) },
 				union_bytes: (1500000 + 90000 * $n), unshared_bytes: (1589248 * $n), saved_bytes: (1500000 * ($n - 1)), cost_bytes: ($cost * $n), taken_bytes: ($cost * $n * 2),
 				template_bytes: (if $w == 2 then 3000000 else null end), noise_bytes: (if $w == 1 then $cost * $n else 0 end),
 				slab_bytes: 1, kernel_stack_bytes: 1, page_table_bytes: 1, per_cpu_bytes: 0 }]
@@ -90,10 +90,15 @@ probe() {
 	# Of one way the host's memory moves by half of what it had less; another one has a template.
 	jq -e '.tables[0] | (.heads | index("Host each")) as $host | (.heads | index("Template")) as $template
 		| .rows | map((.[0][0] == "cowrun") == (.[$host][0] | startswith("~")) and (.[0][0] | test("script")) == (.[$template][0] == "2.9 MiB")) | all' "$SCRATCH/told"
+	# What nobody has is no column and no chart.
+	jq -e '(.tables[0].heads | index("Swap each")) and (.charts | map(.title) | index("Swapped out of each"))' "$SCRATCH/told"
 	jq -e --arg hostile "$HOSTILE" '.images == 0 and .title == "made up \($hostile) – density" and (.tables[0].rows | map(.[0][1]) | index($hostile))' "$SCRATCH/told"
 	jq -e '(.facts | test("Seed7") and test("Repetitions3")) and (.state | startswith("Exact")) and (.sections | index("Warnings") | not)' "$SCRATCH/told"
+	# An axis of a plot has the unit that its figures need.
+	grep -q 'set ylabel "MiB"' "$dir/plots/union.gp" && grep -q 'set ylabel "MiB each"' "$dir/plots/swap.gp"
+	grep -q 'set ylabel "KiB each"' "$dir/plots/cost.gp" && grep -q 'set ylabel "milliseconds"' "$dir/plots/start.gp"
 	# The same colour for the same way, every figure has its unit, and each point is there.
-	jq -e '.charts | length == 6 and (map(.colours == (.lines) and (.names | length) == 3) | all) and (map(.colours) | unique | length) == 1 and (map(.points == 9) | all)' "$SCRATCH/told"
+	jq -e '.charts | length == 7 and (map(.colours == (.lines) and (.names | length) == 3) | all) and (map(.colours) | unique | length) == 1 and (map(.points == 9) | all)' "$SCRATCH/told"
 	jq -e '.charts | map((.ticks[:-3] | map(test("^[0-9.,]+ (B|[KMG]iB|ms|/ s)$")) | all) and .below == "containers at once") | all' "$SCRATCH/told"
 	# What spreads is told: the starts of the two other ways, and nothing of the first.
 	jq -e '.tables[1].rows | map([.[0][1], .[2][0]]) | (map(select(.[1] == "start")) | length) == 6 and (map(select(.[0] == "overlay" and .[1] != "cost each" and .[1] != "host each")) == [])' "$SCRATCH/told"
@@ -103,10 +108,11 @@ probe() {
 	need_program chromium
 	data_of "$SCRATCH/first/report.html" | jq -c '(.cells[] | select(.way == "overlay" and .count == 1000)) |= (.all_started = false | .exact = false)
 		| (.trials[] | select(.way == "overlay" and .count == 1000)) |= (.started = 900 | .exact = false | .why = "900 of 1000 started: <b>keep_free</b>")
-		| (.cells[] | select(.way == "cowrun" and .count == 1)) |= (.settled = false)
+		| .cells[].each.swap_bytes = 0 | (.cells[] | select(.way == "cowrun" and .count == 1)) |= (.settled = false)
 		| (.cells[] | select(.way == "cowrun" and .count == 10)) |= (.trials = 0) | .trials |= map(select((.way == "cowrun" and .count == 10) | not))' |
 		with_data "$SCRATCH/first/report.html" >"$SCRATCH/warned.html"
 	probe "$SCRATCH/warned.html"
+	jq -e '(.tables[1].heads | index("Swap each") | not) and (.charts | map(.title) | index("Swapped out of each") | not)' "$SCRATCH/told"
 	jq -e '.state | test("not made: 1 of 9 rows; not all started: 1 of 9 rows; not at rest: 1 of 9 rows; not exact: 1 of 9 rows")' "$SCRATCH/told"
 	jq -e '.tables[0].rows | map(map(.[0])) == [["overlay", "1,000", "900, 900, 900", "not all started", "900 of 1000 started: <b>keep_free</b>"],
 		["cowrun", "1", "1, 1, 1", "not at rest", "–"], ["cowrun", "10", "–", "not made", "–"]]' "$SCRATCH/told"

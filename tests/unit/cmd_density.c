@@ -175,7 +175,7 @@ END_TEST
 /* Three trials of one cell and one of another: medians, and what was wrong with any of them. */
 START_TEST(a_cell_is_the_median_of_its_trials)
 {
-	static char plain[] = "plain", overlay[] = "overlay";
+	static char plain[] = "plain", overlay[] = "overlay", changed[] = "a process has changed";
 	struct result v[3];
 	uint64_t counts[] = { 10, 20 };
 	char *ways[] = { overlay };
@@ -196,7 +196,9 @@ START_TEST(a_cell_is_the_median_of_its_trials)
 			.way = overlay,
 			.count = 10,
 			.started = 10,
+			.alive = { i == 1, 10 },
 			.exact = i != 1,
+			.why = i == 1 ? changed : NULL,
 			.settled = true,
 			.up_us = 1000000 * (i + 1),
 			.cost_bytes = { true, 1000 * (i + 1) },
@@ -204,12 +206,16 @@ START_TEST(a_cell_is_the_median_of_its_trials)
 	ck_assert_int_eq(summary_make(&r, &s, &e), 0);
 	ck_assert_uint_eq(s.n, 2);
 	ck_assert_uint_eq(s.v[0].n, 3);
-	ck_assert(!s.v[0].exact && s.v[0].settled);
+	ck_assert(!s.v[0].exact && s.v[0].settled && s.v[0].all_started);
 	ck_assert_uint_eq(s.v[0].cost_each.median, 200);
 	ck_assert_uint_eq(s.v[0].rate_milli.median, 5000); /* 10 in 2 s */
 	ck_assert(s.v[0].each.anon.set && s.v[0].each.anon.value == 1);
 	ck_assert(!s.v[0].each.file.set);
 	ck_assert_uint_eq(s.v[1].n, 0);
+	summary_done(&s);
+	v[1].alive.value = 9; /* one has ended */
+	ck_assert_int_eq(summary_make(&r, &s, &e), 0);
+	ck_assert(!s.v[0].all_started);
 	ck_assert(!s.v[0].template.set && !s.v[0].noise_each.set && !cell_is_noisy(&s.v[0]));
 }
 END_TEST
