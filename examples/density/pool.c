@@ -1,10 +1,11 @@
 /*
  * A pool of workers that are forked from one process, after it has made ready what they need:
  *
- *	pool workers=N [inherit=MIB] [write=KIB] [fresh=MIB] [advice=huge|small] [memfd=1]
+ *	pool workers=N [inherit=MIB] [write=KIB] [fresh=MIB] [advice=huge|small] [memfd=1] [file=MIB]
  *
  * The parent writes to `inherit`, each worker to `write` of it; then each worker takes `fresh` of
- * its own and writes to one page of every 2 MiB. All then wait.
+ * its own and writes to one page of every 2 MiB. With `file` the parent reads a file of so much, three
+ * times, when all are there. All then wait.
  */
 #include <errno.h>
 
@@ -45,6 +46,24 @@ static void into_file(char *memory, size_t size)
 	close(file);
 }
 
+/* Of the container's own files, on the disk: its pages can be left out and read again. */
+static char *make_file(size_t size)
+{
+	int file = open("/pool.data", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	char block[64 * 1024] = { 0 };
+
+	for (size_t done = 0; file >= 0 && done < size; done += sizeof(block))
+		if (write(file, block, sizeof(block)) != sizeof(block))
+			die("write");
+	char *memory = file < 0 || fdatasync(file) < 0
+			       ? MAP_FAILED
+			       : mmap(NULL, size, PROT_READ, MAP_SHARED, file, 0);
+	if (memory == MAP_FAILED)
+		die("/pool.data");
+	close(file);
+	return memory;
+}
+
 static void work(char *inherited, size_t write, size_t fresh, int advised)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -80,6 +99,10 @@ int main(int argc, char **words)
 			break;
 		}
 	}
+	size_t file = number(words, "file", 0) * MIB;
+	const char *data = file ? make_file(file) : NULL;
+	for (unsigned i = 0; file && i < 3; i++)
+		read_pages(data, file);
 	for (;;)
 		pause();
 }
