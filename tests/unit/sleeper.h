@@ -36,10 +36,11 @@ static inline char *helper(const char *name)
 
 static inline void begin(void)
 {
+	autofree char *path = helper("injected");
+
 	unit_scratch("/tmp", "inject", scratch, sizeof(scratch));
 	ck_assert_msg(
-		fd_read_file(AT_FDCWD, helper("injected"), 1 << 20, &graft, &n_graft, &e) == 0,
-		"%s", e.text);
+		fd_read_file(AT_FDCWD, path, 1 << 20, &graft, &n_graft, &e) == 0, "%s", e.text);
 }
 
 static inline void end(void)
