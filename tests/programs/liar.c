@@ -2,6 +2,7 @@
  * liar PID: a template that has no stub, and plays one: it says that it is ready, and of each fork that it is the
  * process PID.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,8 @@
 
 #include "runtime/template/protocol.h"
 
-/* The fd that came with it, the channel's end; -1: none. */
-static int hear(int connection, struct template_message *m)
+/* False at its end. With the fd that came, the channel's end; -1: none. */
+static bool hear(int connection, struct template_message *m, int *ret_fd)
 {
 	union {
 		struct cmsghdr align;
@@ -22,13 +23,13 @@ static int hear(int connection, struct template_message *m)
 		.msg_iovlen = 1,
 		.msg_control = &control,
 		.msg_controllen = sizeof(control) };
-	int fd = -1;
 
+	*ret_fd = -1;
 	if (recvmsg(connection, &h, 0) != sizeof(*m))
-		exit(0);
+		return false;
 	if (h.msg_controllen)
-		memcpy(&fd, CMSG_DATA(&control.align), sizeof(fd));
-	return fd;
+		memcpy(ret_fd, CMSG_DATA(&control.align), sizeof(*ret_fd));
+	return true;
 }
 
 static void serve(int connection, uint32_t pid)
@@ -39,8 +40,9 @@ static void serve(int connection, uint32_t pid)
 	} word = { { CHANNEL_FORKED, sizeof(pid) }, pid };
 	struct template_message m = { 0 };
 
-	for (;;) {
-		int channel = hear(connection, &m);
+	int channel;
+
+	while (hear(connection, &m, &channel)) {
 		m.type = channel < 0 ? TEMPLATE_READY : TEMPLATE_FORKED;
 		if (channel >= 0)
 			send(channel, &word, sizeof(word), MSG_NOSIGNAL);
@@ -54,8 +56,7 @@ int main(int argc, char **argv)
 		int connection = accept(TEMPLATE_FD, NULL, NULL);
 		if (connection < 0)
 			return 1;
-		if (fork() == 0)
-			serve(connection, argc > 1 ? (uint32_t)atoi(argv[1]) : 0);
+		serve(connection, argc > 1 ? (uint32_t)atoi(argv[1]) : 0);
 		close(connection);
 	}
 }
