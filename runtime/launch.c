@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cgroup/hierarchy.h"
 #include "cgroup/rights.h"
@@ -18,6 +20,7 @@
 #include "runtime/idmap.h"
 #include "runtime/template.h"
 #include "spec/base/fd.h"
+#include "spec/base/log.h"
 #include "spec/validate.h"
 
 /* "docker.io/library/debian:bookworm" gives "debian-3f2a". */
@@ -179,7 +182,11 @@ static int write_names(
 	w->resolver = root ? str_format("%s/%s/" RECORD_RESOLVER, root, c->id) : NULL;
 	if (!w->resolver)
 		return err_set(e, root ? ENOMEM : errno, "write '" RECORD_RESOLVER "'");
-	return fd_replace_file(c->dir, RECORD_RESOLVER, w->names, strlen(w->names), 0644, e);
+	int r = fd_replace_file(c->dir, RECORD_RESOLVER, w->names, strlen(w->names), 0644, e);
+	/* Whatever our umask is: it is for all users in there. */
+	return r == 0 && fchmodat(c->dir, RECORD_RESOLVER, 0644, 0) < 0
+		       ? err_set(e, errno, "write '" RECORD_RESOLVER "'")
+		       : r;
 }
 
 static int note_user_network(const struct container *c, const struct network *n, struct err *e)

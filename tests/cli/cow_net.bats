@@ -230,6 +230,9 @@ nameserver 10.0.2.3"
 	assert_output "nameserver 192.0.2.9"
 	in_network none 'cat /etc/resolv.conf'
 	assert_status 1
+	# It is for every user in there.
+	run --separate-stderr cow run --rm --net host --user 33 "$IMAGE" cat /etc/resolv.conf
+	assert_output "$(cat "$SCRATCH/resolv.conf")"
 }
 
 @test "neither program is there: the packages are named, and nothing is left" {
