@@ -10,6 +10,7 @@
 
 #include "cmd/interrupt.h"
 #include "spec/base/fd.h"
+#include "spec/base/log.h"
 #include "spec/base/own.h"
 
 /* What the launching process says: an error, or (code 0) the container's name. */
@@ -72,6 +73,13 @@ int background_streams(struct background *p, bool terminal, struct err *e)
 	close(p->out[1]);
 	close(p->err[1]);
 	return 0;
+}
+
+void background_give(const struct derive_options *d, int fd)
+{
+	/* LIMIT: one that stays ours can be written to, and not opened anew. */
+	if (d->ids_of_host && fchown(fd, d->uids->outside, d->gids->outside) < 0)
+		log_debug("background: chown a pipe: %s", strerror(errno));
 }
 
 int background_place(const int *from, int first, int n, struct err *e)

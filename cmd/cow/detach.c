@@ -81,6 +81,8 @@ static int become_monitor(void *data, int tell, struct err *e)
 		r = background_keep_stderr(e);
 	if (r == 0)
 		r = background_streams(&p, terminal, e);
+	for (int fd = 1; r == 0 && !terminal && fd < 3; fd++)
+		background_give(&o->derive, fd);
 	if (r == 0)
 		r = launch(&c->home, o, &l, e);
 	if (r == 0)

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/cow/background.h"
 #include "cmd/cow/commands.h"
 #include "cmd/cow/wait.h"
 #include "runtime/launch.h"
@@ -82,6 +83,8 @@ static int fork_apart(struct context *c, const struct template *t, const struct 
 	};
 	from.ward.out = s.out[0];
 	from.ward.err = s.err[0];
+	background_give(&o->derive, s.out[1]);
+	background_give(&o->derive, s.err[1]);
 	struct launch_options one = *o;
 	one.from = &from;
 	r = launch(&c->home, &one, &l, e);

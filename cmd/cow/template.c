@@ -108,6 +108,8 @@ static int become_reaper(void *data, int tell, struct err *e)
 		r = background_keep_stderr(e);
 	if (r == 0)
 		r = background_streams(&b, false, e);
+	for (int fd = 1; r == 0 && fd < 3; fd++)
+		background_give(&o->derive, fd);
 	if (r == 0)
 		r = launch(&c->home, o, &l, e);
 	if (r == 0)

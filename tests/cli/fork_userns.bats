@@ -28,6 +28,11 @@ template() { cow template create --userns auto "$@" >/dev/null; }
 	local pid
 	cow run -d --name "$NAME" --userns auto "$IMAGE" sleep 1000 >/dev/null
 	eventually is_executing "$NAME" sleep
+	cow run -d --name "$ID-o" --userns auto "$IMAGE" sh -c 'echo out >/dev/stdout; echo err >/dev/stderr' >/dev/null
+	cow wait "$ID-o" >/dev/null
+	run cow logs "$ID-o"
+	assert_output $'out\nerr'
+	cow rm "$ID-o" >/dev/null
 	pid=$(inspect "$NAME" pid)
 	[ "$(user_of "$pid")" != "$(user_of self)" ]
 	[ "$(awk '{ print $1, ($2 >= 2^31), $3 }' "/proc/$pid/uid_map" "/proc/$pid/gid_map" | uniq)" = "0 1 65536" ]
@@ -109,4 +114,9 @@ template() { cow template create --userns auto "$@" >/dev/null; }
 	template --inject "$ID-t" "$IMAGE" sleepy 3600
 	cow fork --name "$NAME" "$ID-t" >/dev/null
 	eventually has_line "$NAME" "^woken: pid 1"
+	forks_remove "$ID-t"
+	template --inject "$ID-t" "$IMAGE" sh -c 'mkfifo /fifo; read -r line </fifo; echo "$line" >/dev/stdout'
+	cow fork --name "$NAME" "$ID-t" >/dev/null
+	cow exec "$NAME" sh -c 'echo word >/fifo'
+	eventually has_line "$NAME" '^word$'
 }
