@@ -275,6 +275,9 @@ int fleet_down(struct fleet *f, bool all, struct err *e)
 {
 	double begun = clock_seconds() * 1e3;
 	struct err other;
+
+	if (!f->n)
+		return 0;
 	int r = fleet_is_floor(f) ? floor_down(f) : stop_all(f, all || f->is_unsure, e);
 
 	f->down_ms = clock_seconds() * 1e3 - begun;

@@ -47,7 +47,10 @@ int fleet_make(const struct stage *s, const struct trial *t, const char *prefix,
  */
 int fleet_up(struct fleet *f, struct err *e);
 
-/* All of them that are up; `all`: whether they are known to be or not, and failures are nothing. */
+/*
+ * All of them that are up; `all`: whether they are known to be or not, and failures are nothing. None of
+ * a fleet that was never made.
+ */
 int fleet_down(struct fleet *f, bool all, struct err *e);
 
 /* Which of the ways it is, as fleet_up() and what makes a fleet must know. */

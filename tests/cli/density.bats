@@ -144,6 +144,19 @@ nothing_is_left() {
 	nothing_is_left
 }
 
+@test "no space for results: one line, and nothing is started" {
+	local free
+	mkdir "$SCRATCH/full"
+	for free in 0 8 12; do
+		run unshare -m --propagation private bash -c 'mount -t tmpfs -o size=16k tmpfs "$SCRATCH/full" && head -c $((16384 - $1 * 1024)) /dev/zero >"$SCRATCH/full/x" &&
+			"$COW" --root "$STATE" --store "$STORE" density -q -o "$SCRATCH/full/results" --image "$IMAGE" --count 1 --repeat 1 sleep 1000' - "$free"
+		assert_status 1
+		[ "${#lines[@]}" = 1 ]
+		[[ $output == "cow: density: "*": no space left on device" ]]
+	done
+	nothing_is_left
+}
+
 @test "a start that fails ends it, with what the runtime said" {
 	rm -rf "$SCRATCH/results"
 	lab --image "$IMAGE" --count 2 --repeat 1 no-such-program
