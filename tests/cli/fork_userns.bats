@@ -89,6 +89,7 @@ template() { cow template create --userns auto "$@" >/dev/null; }
 }
 
 @test "... and the same program executed so: the kernel tells no difference" {
+	need_host "without CAP_SYS_RESOURCE out here it takes a kernel with CONFIG_CHECKPOINT_RESTORE to show its words"
 	cow run -d --name "$NAME" --userns auto "$IMAGE" heir state >/dev/null
 	cow wait "$NAME" >/dev/null
 	cow logs "$NAME" | without_ids >"$SCRATCH/run"
