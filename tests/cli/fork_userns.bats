@@ -116,7 +116,7 @@ template() { cow template create --userns auto "$@" >/dev/null; }
 	cow fork --name "$NAME" "$ID-t" >/dev/null
 	eventually has_line "$NAME" "^woken: pid 1"
 	forks_remove "$ID-t"
-	template --inject "$ID-t" "$IMAGE" sh -c 'mkfifo /fifo; read -r line </fifo; echo "$line" >/dev/stdout'
+	template --inject "$ID-t" "$IMAGE" sh -c 'mkfifo /fifo; read -r line </fifo; echo "$line" >/dev/stdout; exec sleep 1000'
 	cow fork --name "$NAME" "$ID-t" >/dev/null
 	cow exec "$NAME" sh -c 'echo word >/fifo'
 	eventually has_line "$NAME" '^word$'
