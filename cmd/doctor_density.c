@@ -119,7 +119,7 @@ static char *path_of_key(const char *key)
 {
 	char *path = str_format("proc/sys/%s", key);
 
-	for (char *dot = path; dot && (dot = strchr(dot, '.'));)
+	for (char *dot = path ? strchr(path, '.') : NULL; dot; dot = strchr(dot, '.'))
 		*dot = '/';
 	return path;
 }

@@ -204,9 +204,9 @@ static void draw_process(
 	canvas_put_right(c, row, a->column, PID_WIDTH, look, p ? text : "PID");
 	for (int i = 0; i < N_PROCESS_FIGURES && room >= BYTES_WIDTH; i++) {
 		const struct opt_u64 *figure =
-			(const void *)((const char *)p + process_figures[i].offset);
+			p ? (const void *)((const char *)p + process_figures[i].offset) : NULL;
 		canvas_put_right(c, row, at, BYTES_WIDTH, look,
-			p ? view_bytes(*figure, false, text) : process_figures[i].name);
+			figure ? view_bytes(*figure, false, text) : process_figures[i].name);
 		at += BYTES_WIDTH;
 		room -= BYTES_WIDTH;
 	}

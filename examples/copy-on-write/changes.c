@@ -40,7 +40,7 @@ static void protect(char *memory, size_t size)
 /* The number of pages that were written to; from now on they are protected again. */
 static size_t changed(char *memory, size_t size)
 {
-	struct scan_region found[256];
+	struct scan_region found[256] = { 0 };
 	struct scan s = { .size = sizeof(s),
 		.flags = SCAN_PROTECT_AGAIN,
 		.start = (uintptr_t)memory,
