@@ -179,7 +179,6 @@ enum {
 
 /* The profile while it is made: rules borrow names from the tables and arguments from here. */
 struct making {
-	const struct capability_spec *caps;
 	struct seccomp_rule rules[RULES_MAX];
 	struct seccomp_arg args[ARGS_MAX];
 	size_t n, n_args;
@@ -242,18 +241,29 @@ static void add_ioctl(struct making *m)
 }
 _Static_assert((TIOCSTI ^ TIOCLINUX) == IOCTL_DIFFERENCE, "add_ioctl() goes by it");
 
-static void add_all(struct making *m)
+/* All that the profile depends on: bit 0 is CAP_SYS_ADMIN, the others are the rows of `allowed`. */
+static uint64_t judge(const struct capability_spec *caps)
 {
+	uint64_t may = holds(caps, "CAP_SYS_ADMIN");
+
 	for (size_t i = 0; i < LENGTH(allowed); i++) {
 		const struct calls *c = &allowed[i];
-		bool may = !c->caps[0] || holds(m->caps, c->caps[0]) || holds(m->caps, c->caps[1]);
-		add(m, may ? SECCOMP_ALLOW : SECCOMP_ERRNO, c->names);
+		if (!c->caps[0] || holds(caps, c->caps[0]) || holds(caps, c->caps[1]))
+			may |= (uint64_t)2 << i;
 	}
+	return may;
+}
+_Static_assert(LENGTH(allowed) < 63, "judge() has a bit for each");
+
+static void add_all(struct making *m, uint64_t may)
+{
+	for (size_t i = 0; i < LENGTH(allowed); i++)
+		add(m, may & (uint64_t)2 << i ? SECCOMP_ALLOW : SECCOMP_ERRNO, allowed[i].names);
 	add(m, SECCOMP_ERRNO, refused);
 	for (size_t i = 0; i < LENGTH(conditions); i++)
 		add_condition(m, &conditions[i]);
 	add_ioctl(m);
-	if (holds(m->caps, "CAP_SYS_ADMIN")) {
+	if (may & 1) {
 		add(m, SECCOMP_ALLOW, clone_names);
 		return;
 	}
@@ -268,15 +278,14 @@ static int archs[] = { SECCOMP_X86_64, SECCOMP_X86 };
 static int archs[] = { SECCOMP_AARCH64, SECCOMP_ARM };
 #endif
 
-int profile_seccomp(const struct capability_spec *caps, struct json_text *ret)
+static int make(uint64_t may, struct json_text *ret)
 {
 	autofree struct making *m = calloc(1, sizeof(*m));
 	automatic(str) struct str text = { 0 };
 
 	if (!m)
 		return -ENOMEM;
-	m->caps = caps;
-	add_all(m);
+	add_all(m, may);
 	const struct seccomp_spec s = { .default_action = SECCOMP_ERRNO,
 		.default_errno = { true, ENOSYS },
 		.archs = archs,
@@ -288,5 +297,29 @@ int profile_seccomp(const struct capability_spec *caps, struct json_text *ret)
 		return -ENOMEM;
 	ret->len = text.len;
 	ret->text = take(text.data);
+	return 0;
+}
+
+/* Who makes many containers makes them alike: the last one is kept. */
+int profile_seccomp(const struct capability_spec *caps, struct json_text *ret)
+{
+	static struct json_text last;
+	static uint64_t last_may;
+	const uint64_t may = judge(caps);
+
+	if (!last.text || last_may != may) {
+		struct json_text made;
+		int r = make(may, &made);
+		if (r < 0)
+			return r;
+		free(last.text);
+		last = made;
+		last_may = may;
+	}
+	ret->text = malloc(last.len + 1);
+	if (!ret->text)
+		return -ENOMEM;
+	memcpy(ret->text, last.text, last.len + 1);
+	ret->len = last.len;
 	return 0;
 }
