@@ -15,6 +15,7 @@
 
 #include "cgroup/stat.h"
 #include "runtime/creator.h"
+#include "runtime/foreign.h"
 #include "runtime/fork.h"
 #include "runtime/group.h"
 #include "runtime/handover.h"
@@ -216,7 +217,7 @@ static int accompany(
 			return o->waits || !told ? birth_died(&c->birth, c->cgroup.fd, e) : 0;
 		/* In the container, and as long as they take. */
 		if (told && !o->waits && c->spec->hooks.n_start_container)
-			c->birth.from = NULL;
+			foreign_release(&c->birth);
 		for (; r == 0 && goes; goes--)
 			r = birth_go(&c->birth, e);
 	}

@@ -23,6 +23,8 @@ int foreign_tell(struct birth *b, uint64_t by_child, struct err *e)
 				   b->channel, CHANNEL_BEGIN, &by_child, sizeof(by_child), NULL, 0)
 			 : 0;
 
+	if (r == -EAGAIN && b->from)
+		return template_silent(b->from, e);
 	return r < 0 && r != -EPIPE ? err_set(e, -r, "use the channel") : 0;
 }
 
@@ -70,6 +72,13 @@ int foreign_await(struct birth *b, struct err *e)
 		b->theirs = -1;
 	}
 	return r < 0 ? r : template_await(b->from, b->channel, false, e);
+}
+
+void foreign_release(struct birth *b)
+{
+	if (b->from)
+		limit_waits(b->channel, 0);
+	b->from = NULL;
 }
 
 void foreign_take_back(struct birth *b)

@@ -18,6 +18,9 @@ int foreign_tell(struct birth *b, uint64_t by_child, struct err *e);
 /* For birth_next(): until it, or its template, says something. -ETIMEDOUT, -EINTR. */
 int foreign_await(struct birth *b, struct err *e);
 
+/* From now on it may take its time: what it waits for is not its template. */
+void foreign_release(struct birth *b);
+
 /* For birth_done(): what was sent and not heard is dropped. */
 void foreign_take_back(struct birth *b);
 

@@ -341,6 +341,12 @@ static int open_ids(const struct launch_options *o, struct overlay_ids *ret, str
 	}
 	if (o->from && ret->user_namespace < 0)
 		return err_set(e, errno, "open the user namespace of the template");
+	if (o->from && !mark_is_alive(&o->from->template->record.init)) {
+		own_close(&ret->user_namespace);
+		ret->user_namespace = -1;
+		return err_say(e, ERR_NOT_RUNNING, "template '%s' has ended",
+			o->from->template->record.id);
+	}
 	return ret->user_namespace < 0 ? ret->user_namespace : 0;
 }
 

@@ -199,10 +199,11 @@ int reaper_await(const struct home *h, const struct record *r, int timeout_ms, i
 {
 	const int64_t end = clock_ms() + timeout_ms;
 
-	for (int left = timeout_ms;; left = timeout_ms < 0 ? -1 : (int)(end - clock_ms())) {
+	/* Who oversleeps has no time left, and not all of it. */
+	for (int64_t left = timeout_ms;; left = end > clock_ms() ? end - clock_ms() : 0) {
 		if (*watch < 0)
 			*watch = watch_record(h, r);
-		int said = *watch < 0 ? *watch : hear_end(*watch, left);
+		int said = *watch < 0 ? *watch : hear_end(*watch, timeout_ms < 0 ? -1 : (int)left);
 		if (said == -ECONNREFUSED || said == -ENOENT)
 			return 1;
 		if (said != -EPIPE && said != -ECONNRESET)

@@ -29,10 +29,10 @@ pid_t background_begin(background_program *become, void *data, int *ret_said, st
 int background_keep_stderr(struct err *e);
 /* The container's standard streams as ours: pipes, or nothing for one that makes a `terminal`. */
 int background_streams(struct background *b, bool terminal, struct err *e);
-/* from[first] to from[n - 1] at these numbers; all fds above are gone at the execve(). */
 /* A pipe that a container gets: its root may open it anew (/dev/stdout), whoever that is out here. */
 void background_give(const struct derive_options *d, int fd);
 
+/* from[first] to from[n - 1] at these numbers; all fds above are gone at the execve(). */
 int background_place(const int *from, int first, int n, struct err *e);
 
 /* How it began: an error, or (code 0) the container's name. */

@@ -253,7 +253,7 @@ static void take_words(
  */
 static int hold_signals(struct err *e)
 {
-	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	struct sigaction action;
 	sigset_t set;
 

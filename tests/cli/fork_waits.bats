@@ -49,9 +49,18 @@ assert_forks_once() {
 	assert_forks_once
 }
 
+@test "a hook of the fork's own may take longer than its template" {
+	cow template create --fork-wait 1 "$NAME" "$IMAGE" warm >/dev/null
+	bundle "$(args warm status 7)"' | .annotations["org.cowrun.template"] = $ENV.NAME
+		| .hooks.startContainer = [{ path: "/bin/sh", args: ["sh", "-c", "sleep 2"] }]'
+	run cowrun run -b "$BUNDLE" "$ID-h"
+	assert_status 7
+}
+
 # begun ARGUMENTS: cow fork in the background, waiting for its template
 begun() {
-	"$COW" --root "$STATE" --store "$STORE" fork --name "$ID-f" "$@" "$NAME" warm wait >"$SCRATCH/out" 2>"$SCRATCH/err" 3>&- &
+	# A shell has what it starts in the background ignore SIGQUIT.
+	env --default-signal=QUIT "$COW" --root "$STATE" --store "$STORE" fork --name "$ID-f" "$@" "$NAME" warm wait >"$SCRATCH/out" 2>"$SCRATCH/err" 3>&- &
 	FORK=$!
 	group() { [ "$(find "$CGROUP" -maxdepth 1 -name "cowrun-$ID-f*" | wc -l)" -ge "$1" ]; }
 }
@@ -59,7 +68,7 @@ begun() {
 @test "cow fork that is interrupted while it waits takes back what it began" {
 	local signal
 	stopped_template
-	for signal in TERM HUP; do
+	for signal in TERM HUP QUIT; do
 		begun
 		eventually group 1
 		kill -$signal "$FORK"
