@@ -363,18 +363,6 @@ static void plan_child_hooks(const struct spec *spec, const struct plan_inputs *
 	d->plan.state_tail = draft_text(d, "}");
 }
 
-/*
- * Never the caller's. Not made searchable, so a process of exec gets one of its own by that name:
- * else every container's root could join it (runc lets them).
- */
-static void plan_keyring(const char *id, struct draft *d)
-{
-	autofree char *name = str_format("_ses.%s", id);
-
-	d->plan.keyring = draft_text(d, name);
-	d->plan.flags |= PLAN_KEYRING;
-}
-
 int plan_create(
 	const struct spec *spec, const struct plan_inputs *in, struct draft *d, struct err *e)
 {
@@ -415,7 +403,7 @@ int plan_create(
 	if (h->n_prestart || h->n_create_runtime || spec->linux_.n_net_devices || in->network)
 		d->plan.flags |= PLAN_SYNC_MOUNTED;
 	if (in->keyring)
-		plan_keyring(in->id, d);
+		d->plan.flags |= PLAN_KEYRING;
 	if (in->start_socket >= 0) {
 		d->plan.start_socket = draft_fd(d, in->start_socket);
 		d->plan.flags |= PLAN_SYNC_READY | PLAN_CHECK_LOADER;
@@ -454,6 +442,6 @@ int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e)
 	plan_execution(l, d);
 	plan_terminal(in->process, in->screen, d);
 	if (in->keyring)
-		plan_keyring(in->id, d);
+		d->plan.flags |= PLAN_KEYRING;
 	return draft_finish(d, e);
 }

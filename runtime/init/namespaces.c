@@ -183,6 +183,11 @@ static void label_keys(struct child *c, const char *label)
 			c, (int)r, "process.selinuxLabel: label the session keyring '%s'", label);
 }
 
+/*
+ * The session keyring is never the caller's, and a process of exec has one of its own: what others may
+ * search, every container's root could join (runc lets them). So nobody looks for it by a name, and it
+ * has none: with one the kernel compares it with that of each keyring there is.
+ */
 void session_begin(struct child *c)
 {
 	if (c->plan->flags & PLAN_SETSID)
@@ -192,12 +197,11 @@ void session_begin(struct child *c)
 	const char *label = child_text(c, c->plan->keyring_label);
 	if (label)
 		label_keys(c, label);
-	long r = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, child_text(c, c->plan->keyring));
+	long r = sys(keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	if (label)
 		label_keys(c, "");
 	if (r < 0 && r != -ENOSYS)
-		child_fail(c, (int)r, "make the session keyring '%s'",
-			child_text(c, c->plan->keyring));
+		child_fail(c, (int)r, "make the session keyring");
 }
 
 void loopback_raise(struct child *c)

@@ -153,7 +153,6 @@ struct init_plan {
 	uint32_t n_sysctl, n_rlimits;
 	place sysctl;  /* struct plan_pair[]: path below /proc/sys, value */
 	place rlimits; /* struct plan_rlimit[] */
-	place keyring; /* name of the new session keyring */
 	place oom_score_adj;
 	place memory_policy; /* struct plan_memory_policy */
 	place creator;	     /* struct plan_creator; nothing: it is inherited */

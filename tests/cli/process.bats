@@ -354,12 +354,13 @@ bits() {
 	sleeper "$(args sh -c 'probe keyring; sleep 1000')"
 	await test -s "$SCRATCH/out"
 	first=$(<"$SCRATCH/out")
-	[[ $first == *"_ses.$ID" ]]
+	[[ $first == *" _ses" ]]
 	[ "${first%% *}" != "${caller%% *}" ]
-	# exec's is one of that name too, and not the caller's
+	# exec's is another one, and not the caller's
 	run cowrun exec "$ID" probe keyring
-	[[ $output == *"_ses.$ID" ]]
+	[[ $output == *" _ses" ]]
 	[ "${output%% *}" != "${caller%% *}" ]
+	[ "${output%% *}" != "${first%% *}" ]
 	cowrun delete --force "$ID"
 	cowrun run -d --no-new-keyring -b "$BUNDLE" "$ID" >"$SCRATCH/out" 2>&1
 	await test -s "$SCRATCH/out"
