@@ -318,13 +318,10 @@ static int bear(struct container *c, const struct create_options *o, const struc
 	draft_begin(&d);
 	if (o->console_socket)
 		r = console = handover_connect(o->console_socket, "--console-socket", e);
-	/* It makes its namespaces while we draw up what it does in them. But a template copies its memory by
-	 * then: for a plan that comes to nothing it is not asked. */
-	if (r >= 0 && o->from)
-		r = plan(c, o, filter, &d, e);
+	/* It is forked, and makes its namespaces, while we draw up what it does in them. */
 	if (r >= 0)
 		r = begin_birth(c, o, e);
-	if (r == 0 && !o->from)
+	if (r == 0)
 		r = plan(c, o, filter, &d, e);
 	/* It hears of it in its group. */
 	const bool late = fork_is_moved(c, o);

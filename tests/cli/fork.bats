@@ -33,6 +33,18 @@ teardown_file() { scratch_remove; }
 	fails "is a container and no template" cow run --template "$ID-f"
 }
 
+# It is forked while its plan is drawn up.
+@test "a fork whose plan comes to nothing: one line, nothing of the program has run, nothing is left" {
+	cow template create "$NAME" "$IMAGE" warm >/dev/null
+	fails "bind source '$SCRATCH/nowhere': no such file" cow fork --name "$ID-f" -v "$SCRATCH/nowhere:/mnt" "$NAME" warm echo word
+	fails "does not exist" cow logs "$ID-f"
+	assert_gone "$ID-f"
+	[ -z "$(cow ps -aq | grep -vx "$NAME")" ]
+	! cow logs "$NAME" | grep word || return 1
+	cow fork --name "$ID-f" "$NAME" warm echo again >/dev/null
+	eventually has_line "$ID-f" '^warm again'
+}
+
 # --- for engines --------------------------------------------------------------------------------------------------
 @test "cowrun forks where the document's annotation names a template: create, start, and who stands in ends as it did" {
 	cow template create "$NAME" "$IMAGE" warm >/dev/null
