@@ -57,8 +57,8 @@ LIB       := $(OUT)/libcowrun.a
 CMDLIB    := $(OUT)/libcmd.a
 
 # program                objects of its own                  how it is linked
-PROGRAMS  := cowrun cow cow-monitor cow-keeper cow-standin cow-reaper cow-import cow-export cow-registry cow-doctor cow-mem cow-density cow-top cow-metrics cowrun-systemd
-KEEPERS   := cow-monitor cow-keeper cow-standin
+PROGRAMS  := cowrun cow cow-monitor cow-keeper cow-standin cow-floor cow-reaper cow-import cow-export cow-registry cow-doctor cow-mem cow-density cow-top cow-metrics cowrun-systemd
+KEEPERS   := cow-monitor cow-keeper cow-standin cow-floor
 cowrun_SRC      := cmd/cowrun.c $(START) $(wildcard cmd/oci/*.c)
 cow_SRC         := cmd/cow.c $(START) $(wildcard cmd/cow/*.c)
 cow-reaper_SRC  := cmd/cow-reaper.c $(wildcard cmd/reaper/*.c)
@@ -194,7 +194,7 @@ $(OUT)/$(1): $(call objects,$($(1)_SRC)) $(CMDLIB) $(LIB)
 endef
 $(foreach p,$(filter-out $(KEEPERS),$(PROGRAMS)),$(eval $(call program_rule,$(p))))
 
-# These live as long as their container: no sanitizer, no library, as few pages as can be.
+# These live as long as their container, or are the measure: no sanitizer, no library, as few pages as can be.
 $(KEEPERS:%=$(OUT)/cmd/%.o): CFLAGS_ALL = $(CFLAGS_INIT)
 $(KEEPERS:%=$(OUT)/%): $(OUT)/%: $(OUT)/cmd/%.o $(OUT)/runtime/init/text.o
 	$(call say,LD,$@)

@@ -11,22 +11,12 @@
 #include "spec/base/fd.h"
 #include "spec/base/own.h"
 
-int mark_take(pid_t pid, struct process_mark *ret)
+int mark_read(const char *text, struct process_mark *ret)
 {
-	char path[32], text[1024];
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return -ESRCH;
-	text[n] = '\0';
 	/* The command may hold anything, parentheses too: fields are counted from the last one. */
 	const char *at = strrchr(text, ')');
 	if (!at || !at[1] || !at[2])
-		return -ESRCH;
+		return -EPROTO;
 	char state = at[2];
 	unsigned long long threads = 0;
 	at += 2;
@@ -40,8 +30,24 @@ int mark_take(pid_t pid, struct process_mark *ret)
 	/* The state is the first thread's, which may end before others. */
 	if (strchr("ZXx", state) && threads < 2)
 		return -ESRCH;
-	*ret = (struct process_mark){ .pid = pid, .start = strtoull(at, NULL, 10) };
+	*ret = (struct process_mark){ .pid = (pid_t)strtol(text, NULL, 10),
+		.start = strtoull(at, NULL, 10) };
 	return 0;
+}
+
+int mark_take(pid_t pid, struct process_mark *ret)
+{
+	char path[32], text[1024];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return -ESRCH;
+	text[n] = '\0';
+	return mark_read(text, ret);
 }
 
 bool mark_is_alive(const struct process_mark *mark)

@@ -18,6 +18,8 @@ struct process_mark {
  * long as one of its threads does, which the first need not be.
  */
 int mark_take(pid_t pid, struct process_mark *ret);
+/* Of a line of /proc/PID/stat, as it was when that was read. -EPROTO: it is none. */
+int mark_read(const char *line, struct process_mark *ret);
 bool mark_is_alive(const struct process_mark *mark);
 
 /* A pidfd of exactly that process, -ESRCH when it is gone. The caller's. */

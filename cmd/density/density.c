@@ -236,13 +236,19 @@ static int make_experiment(struct context *c, const struct density_words *w, str
 	int r = open_lab(&lab, e);
 
 	if (r == 0)
-		r = results_begin(w->out ? w->out : "density-results", x, results, e);
+		r = command_open_home(c, true, e);
+	if (r == 0)
+		r = results_begin(w->out ? w->out : "density-results", c->home.fd, x, results, e);
 	if (r == 0)
 		r = stage_open(c, &results->experiment, results->path, &stage, e);
 	if (r == 0 && schedule_make(&results->experiment, &schedule) < 0)
 		r = err_set(e, ENOMEM, "order the trials");
 	struct trial_setting setting = { .stage = &stage, .results = results, .knobs = lab };
-	return r < 0 ? r : run_trials(&setting, &schedule, w->quiet, e);
+	if (r == 0)
+		r = run_trials(&setting, &schedule, w->quiet, e);
+	if (!results->running.prefix)
+		stage_clear(&stage);
+	return r;
 }
 
 static int compare(const struct density_words *w, int argc, char **argv, struct err *e)

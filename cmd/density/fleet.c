@@ -95,11 +95,9 @@ static int make_ship(
 {
 	ship->name = str_format("%s-%zu", w->values.names, i + 1);
 	ship->bundle = str_format("%s/%zu", f->stage->scratch, i + 1);
-	ship->pidfile = str_format("%s/%zu.pid", f->stage->scratch, i + 1);
+	ship->pidfile = str_format("%s/%zu.pid", f->stage->run, i + 1);
 	if (!ship->name || !ship->bundle || !ship->pidfile)
 		return err_set(e, ENOMEM, "make command lines");
-	if (fleet_is_floor(f))
-		return 0;
 	w->values.name = ship->name;
 	w->values.bundle = ship->bundle;
 	w->values.pidfile = ship->pidfile;
@@ -202,23 +200,22 @@ int fleet_up(struct fleet *f, struct err *e)
 	if (r == 0)
 		r = run_words(f->before, e);
 	f->is_ready = r == 0 && f->before;
-	double begun = clock_seconds() * 1e3;
 	if (r == 0)
 		r = starts_run(f, e);
-	f->up_ms = clock_seconds() * 1e3 - begun;
 	int undone = knobs_of_process(f->variant, false, r ? &other : e);
 	return r ? r : undone;
 }
 
+/* Of the floor: with its start, as whoever takes down what is left of us must not kill another. */
 static void kill_marked(const char *pidfile)
 {
-	struct process_mark mark = { 0 };
+	struct process_mark mark;
 	autofree char *text = NULL;
 	struct err ignored;
 	size_t n;
 
-	if (fd_read_file(AT_FDCWD, pidfile, 64, &text, &n, &ignored) < 0 ||
-		sscanf(text, "%d %" SCNu64, &mark.pid, &mark.start) != 2)
+	if (fd_read_file(AT_FDCWD, pidfile, PIDFILE_MAX, &text, &n, &ignored) < 0 ||
+		mark_read(text, &mark) < 0)
 		return;
 	autofd int pidfd = mark_open(&mark);
 	if (pidfd >= 0)
@@ -263,11 +260,9 @@ static int stop_all(struct fleet *f, bool all, struct err *e)
 
 static void remove_bundles(struct fleet *f)
 {
-	struct err ignored;
-
 	for (size_t i = 0; i < f->n; i++) {
 		unlink(f->v[i].pidfile);
-		fd_remove_tree(AT_FDCWD, f->v[i].bundle, &ignored);
+		stage_remove(f->v[i].bundle);
 	}
 }
 

@@ -9,10 +9,13 @@
 #include "cmd/density/schedule.h"
 #include "cmd/density/stage.h"
 
+/* A pid, or the whole line of /proc/PID/stat. */
+#define PIDFILE_MAX 1024
+
 /* One container. */
 struct ship {
 	char *name, *bundle, *pidfile;
-	char **start, **stop; /* command lines; of the floor none */
+	char **start, **stop; /* command lines; to stop the floor there is none */
 	pid_t pid;	      /* where it is not known by its name: from its pidfile */
 	double start_ms, stop_ms;
 	bool up;

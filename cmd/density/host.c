@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "overlay/filesystem.h"
 #include "spec/base/fd.h"
 #include "spec/base/str.h"
 
@@ -23,6 +24,7 @@ const struct field host_fields[] = {
 	FIELD(struct host, "merging", FIELD_STRING, merging),
 	FIELD(struct host, "swappiness", FIELD_STRING, swappiness),
 	FIELD(struct host, "overcommit", FIELD_STRING, overcommit),
+	FIELD(struct host, "records", FIELD_STRING, records),
 	FIELD(struct host, "version", FIELD_STRING, version),
 	{ 0 },
 };
@@ -114,7 +116,7 @@ int host_memory_sum(struct host_memory *ret, struct err *e)
 	return 0;
 }
 
-int host_read(struct host *ret, struct err *e)
+int host_read(int records, struct host *ret, struct err *e)
 {
 	struct utsname name;
 	autofree char *memory = NULL;
@@ -136,6 +138,7 @@ int host_read(struct host *ret, struct err *e)
 		.merging = read_line("/sys/kernel/mm/ksm/run"),
 		.swappiness = read_line("/proc/sys/vm/swappiness"),
 		.overcommit = read_line("/proc/sys/vm/overcommit_memory"),
+		.records = str_format("%s", filesystem_of(records).name),
 		.version = str_format("cowrun %s (%s)", COWRUN_VERSION, COWRUN_COMMIT),
 	};
 	return 0;

@@ -12,13 +12,14 @@ struct host {
 	char *kernel, *machine, *cpu;
 	uint64_t processors, memory_bytes, swap_bytes;
 	char *huge_pages, *merging, *swappiness, *overcommit; /* as the kernel writes them */
-	char *version;					      /* ours, with the commit */
+	char *records; /* the file system that records and state of containers are on */
+	char *version; /* ours, with the commit */
 };
 
 extern const struct field host_fields[];
 
-/* What cannot be told is left out. */
-int host_read(struct host *ret, struct err *e);
+/* What cannot be told is left out. `records`: a directory of theirs. */
+int host_read(int records, struct host *ret, struct err *e);
 void host_done(struct host *h);
 DEFINE_AUTO(host, host_done)
 

@@ -154,13 +154,14 @@ static bool is_same(const struct experiment *a, const struct experiment *b)
 }
 
 /* The experiment last: a directory that has it has all. */
-static int make(const char *path, struct experiment *x, struct results *r, struct err *e)
+static int make(
+	const char *path, int records, struct experiment *x, struct results *r, struct err *e)
 {
 	if (mkdir(path, 0777) < 0 && errno != EEXIST)
 		return err_set(e, errno, "make the directory '%s'", path);
 	int failed = open_dir(path, r, e);
 	if (failed == 0)
-		failed = host_read(&r->host, e);
+		failed = host_read(records, &r->host, e);
 	r->experiment = *x;
 	*x = (struct experiment){ 0 };
 	if (failed == 0)
@@ -170,14 +171,15 @@ static int make(const char *path, struct experiment *x, struct results *r, struc
 	return failed;
 }
 
-int results_begin(const char *path, struct experiment *x, struct results *ret, struct err *e)
+int results_begin(
+	const char *path, int records, struct experiment *x, struct results *ret, struct err *e)
 {
 	automatic(results) struct results r = RESULTS_NONE;
 	uint64_t keep_free = x->keep_free_bytes;
 	int failed = results_open(path, &r, e);
 
 	if (failed == -ENOENT)
-		failed = make(path, x, &r, e);
+		failed = make(path, records, x, &r, e);
 	else if (failed == 0 && !is_same(&r.experiment, x))
 		failed = err_say(e, EEXIST, "'%s' has the results of another experiment", path);
 	if (failed < 0)

@@ -7,7 +7,7 @@
  *	trials.jsonl	  a line each, in the order in which they were made
  *	containers.csv	  a line for each container of each trial
  *	running.json	  the trial that is being made: what to take down if we are killed
- *	stage/		  while it runs
+ *	stage/		  while it runs: bundles, the image's files
  *
  * A directory is gone on with when it holds the same experiment; trials that it has are not made again.
  */
@@ -51,9 +51,10 @@ int results_look(const char *path, struct results *ret, struct err *e);
 
 /*
  * Makes the directory, or opens it when it holds the same experiment (-EEXIST: another one). Takes
- * the experiment.
+ * the experiment. `records`: cow's state root.
  */
-int results_begin(const char *path, struct experiment *x, struct results *ret, struct err *e);
+int results_begin(
+	const char *path, int records, struct experiment *x, struct results *ret, struct err *e);
 
 bool results_has(const struct results *r, const struct trial *t);
 

@@ -92,12 +92,13 @@ static int check_ways(const struct stage *s, struct err *e)
 	return 0;
 }
 
-static bool needs_bundle(const struct experiment *x)
+/* `with_floor`: or no more than its root file system. */
+static bool needs_bundle(const struct experiment *x, bool with_floor)
 {
 	for (size_t i = 0; i < x->n_ways; i++) {
 		const struct way *way = way_find(x->ways[i]);
 		const struct engine *engine = experiment_engine(x, x->ways[i]);
-		if (engine ? engine->bundle : way->bundle)
+		if (engine ? engine->bundle : way->bundle || (with_floor && way->rootfs))
 			return true;
 	}
 	return false;
@@ -154,6 +155,7 @@ static int mount_all(struct stage *s, const struct image *image, struct err *e)
 		return err_set(e, errno, "make '%s'", s->rootfs);
 	if (move_mount(view, "", AT_FDCWD, s->rootfs, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_set(e, errno, "mount the image on '%s'", s->rootfs);
+	s->is_mounted = true;
 	if (stat("/sys/fs/cgroup/cgroup.controllers", &st) < 0 &&
 		mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL) < 0)
 		return err_set(e, errno, "mount cgroup2 on '/sys/fs/cgroup'");
@@ -162,10 +164,10 @@ static int mount_all(struct stage *s, const struct image *image, struct err *e)
 
 static int prepare_bundles(struct stage *s, const struct image *image, struct err *e)
 {
-	if (!needs_bundle(s->experiment))
+	if (!needs_bundle(s->experiment, true))
 		return 0;
 	int r = mount_all(s, image, e);
-	return r < 0 ? r : make_config(s, image, e);
+	return r < 0 || !needs_bundle(s->experiment, false) ? r : make_config(s, image, e);
 }
 
 static int make_words(struct stage *s, struct err *e)
@@ -179,6 +181,8 @@ static int make_words(struct stage *s, struct err *e)
 	int r = find_program("cow", s->cow_path, e);
 	if (r == 0)
 		r = find_program("cowrun", s->cowrun_path, e);
+	if (r == 0)
+		r = libexec_find("cow-floor", s->floor_path, e);
 	const char *const cow[] = { s->cow_path, "--root", s->context->root, "--store",
 		s->context->store, NULL };
 	memcpy(s->cow, cow, sizeof(cow));
@@ -191,14 +195,36 @@ static int make_scratch(struct stage *s, const char *results, struct err *e)
 {
 	s->scratch = str_format("%s/stage", results);
 	s->rootfs = str_format("%s/stage/rootfs", results);
-	s->state = str_format("%s/stage/state", results);
-	if (!s->scratch || !s->rootfs || !s->state)
+	if (!s->scratch || !s->rootfs)
 		return err_set(e, ENOMEM, "make '%s/stage'", results);
-	const char *const dirs[] = { s->scratch, s->state };
-	for (size_t i = 0; i < 2; i++)
-		if (mkdir(dirs[i], 0700) < 0 && errno != EEXIST)
-			return err_set(e, errno, "make '%s'", dirs[i]);
+	if (mkdir(s->scratch, 0700) < 0 && errno != EEXIST)
+		return err_set(e, errno, "make '%s'", s->scratch);
 	return 0;
+}
+
+/* Of these results alone, and found again by whoever goes on with them. */
+static int make_run(struct stage *s, const char *results, struct err *e)
+{
+	autofree char *root = realpath(s->context->root, NULL);
+	struct home home = { .fd = -1 };
+	struct stat st;
+
+	if (!root)
+		return err_set(e, errno, "find the state root '%s'", s->context->root);
+	if (stat(results, &st) < 0)
+		return err_set(e, errno, "find '%s'", results);
+	s->run = str_format("%s-density-%jx-%jx", root, (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	s->state = s->run ? str_format("%s/state", s->run) : NULL;
+	if (!s->state)
+		return err_set(e, ENOMEM, "make a directory beside '%s'", root);
+	int r = home_open(s->run, true, true, &home, e);
+	if (r < 0)
+		return r;
+	r = mkdirat(home.fd, "state", 0700) < 0 && errno != EEXIST
+		    ? err_set(e, errno, "make '%s'", s->state)
+		    : 0;
+	home_done(&home);
+	return r;
 }
 
 int stage_open(struct context *c, const struct experiment *x, const char *results,
@@ -222,6 +248,8 @@ int stage_open(struct context *c, const struct experiment *x, const char *result
 	if (r == 0)
 		r = make_scratch(&s, results, e);
 	if (r == 0)
+		r = make_run(&s, results, e);
+	if (r == 0)
 		r = prepare_bundles(&s, &image, e);
 	if (r < 0)
 		return r;
@@ -237,6 +265,7 @@ struct way_values stage_values(const struct stage *s, const char *way, uint64_t 
 		.image = s->experiment->image,
 		.rootfs = s->rootfs,
 		.state = s->state,
+		.floor = s->floor_path,
 		.cow = s->cow,
 		.cowrun = s->cowrun,
 		.options = s->options,
@@ -245,9 +274,32 @@ struct way_values stage_values(const struct stage *s, const char *way, uint64_t 
 	};
 }
 
+/* Which fd_remove_tree() takes by the directory that it is in. */
+void stage_remove(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+	autofree char *parent = strndup(path, (size_t)(name - path));
+	autofd int dir = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct err ignored;
+
+	if (dir >= 0)
+		fd_remove_tree(dir, name, &ignored);
+}
+
+void stage_clear(struct stage *s)
+{
+	if (s->is_mounted)
+		umount2(s->rootfs, MNT_DETACH);
+	s->is_mounted = false;
+	if (s->scratch)
+		stage_remove(s->scratch);
+	if (s->run)
+		stage_remove(s->run);
+}
+
 void stage_done(struct stage *s)
 {
-	if (s->config && s->rootfs)
+	if (s->is_mounted)
 		umount2(s->rootfs, MNT_DETACH);
 	if (s->rootfs)
 		rmdir(s->rootfs);
@@ -256,6 +308,7 @@ void stage_done(struct stage *s)
 	store_done(&s->store);
 	free(s->scratch);
 	free(s->rootfs);
+	free(s->run);
 	free(s->state);
 	free(s->config);
 	free(s->command);

@@ -17,11 +17,15 @@ struct stage {
 	struct context *context; /* borrowed, as is the experiment */
 	const struct experiment *experiment;
 	struct store store;
-	int lock;	      /* the image stays */
-	char *scratch;	      /* a directory below the results, absolute */
-	char *rootfs, *state; /* the image's files, read-only; state roots of other runtimes */
-	char *config;	      /* config.json of every bundle */
-	char cow_path[PATH_MAX], cowrun_path[PATH_MAX];
+	int lock;      /* the image stays */
+	char *scratch; /* a directory below the results, absolute */
+	char *rootfs;  /* the image's files, read-only, if they ... */
+	bool is_mounted;
+	/* Beside cow's own state root, so that what all runtimes write down at a start lies on one
+	 * file system: pid files, and the state root of the others. */
+	char *run, *state;
+	char *config; /* config.json of every bundle */
+	char cow_path[PATH_MAX], cowrun_path[PATH_MAX], floor_path[PATH_MAX];
 	const char *cow[6], *cowrun[2]; /* NULL ends them */
 	const char **command, **options;
 };
@@ -38,6 +42,12 @@ struct way_values stage_values(const struct stage *s, const char *way, uint64_t 
 
 /* Whether it is in PATH. */
 bool stage_has_program(const char *program);
+
+/* A directory of it, with all that it holds, if that can be. */
+void stage_remove(const char *path);
+
+/* Removes its directories: when nothing that was started is left. */
+void stage_clear(struct stage *s);
 
 void stage_done(struct stage *s);
 DEFINE_AUTO(stage, stage_done)

@@ -55,7 +55,9 @@ static const struct way ways[] = {
 		.start = { "sh", "-c", docker_run, "{name}", "{pidfile}", "{options}", "{image}",
 			"{command}" },
 		.stop = { "docker", "rm", "-f", "{name}" }, .program = "docker" },
-	{ "floor", "bare system calls", .floor = true, .bundle = true },
+	{ "floor", "bare system calls",
+		.start = { "{floor}", "{rootfs}", "{pidfile}", "{command}" }, .floor = true,
+		.rootfs = true },
 };
 
 #define N_WAYS (sizeof(ways) / sizeof(ways[0]))
@@ -160,6 +162,7 @@ int way_expand(const char *const *words, const struct way_values *v, char ***ret
 		{ "{rootfs}", v->rootfs, NULL },
 		{ "{state}", v->state, NULL },
 		{ "{pidfile}", v->pidfile, NULL },
+		{ "{floor}", v->floor, NULL },
 		{ "{cow}", NULL, v->cow },
 		{ "{cowrun}", NULL, v->cowrun },
 		{ "{options}", NULL, v->options },

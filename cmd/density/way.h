@@ -24,7 +24,8 @@ struct way {
 	bool bundle; /* is started from a bundle, made before the clock runs */
 	/* One command starts {all} and prints the name of each when it runs. */
 	bool together;
-	bool floor;	     /* no runtime at all: the bare system calls (floor.h) */
+	bool rootfs;	     /* wants the image's files mounted, as one with a bundle does */
+	bool floor;	     /* no runtime at all: the bare system calls (cow-floor.c) */
 	const char *program; /* what must be there; NULL: our own */
 };
 
@@ -36,7 +37,8 @@ const char *way_names(void);
 
 /* What the words of a template stand for; all borrowed. */
 struct way_values {
-	const char *way, *name, *names, *all, *template, *image, *bundle, *rootfs, *state, *pidfile;
+	const char *way, *name, *names, *all, *template, *image, *bundle, *rootfs, *state, *pidfile,
+		*floor;
 	const char *const *cow, *const *cowrun, *const *options,
 							*const *command; /* NULL ends each */
 	uint64_t n, i;

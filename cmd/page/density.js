@@ -69,7 +69,8 @@ function head() {
 const MERGING = { 0: 'off', 1: 'on', 2: 'off, all unmerged' };
 const of_host = () => section('Host', facts([['Kernel', host.kernel], ['Machine', host.machine], ['CPU', host.cpu], ['Processors', count(host.processors)],
 	['Memory', bytes(host.memory_bytes)], ['Swap', host.swap_bytes ? bytes(host.swap_bytes) : 'none'], ['Huge pages', host.huge_pages],
-	['Merging (KSM)', MERGING[host.merging] ?? host.merging], ['Swappiness', host.swappiness], ['Overcommit', host.overcommit], ['By', host.version]]));
+	['Merging (KSM)', MERGING[host.merging] ?? host.merging], ['Swappiness', host.swappiness], ['Overcommit', host.overcommit],
+	['Records of containers on', host.records], ['By', host.version]]));
 
 /* --- the summary ------------------------------------------------------------------------------------ */
 const state_text = (c) => (!c.trials ? 'not made' : !c.all_started ? 'not all started' : !c.settled ? 'not at rest' : !c.exact ? 'not exact' : 'exact');

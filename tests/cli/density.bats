@@ -24,6 +24,8 @@ nothing_is_left() {
 	[ ! -e "$SCRATCH/results/running.json" ]
 	[ ! -e /run/cowrun-density/knobs ]
 	run ! grep -q "$SCRATCH/results" /proc/self/mountinfo
+	[ ! -e "$SCRATCH/results/stage" ]
+	run ! compgen -G "$STATE-density-*"
 }
 
 @test "four ways, two counts: each trial has its containers, measured exactly, and nothing is left" {
@@ -108,17 +110,50 @@ nothing_is_left() {
 	was=$(</proc/sys/vm/swappiness)
 	"$COW" --root "$STATE" --store "$STORE" density -q -o "$SCRATCH/results" "$SCRATCH/x.json" >"$SCRATCH/said" 2>&1 3>&- 7>&- &
 	pid=$!
-	until [ "$(cow ps -q 2>/dev/null | wc -l)" = 3 ] || [ -e "$SCRATCH/results/stage/2.pid" ]; do kill -0 $pid; done
+	until [ "$(cow ps -q 2>/dev/null | wc -l)" = 3 ] || compgen -G "$STATE-density-*/2.pid"; do kill -0 $pid; done
 	kill -KILL $pid
 	wait $pid || true
 	[ "$(</proc/sys/vm/swappiness)" != "$was" ]
-	left=$(cat "$SCRATCH"/results/stage/*.pid 2>/dev/null || true)
+	left=$(cat "$STATE"-density-*/*.pid 2>/dev/null || true)
 	lab "$SCRATCH/x.json"
 	assert_status 0
 	[ "$(</proc/sys/vm/swappiness)" = "$was" ]
 	[ "$(trials length)" = 2 ]
 	while read -r pid _; do [ -z "$pid" ] || eventually is_gone "$pid"; done <<<"$left"
 	nothing_is_left
+}
+
+@test "what runtimes write down lies beside cow's own records, is used after SIGKILL, and goes" {
+	need_program crun
+	rm -rf "$SCRATCH/results"
+	local pid left
+	"$COW" --root "$STATE/" --store "$STORE" density -q -o "$SCRATCH/results" --image "$IMAGE" --count 3 --way crun --repeat 1 sleep 1000 >"$SCRATCH/said" 2>&1 3>&- 7>&- &
+	pid=$!
+	until [ "$(find "$STATE"-density-*/*.pid -size +0 2>/dev/null | wc -l)" = 3 ]; do kill -0 $pid; done
+	kill -KILL $pid
+	wait $pid || true
+	[ "$(stat -f -c %T "$STATE"-density-*/state/density-*)" = $'tmpfs\ntmpfs\ntmpfs' ]
+	[ ! -e "$SCRATCH/results/stage/state" ]
+	left=$(tail -n 1 "$STATE"-density-*/*.pid | grep -E '^[0-9]+$')
+	[ "$(wc -w <<<"$left")" = 3 ]
+	lab --count 3 --way crun --repeat 1 --image "$IMAGE" sleep 1000
+	assert_status 0
+	[ "$(trials 'map(.started)')" = '[3]' ]
+	[ "$(jq -r .records "$SCRATCH/results/host.json")" = tmpfs ]
+	for pid in $left; do eventually is_gone "$pid"; done
+	nothing_is_left
+}
+
+@test "the floor is the bare system calls: what it says, and what it cannot do" {
+	rm -rf "$SCRATCH/results"
+	lab --image "$IMAGE" --count 1 --way floor --repeat 1 no-such-program
+	assert_status 1
+	assert_output_matches 'density: floor, 1: .*cow-floor: execute the program: error 2$'
+	nothing_is_left
+	run "$OUT/cow-floor" /nowhere "$SCRATCH/floor.pid" sleep 1
+	assert_status 1
+	[ "$output" = "cow-floor: bind the root: error 2" ]
+	[ ! -e "$SCRATCH/floor.pid" ]
 }
 
 @test "bad input: one line, and nothing is started" {
