@@ -1,4 +1,4 @@
-/* Seccomp filters: found among those kept, or compiled and kept. */
+/* Seccomp filters: found among those kept, or compiled, shortened and kept. */
 #include "runtime/filter.h"
 
 #include <dirent.h>
@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/optimizer.h"
 #include "runtime/seccomp.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
@@ -200,7 +201,11 @@ static int compile(const struct json_text *section, struct filter *ret, struct e
 	automatic(seccomp_spec) struct seccomp_spec s = { 0 };
 	int r = seccomp_read(section, &s, e);
 
-	return r < 0 || !s.default_action ? r : seccomp_compile(&s, ret, e);
+	if (r == 0 && s.default_action)
+		r = seccomp_compile(&s, ret, e);
+	if (r == 0)
+		ret->n = (uint32_t)optimizer_shorten(ret->memory, ret->n);
+	return r;
 }
 
 int filter_take(

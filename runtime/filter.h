@@ -1,11 +1,11 @@
 /*
  * A seccomp filter: the kernel's instructions, compiled once and kept.
  *
- * To compile a profile of 400 rules takes milliseconds, and engines give every container the same
- * one. So filters are kept in the state root, ROOT/.seccomp/KEY (ids do not begin with a dot): the
- * whole text of the section and what else it depends on (our version, libseccomp's, the machine)
- * stand in the file before the instructions, and all of that is compared, byte by byte. KEY is only
- * its name: two texts of one KEY replace each other, and no container gets another's filter.
+ * To compile and shorten a profile of 400 rules takes milliseconds, and engines give every container
+ * the same one. So filters are kept in the state root, ROOT/.seccomp/KEY (ids do not begin with a
+ * dot): the whole text of the section and what else it depends on (our version, libseccomp's, the
+ * machine) stand in the file before the instructions, and all of that is compared, byte by byte. KEY
+ * is only its name: two texts of one KEY replace each other, and no container gets another's filter.
  * A file that is not ours alone to write, or not what its sum says, is passed over and made anew.
  * A filter is kept only after its text was read and judged, so one that is found needs neither.
  */

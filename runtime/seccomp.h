@@ -11,7 +11,7 @@ extern const char seccomp_library[];
 /*
  * Has runc's meaning where the specification is silent: see seccomp.c. What is not known to
  * libseccomp or cannot be a filter is an error with its place; a system call that nobody knows is
- * passed over, with a debug line.
+ * passed over, with a debug line. The code begins the memory, and may be changed there.
  */
 int seccomp_compile(const struct seccomp_spec *s, struct filter *ret, struct err *e);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "runtime/optimizer.h"
 #include "runtime/seccomp.h"
 #include "spec/profile.h"
 #include "spec/seccomp_profile.h"
@@ -32,6 +33,7 @@ static void take_profile(const char *const *caps, struct filter *f)
 	ck_assert_int_eq(profile_seccomp(&held, &text), 0);
 	ck_assert_msg(seccomp_read(&text, &s, &e) == 0, "%s", e.text);
 	ck_assert_msg(seccomp_compile(&s, f, &e) == 0, "%s", e.text);
+	f->n = (uint32_t)optimizer_shorten(f->memory, f->n);
 	free(text.text);
 }
 

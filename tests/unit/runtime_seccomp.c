@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 
+#include "runtime/optimizer.h"
 #include "runtime/enosys.h"
 #include "runtime/seccomp.h"
 #include "tests/unit/bpf.h"
@@ -30,6 +31,7 @@ static void compile(const char *text, struct filter *f)
 
 	ck_assert_msg(seccomp_read(&section, &s, &e) == 0, "%s", e.text);
 	ck_assert_msg(seccomp_compile(&s, f, &e) == 0, "%s", e.text);
+	f->n = (uint32_t)optimizer_shorten(f->memory, f->n);
 }
 
 static uint32_t ask(const struct filter *f, uint32_t arch, long nr, uint64_t a0, uint64_t a1)
