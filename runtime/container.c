@@ -29,10 +29,10 @@
 #include "runtime/schedule.h"
 #include "runtime/standin.h"
 #include "runtime/status.h"
+#include "runtime/stock.h"
 #include "runtime/template.h"
 #include "spec/base/fd.h"
 #include "spec/base/log.h"
-#include "spec/base/userns.h"
 
 /* That the id is in use, and as what. */
 static int say_in_use(const struct home *h, const char *id, struct err *e)
@@ -270,10 +270,11 @@ static int plan(const struct container *c, const struct create_options *o,
 		.n_preserve = o->n_preserve,
 		/* A fork without one would have its template's. */
 		.keyring = !o->no_keyring || o->from,
-		.inside = o->inside || userns_is_inner(),
+		.inside = o->inside || stock_is_inner(o->stock),
 		.screen = o->screen,
 		.network = o->network,
-		.filter = filter };
+		.filter = filter,
+		.stock = o->stock };
 
 	if (bundle < 0)
 		return err_set(e, errno, "open the bundle '%s'", c->bundle);
@@ -368,20 +369,25 @@ static int revive(struct container *c, const struct create_options *o, struct er
 int container_create(struct container *c, const struct spec *spec, const char *config, size_t len,
 	const struct create_options *o, struct err *e)
 {
-	automatic(filter) struct filter filter = { 0 };
+	automatic(filter) struct filter own = { 0 };
+	const struct filter *filter = &own;
 
 	c->spec = spec;
 	c->config = config;
 	c->config_len = len;
-	int r = o->restore ? 0 : filter_take(c->home, &spec->linux_.seccomp, &filter, e);
+	int r = o->restore
+			? 0
+			: stock_filter(o->stock, c->home, &spec->linux_.seccomp, &own, &filter, e);
 	if (r == 0)
 		r = describe(c, o, e);
+	if (r == 0 && o->stock)
+		r = stock_hierarchy(o->stock, &c->root, e);
 	if (r == 0)
 		r = group_make(c, o, e);
 	if (r == 0)
 		r = rdt_make(spec->linux_.rdt, c->id, c->journal, &c->rdt, e);
 	if (r == 0)
-		r = o->restore ? revive(c, o, e) : bear(c, o, &filter, e);
+		r = o->restore ? revive(c, o, e) : bear(c, o, filter, e);
 	if (r == 0 && !o->waits)
 		r = run_hooks(c, "poststart", spec->hooks.poststart, spec->hooks.n_poststart,
 			STATE_RUNNING, c->birth.pid, e);

@@ -25,6 +25,7 @@
 
 struct checkpoint_options;
 struct fork_source;
+struct stock;
 
 struct container {
 	const struct home *home;
@@ -67,12 +68,13 @@ struct create_options {
 	const struct checkpoint_options *restore;  /* its processes are restored; NULL: new */
 	int rootfs; /* a detached mount, taken; -1: root.path of the spec */
 	const struct fork_source
-		*from;	    /* it is a template's fork (runtime/template.h); NULL: none */
-	int n_preserve;	    /* fds 3, 4, ... handed on */
-	bool is_template;   /* others are to be forked from it */
-	unsigned fork_wait; /* then: as in its record */
-	bool waits;	    /* `create`: its program starts at container_start() */
-	bool attached;	    /* foreground_wait() follows, and tells of a failure to start */
+		*from;	     /* it is a template's fork (runtime/template.h); NULL: none */
+	struct stock *stock; /* of what is made once for many; NULL: it is made for this one */
+	int n_preserve;	     /* fds 3, 4, ... handed on */
+	bool is_template;    /* others are to be forked from it */
+	unsigned fork_wait;  /* then: as in its record */
+	bool waits;	     /* `create`: its program starts at container_start() */
+	bool attached;	     /* foreground_wait() follows, and tells of a failure to start */
 	enum group_manager manager;
 	bool inside;	    /* an ordinary user's: rootless_enter() is done */
 	bool strict_cgroup; /* that he may not make its group is an error, whatever is asked of it */

@@ -7,9 +7,10 @@
 #include "runtime/foreign.h"
 #include "runtime/labels.h"
 #include "runtime/plan.h"
+#include "runtime/stock.h"
 #include "runtime/template.h"
 
-static int check(const struct spec *spec, const struct template *t, struct err *e)
+static int check(const struct spec *spec, const struct create_options *o, struct err *e)
 {
 	if (spec->hooks.n_create_container)
 		return err_say(e, ENOTSUP,
@@ -21,7 +22,7 @@ static int check(const struct spec *spec, const struct template *t, struct err *
 	if (plan_namespaces(spec, true).forks)
 		return err_say(e, ENOTSUP,
 			"linux.namespaces: a fork of a template can have no time namespace of its own, and join no user or pid namespace");
-	return template_check_user(t, spec, e);
+	return stock_check_user(o->stock, o->from->template, spec, e);
 }
 
 bool fork_is_moved(const struct container *c, const struct create_options *o)
@@ -34,7 +35,7 @@ int fork_begin(struct container *c, const struct create_options *o, struct err *
 	const struct template *t = o->from->template;
 	const struct plan_namespaces n = plan_namespaces(c->spec, true);
 	const bool moved = fork_is_moved(c, o);
-	int r = check(c->spec, t, e);
+	int r = check(c->spec, o, e);
 
 	return r < 0 ? r
 		     : foreign_begin(t, n.by_clone, moved ? 0 : n.by_child,

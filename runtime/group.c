@@ -201,7 +201,7 @@ int group_make(struct container *c, const struct create_options *o, struct err *
 
 	if (!makers[o->manager])
 		return check_unlimited(limits, e);
-	int r = hierarchy_open(&c->root, e);
+	int r = c->root >= 0 ? 0 : hierarchy_open(&c->root, e);
 	if (r == 0)
 		r = limits_check(c->root, limits, e);
 	if (r == 0)
@@ -388,9 +388,7 @@ int group_find(
 	autofree char *path = r < 0 ? NULL : path_of(h, root, record, id, &unit);
 	autofree char *other = path && !record->cgroup ? successor(h, path, id) : NULL;
 
-	if (r == 0)
-		r = path && !other ? cgroup_open(root, path, ret, &ignored) : -ENOENT;
-	return r;
+	return r < 0 ? r : path && !other ? cgroup_open(root, path, ret, &ignored) : -ENOENT;
 }
 
 /* Waits until nobody lives in the group; false when somebody stays. */

@@ -175,10 +175,59 @@ int launch_open_log(const struct launched *l, struct err *e)
 	return fd < 0 ? err_set(e, errno, "make the log of '%s'", c->id) : fd;
 }
 
+/* The same for all of a ground but for their names. */
+static bool has_pattern(const struct launch_options *o, const char *id)
+{
+	return o->from && o->ground && !o->network && !o->network_of && !o->cgroup_parent &&
+	       o->derive.network == DERIVE_NETWORK_NONE && strlen(id) <= PATTERN_NAME_MAX;
+}
+
+static int derive_pattern(
+	struct launch_ground *g, const struct launch_options *o, int rootfs, struct err *e)
+{
+	const struct wiring none = WIRING_NONE;
+	int r = pattern_begin(&g->pattern, e);
+
+	if (r == 0)
+		r = derive(o, &none, &g->image, g->pattern.name, rootfs, &g->pattern.spec, e);
+	if (r == 0)
+		r = pattern_write(&g->pattern, e);
+	if (r < 0)
+		pattern_done(&g->pattern);
+	return r;
+}
+
+static int configure(struct launched *l, struct launch_ground *g, const struct launch_options *o,
+	const struct wiring *w, int rootfs, struct err *e)
+{
+	const char *id = l->container.id;
+	int r = 0;
+
+	if (!has_pattern(o, id)) {
+		r = derive(o, w, &g->image, id, rootfs, &l->spec, e);
+		if (r < 0)
+			return r;
+		json_write(spec_fields, &l->spec, JSON_INDENTED, &l->config);
+		return str_ok(&l->config) ? 0 : err_set(e, ENOMEM, "write the configuration");
+	}
+	if (!*g->pattern.name)
+		r = derive_pattern(g, o, rootfs, e);
+	if (r < 0)
+		return r;
+	l->patterned = pattern_fill(&g->pattern, id);
+	return l->patterned ? 0 : err_set(e, ENOMEM, "write the configuration");
+}
+
+static const struct spec *spec_of(const struct launched *l)
+{
+	return l->patterned ? &l->patterned->spec : &l->spec;
+}
+
 static int create(struct launched *l, const struct home *h, const struct launch_options *o,
 	struct stack *stack, struct err *e)
 {
-	automatic(str) struct str config = { 0 };
+	automatic(str) struct str own = l->config;
+	const struct str *config = l->patterned ? &l->patterned->config : &own;
 	autofree char *bundle = str_format("%s/%s", h->path, l->container.id);
 	struct create_options c = { .bundle = bundle,
 		.rootfs = -1,
@@ -187,10 +236,12 @@ static int create(struct launched *l, const struct home *h, const struct launch_
 		.network = o->network,
 		.screen = o->screen,
 		.is_template = o->is_template,
-		.fork_wait = o->fork_wait };
+		.fork_wait = o->fork_wait,
+		.stock = o->ground ? &o->ground->stock : NULL };
 
 	struct fork_source from;
 	autofd int log = -1;
+	l->config = (struct str){ 0 };
 	if (o->from) {
 		from = *o->from;
 		c.from = &from;
@@ -199,11 +250,10 @@ static int create(struct launched *l, const struct home *h, const struct launch_
 		if (from.ward.out >= 0 && log < 0)
 			return log;
 	}
-	json_write(spec_fields, &l->spec, JSON_INDENTED, &config);
-	if (!str_ok(&config) || !bundle)
-		return err_set(e, ENOMEM, "write the configuration");
+	if (!bundle)
+		return err_set(e, ENOMEM, "name the bundle");
 	c.rootfs = take_fd(&stack->rootfs);
-	return container_create(&l->container, &l->spec, config.data, config.len, &c, e);
+	return container_create(&l->container, spec_of(l), config->data, config->len, &c, e);
 }
 
 /* Before anything is made: whether its files can be made in that way at all. */
@@ -301,12 +351,14 @@ int launch_ground_open(const struct launch_options *o, struct launch_ground *ret
 
 void launch_ground_done(struct launch_ground *g)
 {
+	stock_done(&g->stock);
+	pattern_done(&g->pattern);
 	image_done(&g->image);
 	store_done(&g->store);
 }
 
-static int launch_on(const struct launch_ground *g, const struct home *h,
-	const struct launch_options *o, struct launched *ret, struct err *e)
+static int launch_on(struct launch_ground *g, const struct home *h, const struct launch_options *o,
+	struct launched *ret, struct err *e)
 {
 	automatic(launched) struct launched l = LAUNCHED_NONE;
 	automatic(stack) struct stack stack = STACK_NONE;
@@ -318,15 +370,15 @@ static int launch_on(const struct launch_ground *g, const struct home *h,
 	if (r == 0)
 		r = wiring_make(h, &l.container, o, &wiring, e);
 	if (r == 0)
-		r = derive(o, &wiring, &g->image, l.container.id, stack.rootfs, &l.spec, e);
+		r = configure(&l, g, o, &wiring, stack.rootfs, e);
 	if (r == 0)
-		r = note(&l.container, o, &g->image, &l.spec, e);
+		r = note(&l.container, o, &g->image, spec_of(&l), e);
 	if (r == 0)
 		r = create(&l, h, o, &stack, e);
 	if (r < 0)
 		return r;
 	*ret = l;
-	ret->container.spec = &ret->spec;
+	ret->container.spec = spec_of(ret);
 	l = (struct launched)LAUNCHED_NONE;
 	return 0;
 }
@@ -343,7 +395,9 @@ int launch(
 void launched_done(struct launched *l)
 {
 	container_done(&l->container);
+	patterned_free(l->patterned);
 	spec_done(&l->spec);
+	str_done(&l->config);
 }
 
 static int record_end(

@@ -10,26 +10,31 @@
 
 #include "overlay/image.h"
 #include "runtime/container.h"
+#include "runtime/pattern.h"
+#include "runtime/stock.h"
 #include "spec/derive.h"
 
-/* What containers of one image have in common. */
+/* What containers of one image have in common. For forks, whom one process makes one after the other, what
+ * the first has found out. */
 struct launch_ground {
 	struct store store;
 	struct image image;
+	struct pattern pattern;
+	struct stock stock;
 };
 
 #define LAUNCH_GROUND_NONE                                                                         \
 	{                                                                                          \
-		.store = STORE_NONE                                                                \
+		.store = STORE_NONE, .stock = STOCK_NONE                                           \
 	}
 
 struct launch_options {
 	const char *store, *image;
-	const struct launch_ground *ground; /* of both, for many launches; NULL: opened by each */
-	const char *name;		    /* NULL: one is made of the image's name */
-	const char *user;		    /* as people write it; NULL: the image's */
-	const char *snapshotter;   /* the way of its files (overlay/snapshot.h); NULL: overlay */
-	const char *cgroup_parent; /* its group is made in that one; NULL: below the root */
+	struct launch_ground *ground; /* of both, for many launches; NULL: opened by each */
+	const char *name;	      /* NULL: one is made of the image's name */
+	const char *user;	      /* as people write it; NULL: the image's */
+	const char *snapshotter;      /* the way of its files (overlay/snapshot.h); NULL: overlay */
+	const char *cgroup_parent;    /* its group is made in that one; NULL: below the root */
 	struct derive_options
 		derive; /* user, pids controller and limits of files are filled in here */
 	const struct network *network; /* user-mode; NULL: what derive.network says */
@@ -45,7 +50,9 @@ struct launch_options {
 
 struct launched {
 	struct container container;
-	struct spec spec; /* the container borrows it */
+	struct spec spec;	     /* the container borrows it */
+	struct patterned *patterned; /* or this, where it is one of many; NULL */
+	struct str config;	     /* written, until the container is made */
 };
 
 #define LAUNCHED_NONE                                                                              \

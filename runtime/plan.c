@@ -15,7 +15,7 @@
 #include "runtime/environment.h"
 #include "runtime/joins.h"
 #include "runtime/labels.h"
-#include "runtime/procfs.h"
+#include "runtime/stock.h"
 #include "spec/number_list.h"
 #include "spec/state.h"
 
@@ -128,7 +128,8 @@ static int plan_knobs(const struct spec *spec, struct draft *d, struct err *e)
 	return 0;
 }
 
-static int plan_limits(const struct process_spec *p, struct draft *d, struct err *e)
+static int plan_limits(
+	const struct process_spec *p, struct stock *stock, struct draft *d, struct err *e)
 {
 	autofree struct plan_rlimit *limits = calloc(p->n_rlimits + 1, sizeof(*limits));
 	char score[24];
@@ -149,7 +150,7 @@ static int plan_limits(const struct process_spec *p, struct draft *d, struct err
 	if (d->plan.proc >= 0 || (!p->oom_score_adj.set && !d->plan.n_sysctl &&
 					 !d->plan.time_offsets && !d->plan.n_labels))
 		return 0;
-	int proc = procfs_open(e);
+	int proc = stock_procfs(stock, e);
 	if (proc < 0)
 		return proc;
 	d->plan.proc = draft_fd(d, proc);
@@ -378,7 +379,7 @@ int plan_create(
 	if (r == 0)
 		r = plan_labels(p, NULL, d, e);
 	if (r == 0)
-		r = plan_limits(p, d, e);
+		r = plan_limits(p, in->stock, d, e);
 	if (r == 0)
 		r = environment_make(p, d->plan.rootfs < 0 ? -1 : d->fds[d->plan.rootfs], &env, e);
 	if (r == 0)
@@ -430,7 +431,7 @@ int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e)
 	automatic(environment) struct environment env = { 0 };
 	int r = plan_labels(in->process, in->spec->process, d, e);
 	if (r == 0)
-		r = plan_limits(in->process, d, e);
+		r = plan_limits(in->process, NULL, d, e);
 	if (r == 0)
 		r = environment_make(in->process, in->root, &env, e);
 	if (r == 0)

@@ -13,6 +13,8 @@
 #include "runtime/screen.h"
 #include "spec/spec.h"
 
+struct stock;
+
 struct plan_inputs {
 	const char *id;
 	const char *bundle; /* absolute */
@@ -30,6 +32,7 @@ struct plan_inputs {
 	bool network;	/* it gets one, before its program starts */
 	const struct filter *filter; /* seccomp's */
 	const struct screen *screen; /* where its terminal is shown; NULL: nowhere that we know */
+	struct stock *stock;	     /* as in create_options */
 };
 
 /* Who makes a container's new namespaces (CLONE_NEW*). Pure. */

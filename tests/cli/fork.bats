@@ -87,6 +87,21 @@ teardown_file() { scratch_remove; }
 	[ "$(cow mem --json | jq --arg t "$NAME" '[.containers[] | select(.template)] | map(.name) == [$t]')" = true ]
 }
 
+@test "fork -n: each has what it would have alone, but for its name" {
+	local i
+	cow template create "$NAME" "$IMAGE" warm >/dev/null
+	run cow run --template "$NAME" --name "$ID-a" -e WORD=x --ulimit nofile=100 warm status 0
+	cow fork -n 3 --name "$ID-m" -e WORD=x --ulimit nofile=100 "$NAME" warm echo word >/dev/null
+	for i in 1 2 3; do
+		eventually has_line "$ID-m-$i" '^warm word: pid 1, x,'
+		diff <(jq 'del(.process.args)' "$STATE/$ID-m-$i/config.json" | sed "s/$ID-m-$i/IT/") \
+			<(jq 'del(.process.args)' "$STATE/$ID-a/config.json" | sed "s/$ID-a/IT/")
+		[ "$(cow exec "$ID-m-$i" hostname)" = "$ID-m-$i" ]
+		jq -e --arg name "$ID-m-$i" '.hostname == $name and (.process.env | index("HOSTNAME=" + $name))' \
+			"$STATE/$ID-m-$i/config.json"
+	done
+}
+
 @test "cow density: forks of a template, which is gone with them" {
 	need_host "a guest is slow"
 	exec 7>>/run/lock/cowrun-test-density
