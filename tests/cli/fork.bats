@@ -39,7 +39,7 @@ teardown_file() { scratch_remove; }
 	fails "bind source '$SCRATCH/nowhere': no such file" cow fork --name "$ID-f" -v "$SCRATCH/nowhere:/mnt" "$NAME" warm echo word
 	fails "does not exist" cow logs "$ID-f"
 	assert_gone "$ID-f"
-	[ -z "$(cow ps -aq | grep -vx "$NAME")" ]
+	[ "$(cow ps -aq)" = "$NAME" ]
 	! cow logs "$NAME" | grep word || return 1
 	cow fork --name "$ID-f" "$NAME" warm echo again >/dev/null
 	eventually has_line "$ID-f" '^warm again'
