@@ -31,11 +31,10 @@ static const char *status_name(enum state_status s)
 
 int container_spec(const struct home *h, const char *id, struct spec *ret, struct err *e)
 {
-	autofd int dir =
-		h->fd < 0 ? -1 : openat(h->fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autofd int dir = record_open(h, id, O_PATH, e);
 
 	if (dir < 0)
-		return record_missing(h, id, e);
+		return dir;
 	int r = spec_load(dir, RECORD_CONFIG, ret, e);
 	return r < 0 ? err_while(e, "container '%s'", id) : 0;
 }
@@ -163,7 +162,9 @@ static int kill_init(const struct home *h, const struct record *record, int sign
 	autofd int pidfd = mark_open(&record->init);
 
 	if (pidfd < 0)
-		return refuse_kill(h, record, e);
+		return pidfd == -ESRCH
+			       ? refuse_kill(h, record, e)
+			       : err_set(e, -pidfd, "look at process %d", (int)record->init.pid);
 	log_debug("signal %d goes to process %d", signal, (int)record->init.pid);
 	if (pidfd_send_signal(pidfd, signal, NULL, 0) < 0)
 		return err_set(e, errno, "send signal %d to container '%s'", signal, record->id);
@@ -227,7 +228,9 @@ static int kill_and_wait(const struct record *record, struct err *e)
 	autofd int pidfd = mark_open(&record->init);
 
 	if (pidfd < 0)
-		return 0;
+		return pidfd == -ESRCH
+			       ? 0
+			       : err_set(e, -pidfd, "look at process %d", (int)record->init.pid);
 	pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 	if (poll(&p, 1, KILL_TIMEOUT_MS) == 0)

@@ -50,11 +50,18 @@ int mark_take(pid_t pid, struct process_mark *ret)
 	return mark_read(text, ret);
 }
 
-bool mark_is_alive(const struct process_mark *mark)
+/* -ESRCH: it is not that one, or gone; any other: it could not be found out. */
+static int look(const struct process_mark *mark)
 {
 	struct process_mark now = { 0 };
+	int r = mark->pid > 0 ? mark_take(mark->pid, &now) : -ESRCH;
 
-	return mark->pid > 0 && mark_take(mark->pid, &now) == 0 && now.start == mark->start;
+	return r < 0 ? r : now.start == mark->start ? 0 : -ESRCH;
+}
+
+bool mark_is_alive(const struct process_mark *mark)
+{
+	return look(mark) == 0;
 }
 
 int mark_open(const struct process_mark *mark)
@@ -64,5 +71,6 @@ int mark_open(const struct process_mark *mark)
 
 	if (fd < 0)
 		return mark->pid > 0 ? -errno : -ESRCH;
-	return mark_is_alive(mark) ? take_fd(&fd) : -ESRCH;
+	int r = look(mark);
+	return r < 0 ? r : take_fd(&fd);
 }

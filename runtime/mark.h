@@ -22,7 +22,8 @@ int mark_take(pid_t pid, struct process_mark *ret);
 int mark_read(const char *line, struct process_mark *ret);
 bool mark_is_alive(const struct process_mark *mark);
 
-/* A pidfd of exactly that process, -ESRCH when it is gone. The caller's. */
+/* A pidfd of exactly that process, -ESRCH when it is gone, or why it could not be had (-EMFILE). The
+ * caller's. */
 int mark_open(const struct process_mark *mark);
 
 #endif

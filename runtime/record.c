@@ -222,7 +222,7 @@ static int parse(char *text, size_t len, const char *id, struct record *r, struc
 }
 
 /* In another root perhaps: so which one, and whether it has any. */
-int record_missing(const struct home *h, const char *id, struct err *e)
+static int missing(const struct home *h, const char *id, struct err *e)
 {
 	char **ids = NULL;
 	size_t n = 0;
@@ -243,6 +243,23 @@ int record_missing(const struct home *h, const char *id, struct err *e)
 		n > 1 ? "s" : "");
 }
 
+/* We have not what it takes to look: that tells nothing of the record. */
+static bool is_shortage(int code)
+{
+	return code == EMFILE || code == ENFILE || code == ENOMEM;
+}
+
+int record_open(const struct home *h, const char *id, int flags, struct err *e)
+{
+	int dir = h->fd < 0 ? -1 : openat(h->fd, id, flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir >= 0)
+		return dir;
+	if (h->fd >= 0 && is_shortage(errno))
+		return err_set(e, errno, "open the record of container '%s'", id);
+	return missing(h, id, e);
+}
+
 int record_read(const struct home *h, const char *id, struct record *ret, struct err *e)
 {
 	automatic(record) struct record r = { 0 };
@@ -251,13 +268,12 @@ int record_read(const struct home *h, const char *id, struct record *ret, struct
 	size_t len;
 
 	int bad = id_check(id, e);
-	if (bad < 0)
-		return bad;
-	autofd int dir =
-		h->fd < 0 ? -1 : openat(h->fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autofd int dir = bad < 0 ? bad : record_open(h, id, O_PATH, e);
 	if (dir < 0)
-		return record_missing(h, id, e);
+		return dir;
 	bad = fd_read_file(dir, RECORD_FILE, RECORD_BYTES_MAX, &text, &len, &why);
+	if (is_shortage(-bad))
+		return err_set(e, -bad, "read the record of container '%s'", id);
 	if (bad == 0)
 		bad = parse(text, len, id, &r, &why);
 	else /* and no word of files: engines take "no such file" for the container's program */
@@ -387,12 +403,9 @@ int record_lock(const struct home *h, const char *id, int *ret_dir, struct err *
 	if (r < 0)
 		return r;
 	for (;;) {
-		autofd int dir = h->fd < 0
-					 ? -1
-					 : openat(h->fd, id,
-						   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		autofd int dir = record_open(h, id, O_RDONLY, e);
 		if (dir < 0)
-			return record_missing(h, id, e);
+			return dir;
 		r = lock(dir, id, e);
 		if (r == 0)
 			*ret_dir = take_fd(&dir);

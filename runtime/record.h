@@ -85,8 +85,8 @@ DEFINE_AUTO(record, record_done)
 int record_make(
 	const struct home *h, const char *id, int *ret_dir, int *ret_journal, struct err *e);
 
-/* The error of a container that is not there: -ERR_NO_CONTAINER. */
-int record_missing(const struct home *h, const char *id, struct err *e);
+/* ROOT/id, with O_PATH or O_RDONLY. -ERR_NO_CONTAINER: it is not there; -EMFILE and the like tell nothing of it. */
+int record_open(const struct home *h, const char *id, int flags, struct err *e);
 
 /* Somebody changes it right now. */
 bool record_is_locked(const struct home *h, const char *id);

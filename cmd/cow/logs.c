@@ -1,4 +1,5 @@
 /* cow logs: what a detached container has written. */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -67,18 +68,29 @@ static void print_new(FILE *log, const struct logs_words *w)
 	fflush(stdout);
 }
 
+static int await_end(int pidfd)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int n = poll(&p, 1, LOOK_MS);
+
+	return n >= 0 ? n : errno == EINTR ? 0 : -errno;
+}
+
 /* A look five times a second; the end of the monitor, or the reaper's word, is seen at once. */
-static void follow(
-	const struct home *h, FILE *log, const struct record *record, const struct logs_words *w)
+static int follow(const struct home *h, FILE *log, const struct record *record,
+	const struct logs_words *w, struct err *e)
 {
 	const bool reaped = record->is_template || record->forked_from;
 	autofd int watch = reaped ? -1 : mark_open(&record->monitor);
-	struct pollfd p = { .fd = watch, .events = POLLIN };
+	int ended = watch >= 0 || reaped ? 0 : watch == -ESRCH ? 1 : watch;
 
-	while (reaped ? reaper_await(h, record, LOOK_MS, &watch) == 0
-		      : watch >= 0 && poll(&p, 1, LOOK_MS) == 0)
+	while (ended == 0) {
+		ended = reaped ? reaper_await(h, record, LOOK_MS, &watch) : await_end(watch);
 		print_new(log, w);
+	}
+	/* What was written between the last look and the end. */
 	print_new(log, w);
+	return ended < 0 ? err_set(e, -ended, "wait for the end of '%s'", record->id) : 0;
 }
 
 static FILE *open_log(const struct record *record, struct err *e)
@@ -112,9 +124,9 @@ static int run(struct context *c, void *data, int argc, char **argv, struct err 
 		return -e->code;
 	print_new(log, w);
 	if (w->follow)
-		follow(&c->home, log, &record, w);
+		r = follow(&c->home, log, &record, w, e);
 	fclose(log);
-	return 0;
+	return r;
 }
 
 const struct command logs_command = {

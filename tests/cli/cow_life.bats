@@ -96,6 +96,19 @@ up_sh() { up "$IMAGE" /bin/sh -c "$1"; }
 	[ "$(cat "$SCRATCH/follow")" = $'first\nlast' ]
 }
 
+@test "logs --follow that cannot see the end fails, and does not take it for the end" {
+	up_sh 'echo first; sleep 1000'
+	local n failed=0
+	for n in {4..9}; do
+		run --separate-stderr timeout 1 prlimit --nofile="$n:$n" "$COW" --root "$STATE" --store "$STORE" logs -f "$NAME"
+		[ "$status" != 124 ] || break
+		[ "$status" = 1 ]
+		assert_one_line 'too many open files'
+		failed=$n
+	done
+	[ "$failed" -ge 4 ] && [ "$status" = 124 ]
+}
+
 @test "a container in the foreground has no log" {
 	cow run --name "$NAME" "$IMAGE" true
 	fails "container '$NAME' has no log: it did not run in the background" cow logs "$NAME"

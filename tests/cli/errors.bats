@@ -173,6 +173,23 @@ text() {
 	done
 }
 
+@test "with few file descriptors no living container counts as damaged, ended or unknown" {
+	need_program prlimit
+	need_static "a program's libraries take file descriptors"
+	sleeper
+	local n words
+	for words in "state $ID" "kill $ID CONT" "delete $ID" "delete --force $ID"; do
+		for n in 4 5 6 7 8 9 10 12 14; do
+			# shellcheck disable=SC2086
+			run --separate-stderr prlimit --nofile=$n:$n "$COWRUN" --root "$STATE" $words
+			[ "$status" -ne 0 ] || break
+			assert_one_line 'too many open files|cannot delete container|not stopped' || { say "with $n: $words"; false; }
+		done
+	done
+	[ "$status" -eq 0 ]
+	assert_gone "$ID"
+}
+
 # --- the command line ------------------------------------------------------------------------------------------------------------
 @test "options and commands that do not exist" {
 	fails "^cowrun: run: unknown option '--nope'" cowrun run --nope "$ID"
