@@ -66,7 +66,8 @@ cow-import_SRC  := cmd/cow-import.c
 cow-export_SRC  := cmd/cow-export.c $(wildcard cmd/export/*.c)
 cow-registry_SRC  := cmd/cow-registry.c $(wildcard cmd/registry/*.c)
 cow-doctor_SRC  := cmd/cow-doctor.c
-cow-density_SRC := cmd/cow-density.c $(wildcard cmd/density/*.c)
+WISHES_SRC      := $(addprefix cmd/cow/,wishes.c limits.c network.c)
+cow-density_SRC := cmd/cow-density.c $(wildcard cmd/density/*.c) $(WISHES_SRC)
 cow-mem_SRC     := cmd/cow-mem.c
 cow-top_SRC     := cmd/cow-top.c
 cow-metrics_SRC := cmd/cow-metrics.c
@@ -207,12 +208,14 @@ $(filter %/template_fitness,$(UNITS)): $(addprefix $(OUT)/stub/runtime/,template
 $(filter %/template_settle,$(UNITS)): $(addprefix $(OUT)/stub/,runtime/template/settle.o \
 	$(patsubst %.c,%.o,$(filter-out %/init.c,$(INIT_SRC))))
 
+$(filter %/cmd_density,$(UNITS)): $(call objects,$(WISHES_SRC))
+
 # cmd_NOUN is linked with cmd/NOUN/ too.
 .SECONDEXPANSION:
 $(OUT)/tests/unit/%: tests/unit/%.c $$(call objects,$$(wildcard $$(subst cmd_,cmd/,$$*)/*.c)) $(CMDLIB) $(LIB) Makefile
 	$(call say,UNIT,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LINKING) -o $@ $< $(filter %.o %.a,$^) -lcheck -lsubunit -lrt -lm -lpthread \
+	$(Q)$(CC) $(CFLAGS_ALL) -pie $(LINKING) -o $@ $< $(filter %.o,$^) $(filter %.a,$^) -lcheck -lsubunit -lrt -lm -lpthread \
 		-ljansson -lcap -lseccomp -lcurl -larchive -lisal -lzstd -lxxhash -lcrypto -lmount -lcgroup
 
 $(OUT)/tests/%: tests/programs/%.c Makefile

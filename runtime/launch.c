@@ -165,6 +165,14 @@ static int derive(const struct launch_options *o, const struct wiring *w, const 
 	return r < 0 ? r : spec_validate(ret, e);
 }
 
+int launch_derive(const struct launch_options *o, const struct image *image, const char *id,
+	int rootfs, struct spec *ret, struct err *e)
+{
+	const struct wiring none = WIRING_NONE;
+
+	return derive(o, &none, image, id, rootfs, ret, e);
+}
+
 int launch_open_log(const struct launched *l, struct err *e)
 {
 	const struct container *c = &l->container;

@@ -65,6 +65,13 @@ int launch_ground_open(const struct launch_options *o, struct launch_ground *ret
 void launch_ground_done(struct launch_ground *g);
 DEFINE_AUTO(launch_ground, launch_ground_done)
 
+/*
+ * The config.json that launch() would give a container of that name, but for what a network beyond the
+ * kernel's own needs. `rootfs`: its files, where its accounts are looked up.
+ */
+int launch_derive(const struct launch_options *o, const struct image *image, const char *id,
+	int rootfs, struct spec *ret, struct err *e);
+
 /* -ERR_NO_IMAGE; what container_create() returns. */
 int launch(
 	const struct home *h, const struct launch_options *o, struct launched *ret, struct err *e);

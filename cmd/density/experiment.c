@@ -17,6 +17,7 @@ static const struct field variant_fields[] = {
 	FIELD(struct variant, "name", FIELD_STRING, name, .must = true),
 	FIELD(struct variant, "huge_pages", FIELD_ENUM, huge_pages, .names = huge_pages_names),
 	FIELD(struct variant, "merge", FIELD_BOOL, merge),
+	FIELD_LIST(struct variant, "options", FIELD_STRING, options, n_options),
 	FIELD(struct variant, "memory", FIELD_STRING, memory),
 	FIELD(struct variant, "swappiness", FIELD_OPT_U64, swappiness),
 	FIELD(struct variant, "overcommit", FIELD_OPT_U64, overcommit),

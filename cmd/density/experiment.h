@@ -29,6 +29,8 @@ struct variant {
 	char *name;
 	int huge_pages; /* enum huge_pages; 0: as the host is. NEVER by prctl, in the container alone */
 	bool merge;	/* KSM, by prctl */
+	char **options; /* behind the experiment's */
+	size_t n_options;
 	char *memory; /* of each container, as -m takes it; NULL: no limit */
 	struct opt_u64 swappiness, overcommit; /* vm.swappiness, vm.overcommit_memory of the host */
 };

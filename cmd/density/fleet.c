@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/density/bundle.h"
 #include "cmd/density/errands.h"
 #include "cmd/density/host.h"
 #include "cmd/density/knobs.h"
@@ -50,18 +51,43 @@ static bool wants_bundle(const struct fleet *f)
 		      : experiment_engine(f->stage->experiment, f->way_name)->bundle;
 }
 
-static int make_bundle(const struct fleet *f, const struct ship *ship, struct err *e)
+/* The same container as cow's own. */
+static int make_config(const struct fleet *f, const struct ship *ship,
+	const struct way_values *values, char **ret, struct err *e)
 {
+	static const char *const options[] = { "{options}", NULL }, *const command[] = {
+		"{command}", NULL
+	};
+	struct bundle_wish wish = { &f->stage->image, f->stage->rootfs, ship->name, NULL, NULL };
+	char **given = NULL, **words = NULL;
+	int r = way_expand(options, values, &given, e);
+
+	if (r == 0)
+		r = way_expand(command, values, &words, e);
+	wish.options = given;
+	wish.command = words;
+	if (r == 0)
+		r = bundle_config(&wish, ret, e);
+	way_free(given);
+	way_free(words);
+	return r;
+}
+
+static int make_bundle(const struct fleet *f, const struct ship *ship,
+	const struct way_values *values, struct err *e)
+{
+	autofree char *config = NULL;
+
 	if (mkdir(ship->bundle, 0700) < 0 && errno != EEXIST)
 		return err_set(e, errno, "make '%s'", ship->bundle);
 	autofd int dir = open(ship->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return err_set(e, errno, "open '%s'", ship->bundle);
-	const char *config = f->stage->config;
-	return fd_replace_file(dir, "config.json", config, strlen(config), 0600, e);
+	int r = make_config(f, ship, values, &config, e);
+	return r < 0 ? r : fd_replace_file(dir, "config.json", config, strlen(config), 0600, e);
 }
 
-/* What the words of a trial can be made of; the options are the experiment's, and -m of the variant. */
+/* What the words of a trial can be made of; the options are the experiment's and the variant's. */
 struct wording {
 	struct way_values values;
 	const char **options;
@@ -71,15 +97,19 @@ struct wording {
 static int begin_wording(
 	const struct fleet *f, const char *prefix, struct wording *ret, struct err *e)
 {
-	size_t n = f->stage->experiment->n_options;
+	const struct variant *variant = f->variant;
+	size_t n = 0, n_all = f->stage->experiment->n_options + variant->n_options;
 
-	ret->options = calloc(n + 3, sizeof(*ret->options));
+	ret->options = calloc(n_all + 3, sizeof(*ret->options));
 	if (!ret->options)
 		return err_set(e, ENOMEM, "make command lines");
-	memcpy(ret->options, f->stage->options, n * sizeof(*ret->options));
-	if (f->variant->memory) {
+	for (const char **option = f->stage->options; *option; option++)
+		ret->options[n++] = *option;
+	for (size_t i = 0; i < variant->n_options; i++)
+		ret->options[n++] = variant->options[i];
+	if (variant->memory) {
 		ret->options[n] = "-m";
-		ret->options[n + 1] = f->variant->memory;
+		ret->options[n + 1] = variant->memory;
 	}
 	ret->values = stage_values(f->stage, f->way_name, f->count);
 	ret->values.options = ret->options;
@@ -102,7 +132,7 @@ static int make_ship(
 	w->values.bundle = ship->bundle;
 	w->values.pidfile = ship->pidfile;
 	w->values.i = i + 1;
-	int r = wants_bundle(f) ? make_bundle(f, ship, e) : 0;
+	int r = wants_bundle(f) ? make_bundle(f, ship, &w->values, e) : 0;
 	if (r == 0)
 		r = way_expand(words_of(f, false), &w->values, &ship->start, e);
 	return r < 0 ? r : way_expand(words_of(f, true), &w->values, &ship->stop, e);

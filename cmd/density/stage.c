@@ -10,13 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "overlay/image.h"
 #include "overlay/snapshot.h"
 #include "overlay/stack.h"
 #include "spec/base/fd.h"
 #include "spec/base/libexec.h"
 #include "spec/base/str.h"
-#include "spec/spec.h"
 
 /* Beside us in a build directory; bin/ from libexec/cowrun/ where it is installed. */
 static int find_program(const char *name, char out[PATH_MAX], struct err *e)
@@ -92,61 +90,29 @@ static int check_ways(const struct stage *s, struct err *e)
 	return 0;
 }
 
-/* `with_floor`: or no more than its root file system. */
-static bool needs_bundle(const struct experiment *x, bool with_floor)
+/* Whether any way wants the image's files mounted. */
+static bool needs_rootfs(const struct experiment *x)
 {
 	for (size_t i = 0; i < x->n_ways; i++) {
 		const struct way *way = way_find(x->ways[i]);
 		const struct engine *engine = experiment_engine(x, x->ways[i]);
-		if (engine ? engine->bundle : way->bundle || (with_floor && way->rootfs))
+		if (engine ? engine->bundle : way->bundle || way->rootfs)
 			return true;
 	}
 	return false;
-}
-
-/* The usual document, read-only, with the command and the image's environment. */
-static int make_config(struct stage *s, const struct image *image, struct err *e)
-{
-	automatic(spec) struct spec spec = { 0 };
-	automatic(str) struct str text = { 0 };
-	const struct experiment *x = s->experiment;
-	int r = spec_default(false, &spec, e);
-
-	if (r < 0)
-		return r;
-	struct process_spec borrowed = *spec.process;
-	struct process_spec *p = spec.process;
-	char *root = spec.root->path, *version = spec.version;
-	static char oldest[] = "1.0.0"; /* that all runtimes know */
-	p->terminal = false;
-	p->args = x->n_command ? x->command : image->config.config.cmd;
-	p->n_args = x->n_command ? x->n_command : image->config.config.n_cmd;
-	if (image->config.config.n_env) {
-		p->env = image->config.config.env;
-		p->n_env = image->config.config.n_env;
-	}
-	spec.root->path = s->rootfs;
-	spec.root->readonly = true;
-	spec.version = oldest;
-	json_write(spec_fields, &spec, JSON_COMPACT, &text);
-	*p = borrowed;
-	spec.root->path = root;
-	spec.version = version;
-	s->config = str_ok(&text) ? take(text.data) : NULL;
-	return s->config ? 0 : err_set(e, ENOMEM, "write config.json");
 }
 
 /*
  * Mounts of our own: the image's files at `rootfs`, and cgroup v2 where other runtimes look for it
  * (crun refuses a hybrid hierarchy). They end with us.
  */
-static int mount_all(struct stage *s, const struct image *image, struct err *e)
+static int mount_all(struct stage *s, struct err *e)
 {
 	autofd int view = -1;
 	struct stat st;
 
 	/* First, since the store's directories are those of the namespace that they were opened in. */
-	int r = stack_view(&s->store, image, &view, e);
+	int r = stack_view(&s->store, &s->image, &view, e);
 	if (r < 0)
 		return r;
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
@@ -160,14 +126,6 @@ static int mount_all(struct stage *s, const struct image *image, struct err *e)
 		mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL) < 0)
 		return err_set(e, errno, "mount cgroup2 on '/sys/fs/cgroup'");
 	return 0;
-}
-
-static int prepare_bundles(struct stage *s, const struct image *image, struct err *e)
-{
-	if (!needs_bundle(s->experiment, true))
-		return 0;
-	int r = mount_all(s, image, e);
-	return r < 0 || !needs_bundle(s->experiment, false) ? r : make_config(s, image, e);
 }
 
 static int make_words(struct stage *s, struct err *e)
@@ -233,7 +191,6 @@ int stage_open(struct context *c, const struct experiment *x, const char *result
 	automatic(stage) struct stage s = {
 		.context = c, .experiment = x, .store = STORE_NONE, .lock = -1
 	};
-	automatic(image) struct image image = { 0 };
 
 	int r = store_open(c->store, STORE_READ, &s.store, e);
 	if (r == -ENOENT)
@@ -242,15 +199,15 @@ int stage_open(struct context *c, const struct experiment *x, const char *result
 	if (r == 0)
 		r = store_lock(&s.store, STORE_SHARED, &s.lock, e);
 	if (r == 0)
-		r = image_find(&s.store, x->image, &image, e);
+		r = image_find(&s.store, x->image, &s.image, e);
 	if (r == 0)
 		r = check_ways(&s, e);
 	if (r == 0)
 		r = make_scratch(&s, results, e);
 	if (r == 0)
 		r = make_run(&s, results, e);
-	if (r == 0)
-		r = prepare_bundles(&s, &image, e);
+	if (r == 0 && needs_rootfs(x))
+		r = mount_all(&s, e);
 	if (r < 0)
 		return r;
 	*ret = s;
@@ -305,12 +262,12 @@ void stage_done(struct stage *s)
 		rmdir(s->rootfs);
 	if (s->lock >= 0)
 		close(s->lock);
+	image_done(&s->image);
 	store_done(&s->store);
 	free(s->scratch);
 	free(s->rootfs);
 	free(s->run);
 	free(s->state);
-	free(s->config);
 	free(s->command);
 	free(s->options);
 	*s = (struct stage){ .store = STORE_NONE, .lock = -1 };

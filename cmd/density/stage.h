@@ -11,12 +11,13 @@
 #include "cmd/commands.h"
 #include "cmd/density/experiment.h"
 #include "cmd/density/way.h"
-#include "overlay/store.h"
+#include "overlay/image.h"
 
 struct stage {
 	struct context *context; /* borrowed, as is the experiment */
 	const struct experiment *experiment;
 	struct store store;
+	struct image image;
 	int lock;      /* the image stays */
 	char *scratch; /* a directory below the results, absolute */
 	char *rootfs;  /* the image's files, read-only, if they ... */
@@ -24,7 +25,6 @@ struct stage {
 	/* Beside cow's own state root, so that what all runtimes write down at a start lies on one
 	 * file system: pid files, and the state root of the others. */
 	char *run, *state;
-	char *config; /* config.json of every bundle */
 	char cow_path[PATH_MAX], cowrun_path[PATH_MAX], floor_path[PATH_MAX];
 	const char *cow[6], *cowrun[2]; /* NULL ends them */
 	const char **command, **options;

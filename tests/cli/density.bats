@@ -144,6 +144,54 @@ nothing_is_left() {
 	nothing_is_left
 }
 
+@test "a bundle is the container that cow run would make: system calls, capabilities, masks, limits, options" {
+	need_program crun
+	rm -rf "$SCRATCH/results" "$SCRATCH/out"
+	mkdir "$SCRATCH/out"
+	cat >"$SCRATCH/x.json" <<-END
+		{ "image": "$IMAGE", "counts": [2], "ways": ["overlay", "cowrun", "crun"], "repetitions": 1,
+		  "options": ["-v", "$SCRATCH/out:/tmp", "-e", "SAID=yes", "--ulimit", "nofile=77"],
+		  "command": ["sh", "-c", "exec >/tmp/\$HOSTNAME; grep -E '^(Cap|NoNew|Seccomp)' /proc/self/status; awk '{ print \$5, \$6 ~ /^ro/ }' /proc/self/mountinfo | sort; ulimit -a; env | grep -v ^HOSTNAME; echo {i} of {n}; exec sleep 1000"],
+		  "variants": [{ "name": "usual" }, { "name": "open", "options": ["--security-opt", "seccomp=unconfined"] }] }
+	END
+	lab "$SCRATCH/x.json"
+	assert_status 0
+	nothing_is_left
+	local trial file
+	while read -r trial; do
+		for file in "$SCRATCH"/out/density-*-"$((trial - 1))"-1; do
+			grep -v '^/ ' "$file" >"$SCRATCH/out/$(trials ".[$((trial - 1))] | .variant + \"-\" + .way" | tr -d '"')"
+		done
+	done < <(seq 6)
+	cd "$SCRATCH/out"
+	[ "$(grep -h ^Seccomp: usual-*)" = $'Seccomp:\t2\nSeccomp:\t2\nSeccomp:\t2' ]
+	[ "$(grep -h ^Seccomp: open-*)" = $'Seccomp:\t0\nSeccomp:\t0\nSeccomp:\t0' ]
+	for trial in usual open; do
+		diff $trial-overlay $trial-cowrun
+		diff $trial-overlay $trial-crun
+	done
+	grep -q '^/proc/kpageflags ' usual-crun
+	grep -qx SAID=yes usual-crun
+	grep -qx '1 of 2' usual-crun
+}
+
+@test "what a bundle cannot have is said before anything is started" {
+	local said options
+	while IFS='|' read -r said options; do
+		rm -rf "$SCRATCH/results"
+		echo "{ \"image\": \"$IMAGE\", \"ways\": [\"cowrun\"], \"counts\": [1], \"repetitions\": 1, \"options\": $options }" >"$SCRATCH/x.json"
+		lab "$SCRATCH/x.json"
+		assert_status 1
+		[ "$output" = "cow: density: cowrun, 1: options of the experiment: $said" ]
+		nothing_is_left
+	done <<-END
+		option --net: a bundle cannot have it so|["--net", "container:x"]
+		option --userns: a bundle cannot have it so|["--userns", "auto"]
+		'x' is no option of a container|["--read-only", "x"]
+		unknown option '--detach'|["--detach"]
+	END
+}
+
 @test "the floor is the bare system calls: what it says, and what it cannot do" {
 	rm -rf "$SCRATCH/results"
 	lab --image "$IMAGE" --count 1 --way floor --repeat 1 no-such-program
