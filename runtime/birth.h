@@ -28,6 +28,7 @@ struct birth {
 	/* The other end of the channel, until the template has answered: -1. What was sent to one that does
 	 * not answer is taken back, or it held our streams and mounts for as long as it pleases. */
 	int theirs;
+	bool helped;  /* its template has not said yet that whoever forked it has left its group */
 	bool over;    /* the process is somebody's: birth_done() leaves it alone */
 	bool unheard; /* all is said to it, and whether its program runs was not waited for */
 	bool awaits_mounted, awaits_terminal; /* it will tell MOUNTED, TERMINAL, and has not yet */

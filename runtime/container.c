@@ -392,6 +392,8 @@ int container_create(struct container *c, const struct spec *spec, const char *c
 		r = run_hooks(c, "poststart", spec->hooks.poststart, spec->hooks.n_poststart,
 			STATE_RUNNING, c->birth.pid, e);
 	if (r < 0) {
+		if (o->from)
+			fork_give_up(c, o->from->template, r);
 		if (o->pid_file && c->birth.pid)
 			unlink(o->pid_file);
 		return r;

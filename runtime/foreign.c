@@ -50,6 +50,7 @@ int foreign_begin(const struct template *t, uint64_t by_clone, uint64_t by_child
 	b.foreign = b.forks = true;
 	b.from = t;
 	r = template_ask_fork(t->connection, by_clone, b.theirs, cgroup);
+	b.helped = r == 0;
 	if (r == -EAGAIN)
 		return template_silent(t, e);
 	if (r < 0)

@@ -68,5 +68,15 @@ int fork_hand(struct container *c, const struct fork_source *from, struct err *e
 		ward.status = told = ends[1];
 	}
 	int r = template_hear_fork(from->template, e);
+	c->birth.helped = false;
 	return r < 0 ? r : reaper_hand(from->template->reaper, &ward, e);
+}
+
+void fork_give_up(const struct container *c, const struct template *t, int why)
+{
+	struct err ignored;
+
+	/* Who was not heard for so long will not be, and who was told to stop does not wait. */
+	if (c->birth.helped && why != -ETIMEDOUT && why != -EINTR)
+		template_hear_fork(t, &ignored);
 }
