@@ -13,10 +13,14 @@
 #ifndef RUNTIME_INIT_PLAN_H
 #define RUNTIME_INIT_PLAN_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-/* A template may have been built with a stub of another make: then this is another number. */
-#define PLAN_MAGIC (0x636f7772u + ((uint32_t)sizeof(struct init_plan) << 8))
+/* A template may have been built with a stub of another make: then this is another number. The size alone is the
+ * same where four bytes more or less are blanks at the end. */
+#define PLAN_MAGIC                                                                                 \
+	(0x636f7772u + ((uint32_t)sizeof(struct init_plan) << 8) +                                 \
+		((uint32_t)offsetof(struct init_plan, preserve) << 18))
 #define PLAN_FDS_MAX 1024
 #define PLAN_BYTES_MAX (8u << 20)
 
