@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 
 #include "runtime/plan.h"
+#include "runtime/prepared.h"
 #include "runtime/tree.h"
 
 struct files {
@@ -22,6 +23,7 @@ struct files {
 	struct draft *draft;
 	bool user_namespace;
 	bool dev_is_bind; /* the host's /dev, or another: nothing is made in it */
+	int dev;	  /* the container's, if it is there already; borrowed */
 };
 
 static const struct {
@@ -74,16 +76,13 @@ static int plan_root(struct files *f, struct err *e)
 }
 
 /* runtime-spec config-linux.md, "Default Devices". */
-static const struct {
-	const char *path;
-	unsigned major, minor;
-} default_devices[] = {
-	{ "/dev/null", 1, 3 },
-	{ "/dev/zero", 1, 5 },
-	{ "/dev/full", 1, 7 },
-	{ "/dev/random", 1, 8 },
-	{ "/dev/urandom", 1, 9 },
-	{ "/dev/tty", 5, 0 },
+static const struct prepared_device default_devices[] = {
+	{ "null", S_IFCHR | 0666, 1, 3 },
+	{ "zero", S_IFCHR | 0666, 1, 5 },
+	{ "full", S_IFCHR | 0666, 1, 7 },
+	{ "random", S_IFCHR | 0666, 1, 8 },
+	{ "urandom", S_IFCHR | 0666, 1, 9 },
+	{ "tty", S_IFCHR | 0666, 5, 0 },
 };
 enum { N_DEFAULT_DEVICES = sizeof(default_devices) / sizeof(default_devices[0]) };
 
@@ -142,11 +141,15 @@ static int plan_devices(struct files *f, struct err *e)
 
 	if (!rows)
 		return err_set(e, ENOMEM, "draw up the devices");
-	for (size_t i = 0; r == 0 && !f->dev_is_bind && i < N_DEFAULT_DEVICES; i++) {
-		rows[n] = (struct plan_device){ .mode = S_IFCHR | 0666,
-			.major = default_devices[i].major,
-			.minor = default_devices[i].minor };
-		r = plan_device(f, default_devices[i].path, &rows[n++], e);
+	const bool there = f->dev >= 0 && prepared_dev(f->dev, default_devices, N_DEFAULT_DEVICES);
+	for (size_t i = 0; r == 0 && !f->dev_is_bind && !there && i < N_DEFAULT_DEVICES; i++) {
+		const struct prepared_device *d = &default_devices[i];
+		char path[16];
+		rows[n] = (struct plan_device){
+			.mode = d->mode, .major = d->major, .minor = d->minor
+		};
+		snprintf(path, sizeof(path), "/dev/%s", d->name);
+		r = plan_device(f, path, &rows[n++], e);
 	}
 	for (size_t i = 0; r == 0 && i < l->n_devices; i++) {
 		/* A link to the one of its own /dev/pts, which a node would look for as well; of the
@@ -158,7 +161,7 @@ static int plan_devices(struct files *f, struct err *e)
 	}
 	if (r < 0)
 		return r;
-	if (!f->dev_is_bind)
+	if (!f->dev_is_bind && !there)
 		f->draft->plan.flags |= PLAN_DEV;
 	f->draft->plan.n_devices = n;
 	f->draft->plan.devices = draft_list(f->draft, rows, n * sizeof(*rows));
@@ -189,16 +192,19 @@ int plan_files(
 	struct files f = { .spec = spec,
 		.in = in,
 		.draft = d,
+		.dev = -1,
 		.user_namespace = in->inside || spec_namespace(spec, CLONE_NEWUSER) };
+	const mode_t ours = umask(0); /* for what is made here: as the child does it */
 	int r = plan_root(&f, e);
 
 	if (!spec_has_own_mounts(spec))
 		d->plan.flags |= PLAN_CHROOT;
 	if (r == 0)
-		r = plan_mounts(spec, in, d, &f.dev_is_bind, e);
+		r = plan_mounts(spec, in, d, &f.dev_is_bind, &f.dev, e);
 	if (r == 0)
 		r = plan_devices(&f, e);
 	if (r == 0)
 		r = plan_masks(&f, e);
+	umask(ours);
 	return r;
 }

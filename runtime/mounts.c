@@ -2,7 +2,8 @@
  * config.json's mounts as operations of the plan.
  *
  * What comes from the host is cloned, id-mapped and given its flags here; a file system of the
- * container's own is made by the child, whose namespaces it shows.
+ * container's own is made by the child, whose namespaces it shows, or here where it shows none
+ * (prepared.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 #include "cgroup/rights.h"
 #include "runtime/idmap.h"
 #include "runtime/plan.h"
+#include "runtime/prepared.h"
 #include "runtime/tree.h"
 #include "spec/base/log.h"
 #include "spec/mounts.h"
@@ -29,6 +31,7 @@ struct mounts {
 	struct draft *draft;
 	struct idmaps idmaps;
 	bool user_namespace, shared_root;
+	bool prepares; /* what belongs to no other namespace is made here */
 };
 
 /* One mount while it is planned. */
@@ -274,6 +277,21 @@ static void plan_tmpfs(struct job *j)
 		j->op->flags |= MOUNT_COPY_ROOT;
 }
 
+/* What depends on what lies there is the child's. */
+static void prepare(struct mounts *m, struct job *j, const char *type)
+{
+	struct mount_op *op = j->op;
+	const uint64_t late = op->flags & MOUNT_READONLY_LATE ? MOUNT_ATTR_RDONLY : 0;
+
+	if (!m->prepares || op->flags & (MOUNT_TAKE_MODE | MOUNT_COPY_UP) || !prepared_can(type))
+		return;
+	op->tree = draft_fd(
+		m->draft, prepared_make(type, j->spec->source, (const char *const *)j->flags.data,
+				  j->flags.n_data, op->attr_set & ~late));
+	if (op->tree >= 0)
+		op->kind = MOUNT_KIND_TREE;
+}
+
 static int plan_new(struct mounts *m, struct job *j, const char *type, struct err *e)
 {
 	struct mount_op *op = j->op;
@@ -290,7 +308,10 @@ static int plan_new(struct mounts *m, struct job *j, const char *type, struct er
 		op->flags |= MOUNT_READONLY_LATE;
 	op->type = draft_text(m->draft, type);
 	op->source = draft_text(m->draft, j->spec->source);
-	return plan_params(m, j, takes_label(j->spec) ? m->spec->linux_.mount_label : NULL, e);
+	int r = plan_params(m, j, takes_label(j->spec) ? m->spec->linux_.mount_label : NULL, e);
+	if (r == 0)
+		prepare(m, j, type);
+	return r;
 }
 
 /* What the mount really is: some are something else under some namespaces. */
@@ -392,8 +413,35 @@ static int check_label(const struct spec *s, struct err *e)
 	return 0;
 }
 
+/*
+ * A new /dev that was made here and stays the one that is seen, or -1. It gets the directories that are mounted on.
+ * Where something else is mounted below it, a node or a link of ours could be in its way.
+ */
+static int prepare_dev(const struct mounts *m, const struct mount_op *ops, size_t n)
+{
+	const uint32_t odd = TARGET_FILE | MOUNT_TAKE_MODE | MOUNT_COPY_UP;
+	int dev = -1;
+
+	for (size_t i = 0; i < n && m->prepares; i++) {
+		const char *target = m->draft->block.data + ops[i].target;
+		bool is_dev = strcmp(target, "/dev") == 0;
+		if (is_dev || strcmp(target, "/") == 0)
+			dev = is_dev && ops[i].kind == MOUNT_KIND_TREE && ops[i].type
+				      ? m->draft->fds[ops[i].tree]
+				      : -1;
+		if (dev < 0 || !str_starts(target, "/dev/"))
+			continue;
+		if (ops[i].kind == MOUNT_KIND_CHANGE || ops[i].flags & odd)
+			return -1;
+		if (!strchr(target + 5, '/') && mkdirat(dev, target + 5, 0755) < 0 &&
+			errno != EEXIST)
+			return -1;
+	}
+	return dev;
+}
+
 int plan_mounts(const struct spec *spec, const struct plan_inputs *in, struct draft *d,
-	bool *ret_dev_is_bound, struct err *e)
+	bool *ret_dev_is_bound, int *ret_dev, struct err *e)
 {
 	const char *wanted = spec->linux_.rootfs_propagation;
 	struct mounts m = { .spec = spec,
@@ -401,6 +449,10 @@ int plan_mounts(const struct spec *spec, const struct plan_inputs *in, struct dr
 		.draft = d,
 		.user_namespace = in->inside || spec_namespace(spec, CLONE_NEWUSER),
 		.shared_root = wanted && strstr(wanted, "shared") };
+	const char *label = spec->linux_.mount_label;
+	/* A template would wait for it. */
+	m.prepares = !m.user_namespace && !in->template && !(label && *label) &&
+		     spec_has_own_mounts(spec);
 	size_t n = spec->n_mounts;
 	autofree struct mount_op *ops = calloc(n + 1, sizeof(*ops));
 
@@ -410,6 +462,7 @@ int plan_mounts(const struct spec *spec, const struct plan_inputs *in, struct dr
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = plan_mount(&m, i, &ops[i], ret_dev_is_bound, e);
 	idmaps_done(&m.idmaps);
+	*ret_dev = r == 0 && !d->block.failed ? prepare_dev(&m, ops, n) : -1;
 	d->plan.n_mounts = (uint32_t)n;
 	d->plan.mounts = draft_list(d, ops, n * sizeof(*ops));
 	return r;

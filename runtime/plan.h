@@ -69,8 +69,11 @@ int plan_exec(const struct exec_inputs *in, struct draft *d, struct err *e);
 int plan_files(
 	const struct spec *spec, const struct plan_inputs *in, struct draft *d, struct err *e);
 
-/* mounts.c. `ret_dev_is_bound`: /dev is the host's, or another, and nothing is made in it. */
+/*
+ * mounts.c. `ret_dev_is_bound`: /dev is the host's, or another, and nothing is made in it. `ret_dev`: it is new, made
+ * here already, and has what it is to have yet; borrowed; -1.
+ */
 int plan_mounts(const struct spec *spec, const struct plan_inputs *in, struct draft *d,
-	bool *ret_dev_is_bound, struct err *e);
+	bool *ret_dev_is_bound, int *ret_dev, struct err *e);
 
 #endif

@@ -8,6 +8,7 @@
 #include <linux/stat.h>
 
 #include "runtime/init/child.h"
+#include "runtime/init/dev_links.h"
 #include "runtime/init/text.h"
 
 static long encode(unsigned major, unsigned minor)
@@ -76,16 +77,10 @@ static void bind_node(struct child *c, int dir, const char *name, const struct p
 
 static void make_links(struct child *c, int dev)
 {
-	static const struct {
-		const char *name, *to;
-	} links[] = { { "fd", "/proc/self/fd" }, { "stdin", "/proc/self/fd/0" },
-		{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" },
-		{ "core", "/proc/kcore" }, { "ptmx", "pts/ptmx" } };
-
-	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-		long r = sys(symlinkat, links[i].to, dev, links[i].name);
+	for (size_t i = 0; i < n_dev_links; i++) {
+		long r = sys(symlinkat, dev_links[i].to, dev, dev_links[i].name);
 		if (r < 0 && r != -EEXIST)
-			child_fail(c, (int)r, "make the link '/dev/%s'", links[i].name);
+			child_fail(c, (int)r, "make the link '/dev/%s'", dev_links[i].name);
 	}
 }
 

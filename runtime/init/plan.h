@@ -33,7 +33,7 @@ enum plan_flags {
 	PLAN_LOOPBACK = 1 << 3, /* bring `lo` up in the new network namespace */
 	PLAN_ROOTFS = 1 << 4,	/* set up the root file system and pivot into it */
 	PLAN_ROOT_READONLY = 1 << 5,
-	PLAN_DEV = 1 << 6,	    /* default devices and links in /dev */
+	PLAN_DEV = 1 << 6,	    /* links in /dev: it was not made by the parent (prepared.h) */
 	PLAN_BIND_DEVICES = 1 << 7, /* devices are bind mounts of the host's, as mknod is refused */
 	PLAN_SYNC_MOUNTED = 1 << 8, /* tell MOUNTED and wait for GO: the parent has hooks to run */
 	PLAN_SYNC_READY = 1 << 9,   /* tell READY: `create` returns then */
@@ -63,7 +63,7 @@ struct plan_join {
 
 enum mount_kind {
 	MOUNT_KIND_NEW,	   /* a file system of its own: fsopen(type) */
-	MOUNT_KIND_TREE,   /* a detached tree from the host, its flags set already */
+	MOUNT_KIND_TREE,   /* a detached tree from the parent, its flags set already */
 	MOUNT_KIND_CHANGE, /* "remount": new flags and options for what is there */
 };
 

@@ -55,6 +55,34 @@ character special file 1:3 666 0:0" \
 	gives "pts/ptmx" 'readlink /dev/ptmx; exec 3<>/dev/ptmx && ls /dev/pts/0 >/dev/null' "$(device /dev/ptmx c 5 2)"
 }
 
+# dev FILTER: a jq filter of the mount on /dev; in_dev NAME FILTER: one that mounts there
+dev() { echo "(.mounts[] | select(.destination == \"/dev\")) |= ($1)"; }
+in_dev() { echo ".mounts += [{destination: \"/dev/$1\", type: \"tmpfs\", source: \"tmpfs\", options: []} | $2]"; }
+
+@test "what is mounted in /dev is there, whatever its name, and beside the devices" {
+	local all='cd /dev; echo $(stat -fc %T .) $(ls -d null zero full random urandom tty fd stdin stdout stderr core ptmx 2>&1 | wc -l)'
+	gives "tmpfs 12 755 1777" "$all \$(stat -c %a one two)" "$(in_dev one '.options = ["mode=755"]') | $(in_dev two .)"
+	gives "tmpfs 12 tmpfs" "$all \$(stat -fc %T fd)" "$(in_dev fd '.options = ["mode=755"]')"
+	gives "tmpfs 12 tmpfs" "$all \$(stat -fc %T core)" "$(in_dev core .)"
+	gives "tmpfs 12 1:3" "$all \$(stat -c %t:%T null)" "$(in_dev null '.type = "none" | .source = "/dev/null" | .options = ["bind"]')"
+	gives "tmpfs 12 tmpfs" "$all \$(stat -fc %T a/b)" "$(in_dev a/b '.options = ["mode=755"]')"
+	refuses "^cowrun: run: make device '/dev/full': something else is there" \
+		"$(in_dev full '.type = "none" | .source = "/dev/null" | .options = ["bind"]')"
+	refuses "^cowrun: run: make device '/dev/full': something else is there" "$(in_dev full '.options = ["mode=755"]')"
+}
+
+@test "a /dev of other options, or mounted twice, has its devices" {
+	local all='cd /dev; echo $(stat -c %a .) $(ls -d null zero full random urandom tty fd stdin stdout stderr core ptmx 2>&1 | wc -l)'
+	gives "755 12 read-only" "$all \$(touch x 2>/dev/null || echo read-only)" "$(dev '.options += ["ro"]')"
+	gives "711 12" "$all" "$(dev '.options = ["mode=711"]')"
+	gives "755 12" "$all" "$(dev '.options = []')"
+	gives "700 12" "$all" '.mounts += [{destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["mode=700"]}]'
+	refuses "^cowrun: run: make device '/dev/[a-z]*': no space left on device" \
+		"$(dev '.options += ["nr_inodes=6"]')"
+	refuses "^cowrun: run: mounts\[[0-9]\]: mount tmpfs on '/dev': option 'sizee=1': .*[Uu]nknown parameter 'sizee'" \
+		"$(dev '.options += ["sizee=1"]')"
+}
+
 @test "the numbers of a fifo mean nothing" {
 	gives "fifo 0:0 644" 'stat -c "%F %t:%T %a" /dev/fifo' "$(device /dev/fifo p 1 2 '.fileMode = 420')"
 }
