@@ -322,6 +322,8 @@ static int bear(struct container *c, const struct create_options *o, const struc
 	/* It is forked, and makes its namespaces, while we draw up what it does in them. */
 	if (r >= 0)
 		r = begin_birth(c, o, e);
+	if (r == 0 && !o->from)
+		r = describe(c, o, e);
 	if (r == 0)
 		r = plan(c, o, filter, &d, e);
 	/* It hears of it in its group. */
@@ -378,7 +380,8 @@ int container_create(struct container *c, const struct spec *spec, const char *c
 	int r = o->restore
 			? 0
 			: stock_filter(o->stock, c->home, &spec->linux_.seccomp, &own, &filter, e);
-	if (r == 0)
+	/* What names nothing that is made can wait until there is time (bear()). */
+	if (r == 0 && (o->from || o->restore))
 		r = describe(c, o, e);
 	if (r == 0 && o->stock)
 		r = stock_hierarchy(o->stock, &c->root, e);

@@ -12,6 +12,7 @@ void draft_begin(struct draft *d)
 	d->plan = (struct init_plan){ .magic = PLAN_MAGIC,
 		.rootfs = -1,
 		.null_tree = -1,
+		.empty_tree = -1,
 		.proc = -1,
 		.start_socket = -1,
 		.stdio = { -1, -1, -1 } };

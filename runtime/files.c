@@ -168,6 +168,27 @@ static int plan_devices(struct files *f, struct err *e)
 	return 0;
 }
 
+/*
+ * The empty directory that covers others is only made where one is to be expected: to end one that was attached nowhere
+ * costs more than it saves.
+ */
+static void prepare_mask(struct files *f)
+{
+	static const char *const words[] = { "nr_blocks=1" };
+	const struct linux_spec *l = &f->spec->linux_;
+	bool wanted = false;
+	struct stat st;
+
+	for (size_t i = 0; !wanted && i < l->n_masked_paths; i++)
+		wanted = str_starts(l->masked_paths[i], "/proc/") &&
+			 stat(l->masked_paths[i], &st) == 0 && S_ISDIR(st.st_mode);
+	if (wanted && plan_prepares(f->spec, f->in))
+		f->draft->plan.empty_tree =
+			draft_fd(f->draft, prepared_make("tmpfs", NULL, words, 1,
+						   MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+							   MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+}
+
 static int plan_masks(struct files *f, struct err *e)
 {
 	const struct linux_spec *l = &f->spec->linux_;
@@ -183,6 +204,7 @@ static int plan_masks(struct files *f, struct err *e)
 	if (fd < 0)
 		return fd;
 	plan->null_tree = draft_fd(f->draft, fd);
+	prepare_mask(f);
 	return 0;
 }
 

@@ -440,6 +440,15 @@ static int prepare_dev(const struct mounts *m, const struct mount_op *ops, size_
 	return dev;
 }
 
+bool plan_prepares(const struct spec *spec, const struct plan_inputs *in)
+{
+	const char *label = spec->linux_.mount_label;
+
+	/* A template would wait for it. */
+	return !in->inside && !spec_namespace(spec, CLONE_NEWUSER) && !in->template &&
+	       !(label && *label) && spec_has_own_mounts(spec);
+}
+
 int plan_mounts(const struct spec *spec, const struct plan_inputs *in, struct draft *d,
 	bool *ret_dev_is_bound, int *ret_dev, struct err *e)
 {
@@ -448,11 +457,8 @@ int plan_mounts(const struct spec *spec, const struct plan_inputs *in, struct dr
 		.in = in,
 		.draft = d,
 		.user_namespace = in->inside || spec_namespace(spec, CLONE_NEWUSER),
-		.shared_root = wanted && strstr(wanted, "shared") };
-	const char *label = spec->linux_.mount_label;
-	/* A template would wait for it. */
-	m.prepares = !m.user_namespace && !in->template && !(label && *label) &&
-		     spec_has_own_mounts(spec);
+		.shared_root = wanted && strstr(wanted, "shared"),
+		.prepares = plan_prepares(spec, in) };
 	size_t n = spec->n_mounts;
 	autofree struct mount_op *ops = calloc(n + 1, sizeof(*ops));
 

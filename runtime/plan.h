@@ -70,6 +70,11 @@ int plan_files(
 	const struct spec *spec, const struct plan_inputs *in, struct draft *d, struct err *e);
 
 /*
+ * mounts.c. Whether what belongs to no namespace but the user namespace is made on the parent's side (prepared.h).
+ */
+bool plan_prepares(const struct spec *spec, const struct plan_inputs *in);
+
+/*
  * mounts.c. `ret_dev_is_bound`: /dev is the host's, or another, and nothing is made in it. `ret_dev`: it is new, made
  * here already, and has what it is to have yet; borrowed; -1.
  */

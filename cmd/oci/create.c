@@ -129,7 +129,7 @@ int create_from_bundle(struct context *c, const struct create_words *w, const ch
 		r = container_reserve(&c->home, id, ret, e);
 	if (r == 0 && !b->restore)
 		r = service_prepare(&c->home, id, ret->dir, &b->spec, e);
-	if (r == 0 && !waits && !b->restore)
+	if (r == 0 && !waits && !b->restore && service_is_awaited())
 		r = service_listen(ret->dir, &b->notify, e);
 	automatic(template) struct template template = TEMPLATE_NONE;
 	struct fork_source from = { .template = &template,

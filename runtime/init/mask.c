@@ -64,7 +64,7 @@ static void mask_all(struct child *c)
 {
 	const place *paths = child_list(c, c->plan->masked);
 	struct cover file = { .tree = child_fd(c, c->plan->null_tree) };
-	struct cover directory = { .tree = -1 };
+	struct cover directory = { .tree = child_fd(c, c->plan->empty_tree) };
 
 	for (uint32_t i = 0; i < c->plan->n_masked; i++) {
 		const char *path = child_text(c, paths[i]);

@@ -143,10 +143,11 @@ struct init_plan {
 	place hostname, domainname;
 	place time_offsets; /* what is written to timens_offsets */
 	/* files */
-	int32_t rootfs;	   /* the root, a detached tree; for exec with PLAN_CHROOT its directory */
-	place root_place;  /* where hooks look for it on the host; nothing: nobody does */
-	int32_t null_tree; /* the host's /dev/null, read-only, detached: what masks files */
-	int32_t proc;	   /* a private procfs, detached: the only one that is written through */
+	int32_t rootfs;	    /* the root, a detached tree; for exec with PLAN_CHROOT its directory */
+	place root_place;   /* where hooks look for it on the host; nothing: nobody does */
+	int32_t null_tree;  /* the host's /dev/null, read-only, detached: what masks files */
+	int32_t empty_tree; /* what masks directories; -1: the child makes it */
+	int32_t proc;	    /* a private procfs, detached: the only one that is written through */
 	uint32_t n_mounts, n_devices, n_masked, n_readonly;
 	place mounts, devices;	    /* struct mount_op[], struct plan_device[] */
 	place masked, readonly;	    /* place[] of paths */

@@ -5,7 +5,7 @@ load helpers
 # Bounds for one container of make_bundle, which has what everybody's has: six namespaces, six mounts, the usual
 # devices, four masked paths. A call more needs a reason, in the commit that raises a bound.
 RUN=354    # run: the parent's and the child's (40 prctl of them are the bounding set)
-PARENT=167 # ... the parent's, which makes /dev while the child makes its namespaces
+PARENT=169 # ... the parent's, which makes /dev while the child makes its namespaces
 EXEC=192   # exec: both
 DELETE=68  # delete of one that has ended
 
