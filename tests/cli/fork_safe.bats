@@ -33,8 +33,8 @@ told() {
 	cow logs "$1"
 }
 
-# state NAME: the same, its mounts sorted: the kernel lists them by when each was made, in there or by us (6.8)
-state() {
+# standing NAME: the same, its mounts sorted: the kernel lists them by when each was made, in there or by us (6.8)
+standing() {
 	told "$1" >"$SCRATCH/told"
 	grep -v '^mount:' "$SCRATCH/told"
 	grep '^mount:' "$SCRATCH/told" | sort
@@ -44,10 +44,10 @@ state() {
 # same [OPTIONS]: heir's state, of a container that was executed and of a fork of $ID-t, each with these options
 same() {
 	cow run -d --name "$NAME" "$@" "$IMAGE" heir state >/dev/null
-	state "$NAME" >"$SCRATCH/run"
+	standing "$NAME" >"$SCRATCH/run"
 	cow rm "$NAME" >/dev/null
 	cow fork --name "$NAME" "$@" "$ID-t" heir state >/dev/null
-	state "$NAME" >"$SCRATCH/fork"
+	standing "$NAME" >"$SCRATCH/fork"
 	cow rm "$NAME" >/dev/null
 	[ "$(wc -l <"$SCRATCH/fork")" -gt 90 ]
 	run diff "$SCRATCH/run" "$SCRATCH/fork"
