@@ -4,12 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "cmd/reaper/teller.h"
 #include "spec/base/fd.h"
+
+enum {
+	ASIDE_MAX = 32,
+	AGAIN_MS = 1,
+	TRIES = 8,
+};
 
 /* One end, on its way there, and back. */
 struct end {
@@ -26,19 +33,67 @@ static struct source ours = { hear, -1 };
 static pid_t scribe, dismissed; /* 0: none */
 static unsigned n_out;		/* ends that it has */
 
-_Noreturn static void write_down(struct reaper *r, int ends)
+/* Those whose records are locked: mostly by who has just made them, and is done with it in a moment. To fork a
+ * process that waits for each costs more. */
+static struct {
+	struct end end;
+	int tries;
+} aside[ASIDE_MAX];
+static size_t n_aside;
+
+/* False: whoever sent it is gone. */
+static bool answer(const struct reaper *r, int ends, struct end *end)
+{
+	if (!end->left)
+		teller_tell(r, end->id, end->pid, end->status);
+	return send(ends, end, sizeof(*end), MSG_NOSIGNAL) == sizeof(*end);
+}
+
+static bool look_again(const struct reaper *r, int ends)
+{
+	size_t kept = 0;
+	bool heard = true;
+
+	for (size_t i = 0; i < n_aside; i++) {
+		struct end *end = &aside[i].end;
+		end->left = record_is_locked(&r->home, end->id);
+		if (end->left && --aside[i].tries > 0)
+			aside[kept++] = aside[i];
+		else
+			heard = answer(r, ends, end) && heard;
+	}
+	n_aside = kept;
+	return heard;
+}
+
+/* The next one. False: there is none any more. */
+static bool take_one(const struct reaper *r, int ends)
 {
 	struct end end;
+
+	if (recv(ends, &end, sizeof(end), 0) != sizeof(end))
+		return false;
+	end.left = record_is_locked(&r->home, end.id);
+	if (!end.left || n_aside == ASIDE_MAX)
+		return answer(r, ends, &end);
+	aside[n_aside].end = end;
+	aside[n_aside++].tries = TRIES;
+	return true;
+}
+
+_Noreturn static void write_down(struct reaper *r, int ends)
+{
+	bool heard = true;
 
 	/* Each end needs the same again: the lists of directories, 32 KiB a level. */
 	mallopt(M_TRIM_THRESHOLD, 1 << 20);
 	ends = teller_become(r, ends);
-	while (recv(ends, &end, sizeof(end), 0) == sizeof(end)) {
-		end.left = record_is_locked(&r->home, end.id);
-		if (!end.left)
-			teller_tell(r, end.id, end.pid, end.status);
-		if (send(ends, &end, sizeof(end), MSG_NOSIGNAL) != sizeof(end))
-			break;
+	while (heard) {
+		struct pollfd p = { .fd = ends, .events = POLLIN };
+		if (n_aside && poll(&p, 1, AGAIN_MS) == 0)
+			heard = look_again(r, ends);
+		else
+			heard = take_one(r, ends);
 	}
 	_exit(0);
 }
