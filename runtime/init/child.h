@@ -19,8 +19,9 @@ struct child {
 	int n_fds;
 	int channel;	   /* to the parent, later to `start`; -1 once neither listens */
 	uint64_t old_root; /* the mount that the pivot leaves behind */
-	int root;	   /* the container's root, O_PATH; -1 before rootfs and for exec */
-	int clocks;	   /* timens_offsets of its process, until they are set */
+	int hollow; /* of a fork: a mount namespace to make its own of; -1: the one that it is in */
+	int root;   /* the container's root, O_PATH; -1 before rootfs and for exec */
+	int clocks; /* timens_offsets of its process, until they are set */
 	bool is_in_cwd;
 	const char *step;
 	int fds[PLAN_FDS_MAX]; /* by slot; at the end, as few pages of it are touched */

@@ -27,7 +27,7 @@ _Noreturn void init_main(void)
 	/* The parent blocks signals to read them as a file; the program shall not inherit that. */
 	sys(rt_sigprocmask, 2 /* SIG_SETMASK */, &no_signals, 0, sizeof(no_signals));
 	self.channel = CHANNEL_FD;
-	self.root = -1;
+	self.root = self.hollow = -1;
 	sys(fcntl, CHANNEL_FD, 2 /* F_SETFD */, 1 /* FD_CLOEXEC */);
 	self.step = "namespaces";
 	channel_receive_plan(&self);

@@ -154,8 +154,15 @@ static void fork_sibling(struct child *c)
  * creator (cgroup_namespaces(7)). */
 void namespaces_make(struct child *c, uint64_t flags)
 {
-	long r = flags ? sys(unshare, flags) : 0;
+	long r = 0;
 
+	if (c->hollow >= 0 && flags & CLONE_NEWNS) {
+		r = sys(setns, c->hollow, CLONE_NEWNS);
+		sys(close, c->hollow);
+		c->hollow = -1;
+	}
+	if (r >= 0 && flags)
+		r = sys(unshare, flags);
 	if (r < 0)
 		child_fail(c, (int)r, "make the namespaces");
 }

@@ -8,6 +8,8 @@
  * tables are charged there. The template needs no way back from a namespace, and the orphan falls
  * to the reaper, which is a subreaper and the template's parent.
  *
+ * The fork makes its mount namespace of an empty one (hollow.h), not as a copy of the template's.
+ *
  * All signals are blocked from before the fork until it is a container: no handler of the program runs
  * half confined. A fork whose creator is gone reads the end of its channel, and ends.
  */
@@ -23,6 +25,7 @@
 
 #include "runtime/init/text.h"
 #include "runtime/template/fitness.h"
+#include "runtime/template/hollow.h"
 #include "runtime/template/protocol.h"
 #include "runtime/template/settle.h"
 
@@ -41,6 +44,8 @@ static struct {
 	void *back[5]; /* __builtin_setjmp(): into the template's own stack */
 	_Alignas(16) char stack[HELPER_STACK];
 } birth;
+
+static int hollow = -1; /* where forks begin (hollow.h); without it, in our own mount namespace */
 
 static const uint64_t all_signals = ~0ull;
 
@@ -65,7 +70,10 @@ static void begin_child(void)
 		if (fork_child.channel < 0)
 			sys(exit_group, 1);
 	}
-	sys(close_range, CHANNEL_FD + 1, ~0u, 0);
+	fork_child.hollow = hollow;
+	if (hollow > CHANNEL_FD + 1)
+		fork_child.hollow = (int)sys(dup3, hollow, CHANNEL_FD + 1, O_CLOEXEC);
+	sys(close_range, CHANNEL_FD + 1 + (fork_child.hollow >= 0), ~0u, 0);
 }
 
 /* False too where a filter answers in the kernel's place: then nothing is written. */
@@ -171,11 +179,11 @@ static void help(void)
 }
 
 /* As clone_running() in birth.c: the helper shares our memory and needs its own stack. */
-static long clone_helper(struct clone_args *args)
+static long clone_helper(struct clone_args *args, void (*body)(void))
 {
 	long ret;
 #ifdef __x86_64__
-	register void (*fn)(void) __asm__("r12") = help;
+	register void (*fn)(void) __asm__("r12") = body;
 
 	__asm__ volatile("syscall\n\t"
 			 "test %%rax, %%rax\n\t"
@@ -191,7 +199,7 @@ static long clone_helper(struct clone_args *args)
 	register long x8 __asm__("x8") = __NR_clone3;
 	register long x0 __asm__("x0") = (long)args;
 	register long x1 __asm__("x1") = sizeof(*args);
-	register void (*fn)(void) __asm__("x19") = help;
+	register void (*fn)(void) __asm__("x19") = body;
 
 	__asm__ volatile("svc 0\n\t"
 			 "cbnz x0, 1f\n\t"
@@ -248,7 +256,7 @@ static bool fork_one(int channel, int cgroup, uint64_t namespaces)
 		stub->before();
 	if (__builtin_setjmp(birth.back))
 		return true;
-	pid = clone_helper(&args);
+	pid = clone_helper(&args, help);
 	if (pid < 0)
 		tell_failure(channel, pid, "clone the helper of a fork into its cgroup");
 	else
@@ -396,6 +404,38 @@ static int rehearse(void *unused)
 	return 0;
 }
 
+static void hollow_out(void)
+{
+	long fd = hollow_make();
+
+	hollow = (int)fd;
+	/* Not where the channel will be. */
+	if (fd >= 0 && fd <= CHANNEL_FD) {
+		hollow = (int)sys(fcntl, fd, F_DUPFD_CLOEXEC, CHANNEL_FD + 1);
+		sys(close, fd);
+	}
+	for (;;)
+		sys(exit, 0);
+}
+
+/* By one who shares our memory and our fds, and no more. */
+static void make_hollow(void)
+{
+	struct clone_args args = {
+		.flags = CLONE_VM | CLONE_VFORK | CLONE_FILES,
+		.stack = (uint64_t)(uintptr_t)birth.stack,
+		.stack_size = sizeof(birth.stack),
+	};
+	uint64_t before;
+	int status = 0;
+
+	mask_signals(&all_signals, &before);
+	long pid = clone_helper(&args, hollow_out);
+	while (pid >= 0 && sys(wait4, pid, &status, __WALL, NULL) == -EINTR)
+		;
+	mask_signals(&before, NULL);
+}
+
 static struct pollfd fds[1 + CONNECTIONS];
 
 /* Of a program that is half moved nothing is forked. */
@@ -428,6 +468,7 @@ struct child *stub_serve(const struct stub *s)
 	/* Or its forks would fall to it, and not to the reaper. */
 	sys(prctl, PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 	sys(fcntl, s->listener, F_SETFD, FD_CLOEXEC);
+	make_hollow();
 	freeze_memory();
 	seal_root(s->listener);
 	for (int i = 1; i <= CONNECTIONS; i++)

@@ -202,6 +202,22 @@ without_privilege() { setpriv --bounding-set=-all --inh-caps=-all --no-new-privs
 	same
 }
 
+@test "a fork begins in a mount namespace with nothing in it, which its template keeps" {
+	template --
+	run python3 - "$(inspect "$ID-t" pid)" <<'END'
+import ctypes, os, sys
+fds = "/proc/%s/fd/" % sys.argv[1]
+proc = os.open("/proc", os.O_RDONLY)
+kept = [f for f in os.listdir(fds) if os.readlink(fds + f).startswith("mnt:")]
+assert len(kept) == 1, kept
+assert ctypes.CDLL(None).setns(os.open(fds + kept[0], os.O_RDONLY), 0x20000) == 0
+with open(os.open("self/mountinfo", os.O_RDONLY, dir_fd=proc)) as f:
+    print(f.read().count("\n"), "mount", os.listdir("/"))
+END
+	assert_status 0
+	[ "$output" = "1 mount []" ]
+}
+
 @test "a template whose helper of a fork is killed half way ends: its locks may be held" {
 	template -- before:killer
 	fails 'fork the template: its helper was killed' timeout -k 1 20 "$COW" --root "$STATE" --store "$STORE" fork "$ID-t"

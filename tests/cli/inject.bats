@@ -33,10 +33,11 @@ says() { [ "$(cow logs "$1" 2>&1)" = "$2" ]; }
 		cow fork --name "$fork" "$T" >/dev/null
 		eventually says "$fork" "woken: pid 1, interrupted, third 0.333333, locks are its own"
 	done
-	# It has no more open than what it was given, and nobody below it.
+	# It has no more open than what it was given and what its forks begin in, and nobody below it.
 	pid=$(inspect "$T" pid)
 	fds=("/proc/$pid/fd"/*)
-	[ "${fds[*]##*/}" = "0 1 2 3" ]
+	[ "${fds[*]##*/}" = "0 1 2 3 4" ]
+	[[ $(readlink "/proc/$pid/fd/4") == mnt:* ]]
 	eventually eval '[ -z "$(cat "/proc/$pid/task/$pid/children")" ]' # who bore the forks is reaped some time
 	says "$T" ""
 	# It ends when it is told to, and they go on.
