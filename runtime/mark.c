@@ -69,8 +69,9 @@ int mark_open(const struct process_mark *mark)
 	/* The pidfd first: what it means cannot change while we compare. */
 	autofd int fd = mark->pid > 0 ? pidfd_open(mark->pid, 0) : -1;
 
+	/* A thread of another process may have its number by now: EINVAL, or ENOENT by newer kernels. */
 	if (fd < 0)
-		return mark->pid > 0 ? -errno : -ESRCH;
+		return mark->pid <= 0 || errno == EINVAL || errno == ENOENT ? -ESRCH : -errno;
 	int r = look(mark);
 	return r < 0 ? r : take_fd(&fd);
 }

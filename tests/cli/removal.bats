@@ -21,6 +21,22 @@ cleared() {
 	cleared
 }
 
+@test "its number is that of another's thread by now" {
+	sleeper
+	kill -KILL "$PID"
+	await status_is "$ID" stopped
+	"$HELPERS/leaderless" 1 >"$SCRATCH/ready" 3>&- &
+	local other=$! thread
+	await grep -q ready "$SCRATCH/ready"
+	thread=$(find "/proc/$other/task" -mindepth 1 -maxdepth 1 ! -name "$other" -printf %f)
+	sed -Ei "s/^init [0-9]+ /init $thread /" "$STATE/$ID/record"
+	fails "container not running: '$ID': it has stopped" cowrun kill "$ID"
+	cleared
+	alive "$other"
+	kill -KILL "$other"
+	wait "$other" || true
+}
+
 @test "its group is killed by somebody else, and removed" {
 	sleeper
 	cowrun exec -d "$ID" sleep 1001 >/dev/null 2>&1
