@@ -25,6 +25,8 @@
 #include "spec/base/log.h"
 #include "spec/mounts.h"
 
+enum { PREPARED_MAX = 16 }; /* each takes a file descriptor of ours, and one of the child's */
+
 struct mounts {
 	const struct spec *spec;
 	const struct plan_inputs *in;
@@ -32,6 +34,7 @@ struct mounts {
 	struct idmaps idmaps;
 	bool user_namespace, shared_root;
 	bool prepares; /* what belongs to no other namespace is made here */
+	size_t n_prepared;
 };
 
 /* One mount while it is planned. */
@@ -283,13 +286,16 @@ static void prepare(struct mounts *m, struct job *j, const char *type)
 	struct mount_op *op = j->op;
 	const uint64_t late = op->flags & MOUNT_READONLY_LATE ? MOUNT_ATTR_RDONLY : 0;
 
-	if (!m->prepares || op->flags & (MOUNT_TAKE_MODE | MOUNT_COPY_UP) || !prepared_can(type))
+	if (!m->prepares || m->n_prepared == PREPARED_MAX ||
+		op->flags & (MOUNT_TAKE_MODE | MOUNT_COPY_UP) || !prepared_can(type))
 		return;
 	op->tree = draft_fd(
 		m->draft, prepared_make(type, j->spec->source, (const char *const *)j->flags.data,
 				  j->flags.n_data, op->attr_set & ~late));
-	if (op->tree >= 0)
-		op->kind = MOUNT_KIND_TREE;
+	if (op->tree < 0)
+		return;
+	op->kind = MOUNT_KIND_TREE;
+	m->n_prepared++;
 }
 
 static int plan_new(struct mounts *m, struct job *j, const char *type, struct err *e)

@@ -67,6 +67,15 @@ load mounts
 	gives $'dir\nfile' 'ls /mnt/inner' "$(fresh tmpfs /mnt) | $(bind /mnt/inner bind)"
 }
 
+@test "many file systems of its own take no more file descriptors than a few" {
+	need_static "a program's libraries take file descriptors"
+	bundle "$(args sh -c 'grep -c " /many/[0-9]* tmpfs" /proc/mounts') | .process.rlimits = [] | .process.oomScoreAdj = 500 |
+		.mounts += [range(100) | {destination: \"/many/\(.)\", type: \"tmpfs\", source: \"tmpfs\", options: [\"mode=755\"]}]"
+	run prlimit --nofile=64:64 "$COWRUN" --root "$STATE" run -b "$BUNDLE" "$ID"
+	assert_status 0
+	assert_output 100
+}
+
 @test "a mount point may lie behind symlinks, which stay inside" {
 	bundle
 	ln -sfn /../../../../../var "$BUNDLE/rootfs/link"
