@@ -450,7 +450,7 @@ bool plan_prepares(const struct spec *spec, const struct plan_inputs *in)
 {
 	const char *label = spec->linux_.mount_label;
 
-	/* A template would wait for it. */
+	/* A fork was not the faster for it. */
 	return !in->inside && !spec_namespace(spec, CLONE_NEWUSER) && !in->template &&
 	       !(label && *label) && spec_has_own_mounts(spec);
 }
