@@ -208,11 +208,10 @@ int stage_open(struct context *c, const struct experiment *x, const char *result
 		r = make_run(&s, results, e);
 	if (r == 0 && needs_rootfs(x))
 		r = mount_all(&s, e);
-	if (r < 0)
-		return r;
+	/* Whatever became of it: what is made is the caller's to clear. */
 	*ret = s;
 	s = (struct stage){ .store = STORE_NONE, .lock = -1 };
-	return make_words(ret, e);
+	return r < 0 ? r : make_words(ret, e);
 }
 
 struct way_values stage_values(const struct stage *s, const char *way, uint64_t n)

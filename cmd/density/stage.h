@@ -32,7 +32,8 @@ struct stage {
 
 /*
  * Finds out whether all is there that the experiment needs, in one line if not: image, programs,
- * memory, space. `results`: the directory of the results, absolute.
+ * memory, space. `results`: the directory of the results, absolute. `ret` has what was made of it, where it
+ * failed too: for stage_clear().
  */
 int stage_open(struct context *c, const struct experiment *x, const char *results,
 	struct stage *ret, struct err *e);

@@ -192,6 +192,15 @@ nothing_is_left() {
 	END
 }
 
+@test "where the image cannot be mounted, nothing is left beside the state root" {
+	rm -rf "$SCRATCH/results"
+	run setpriv --bounding-set=-sys_admin --inh-caps=-all "$COW" --root "$STATE" --store "$STORE" density -q -o "$SCRATCH/results" \
+		--image "$IMAGE" --count 1 --way cowrun --repeat 1 sleep 1000
+	assert_status 1
+	assert_output_matches 'density: files of image .*: operation not permitted$'
+	nothing_is_left
+}
+
 @test "the floor is the bare system calls: what it says, and what it cannot do" {
 	rm -rf "$SCRATCH/results"
 	lab --image "$IMAGE" --count 1 --way floor --repeat 1 no-such-program
