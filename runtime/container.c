@@ -228,9 +228,6 @@ static int describe(struct container *c, const struct create_options *o, struct 
 {
 	struct timespec now;
 
-	c->bundle = realpath(o->bundle, NULL);
-	if (!c->bundle)
-		return err_set(e, errno, "open the bundle '%s'", o->bundle);
 	clock_gettime(CLOCK_REALTIME, &now);
 	int r = record_add(c->journal, "bundle", "%s", e, c->bundle);
 	if (r == 0)
@@ -380,6 +377,9 @@ int container_create(struct container *c, const struct spec *spec, const char *c
 	int r = o->restore
 			? 0
 			: stock_filter(o->stock, c->home, &spec->linux_.seccomp, &own, &filter, e);
+	/* Whatever fails from here on is followed by the poststop hooks. */
+	if (r == 0 && !(c->bundle = realpath(o->bundle, NULL)))
+		r = err_set(e, errno, "open the bundle '%s'", o->bundle);
 	/* What names nothing that is made can wait until there is time (bear()). */
 	if (r == 0 && (o->from || o->restore))
 		r = describe(c, o, e);

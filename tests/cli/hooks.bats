@@ -268,6 +268,12 @@ pid_of() { jq .pid "$LOG.$1.state"; }
 	[ -e "$LOG.stopped" ]
 }
 
+@test "what fails before there is a process gets its poststop hooks too" {
+	bundle "$(one poststop /bin/touch "$LOG.stopped") | .linux.resources.unified = {\"nosuch.max\": \"1\"}"
+	fails "cannot set 'nosuch.max'" cowrun run -b "$BUNDLE" "$ID"
+	[ -e "$LOG.stopped" ]
+}
+
 @test "a hook that does not end in its time is killed, and that is a failure" {
 	refuses "^cowrun: run: error running prestart hook #0: '/bin/sleep' had not ended after 1 s, killed" \
 		"$(one prestart /bin/sleep 1000) | .hooks.prestart[0].timeout = 1"
