@@ -334,6 +334,20 @@ static void check_fds(const struct scene *s, unsigned expected)
 	ck_assert_uint_eq(count_fds(s->reaper), expected);
 }
 
+static unsigned count_children(pid_t pid)
+{
+	char path[64];
+	unsigned n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	FILE *children = fopen(path, "re");
+	ck_assert_ptr_nonnull(children);
+	while (fscanf(children, "%*d") != EOF)
+		n++;
+	fclose(children);
+	return n;
+}
+
 /* More than a soft limit of 1024 allows; and afterwards it is as it was. */
 START_TEST(a_thousand)
 {
@@ -349,14 +363,15 @@ START_TEST(a_thousand)
 	unsigned n = files.rlim_max / 4 > N ? N : (unsigned)files.rlim_max / 8;
 	struct scene s = scene_begin(0);
 	int c = reaper_reach(s.dir, &e);
+	unsigned children = count_children(s.reaper);
 	struct orphan one = orphan_start(&s, c, "one", NULL);
 	orphan_tell(&one, "x 0\n");
 	ck_assert_int_eq(orphan_wait(&one), 0);
-	unsigned fds = count_fds(s.reaper), now;
-	for (int looks = 0; looks < 200; looks++, usleep(1000))
-		fds = (now = count_fds(s.reaper)) < fds ? now : fds;
-	/* Its scribe has left by now, which had half of its memory in common with it. */
-	unsigned private = private_of(s.reaper);
+	/* Until its scribe has left, which has an fd and half of its memory in common with it. */
+	for (int tries = 0; tries < 20000 && count_children(s.reaper) != children; tries++)
+		usleep(1000);
+	ck_assert_uint_eq(count_children(s.reaper), children);
+	unsigned fds = count_fds(s.reaper), private = private_of(s.reaper);
 
 	(void)private;
 	for (unsigned i = 0; i < n; i++) {
