@@ -5,8 +5,11 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cgroup/bpf.h"
 #include "spec/base/fd.h"
@@ -14,6 +17,7 @@
 #include "spec/base/str.h"
 
 #define FILE_NAME ".devices"
+#define NEW_NAME ".devices.new"
 #define MAGIC "cowDEV1\n"
 
 enum { INSNS_MAX = 1024 };
@@ -82,17 +86,35 @@ int kept_program_open(int dir, const struct device_program *p)
 	return take_fd(&program);
 }
 
+/*
+ * Whoever is killed meanwhile leaves a file that the next one takes over, since there is one name for it. Two at once
+ * may write the same file: what is read is compared, and passed over where it is not whole.
+ */
+static int replace(int dir, const void *data, size_t n)
+{
+	autofd int fd = openat(dir, NEW_NAME, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || ftruncate(fd, 0) < 0)
+		return -errno;
+	int r = fd_write_all(fd, data, n);
+	if (r == 0 && renameat(dir, NEW_NAME, dir, FILE_NAME) < 0)
+		r = -errno;
+	if (r < 0)
+		unlinkat(dir, NEW_NAME, 0);
+	return r;
+}
+
 void kept_program_keep(int dir, const struct device_program *p, int program)
 {
 	automatic(str) struct str text = { 0 };
 	struct kept kept;
-	struct err e;
 
 	if (dir < 0 || p->n > INSNS_MAX || look(program, &kept) < 0)
 		return;
 	kept.n = p->n;
 	str_add_bytes(&text, &kept, sizeof(kept));
 	str_add_bytes(&text, p->v, p->n * sizeof(*p->v));
-	if (str_ok(&text) && fd_replace_file(dir, FILE_NAME, text.data, text.len, 0600, &e) < 0)
-		log_debug("keep the program of device rules: %s", e.text);
+	int r = str_ok(&text) ? replace(dir, text.data, text.len) : -ENOMEM;
+	if (r < 0)
+		log_debug("keep the program of device rules: error %d", -r);
 }

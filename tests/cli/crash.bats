@@ -334,3 +334,22 @@ damaged() {
 	cowrun delete --force "$ID"
 	ends_with 0 $tracer
 }
+
+# Only where the kernel knows device programs (cgroup v2) is there one.
+@test "whoever dies while it keeps the device program leaves one file, which the next takes over" {
+	need_program strace
+	need_static "sanitizers do not like to be traced"
+	cow run --rm --name "$ID-k" image true
+	[ -e "$STATE/.devices" ] || skip "no program of device rules is kept here"
+	local try
+	for try in 1 2 3; do
+		echo none >"$STATE/.devices"
+		run strace -qqo /dev/null -e inject=renameat:signal=KILL:when=1 \
+			"$COW" --root "$STATE" --store "$STORE" run --name "$ID-k" image true
+		assert_status 137
+		cow rm -f "$ID-k" >/dev/null
+		[ "$(find "$STATE" -name '*devices*' | wc -l)" = 2 ]
+	done
+	cow run --rm --name "$ID-k" image true
+	[ "$(find "$STATE" -name '*devices*')" = "$STATE/.devices" ]
+}
