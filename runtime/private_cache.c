@@ -50,21 +50,23 @@ static int add_file(void *data, int file, struct err *e)
 	return 0;
 }
 
-/* All mappings of what is frozen are of one file: the first is as good as any. */
+/* All mappings of what is frozen are of one file: the first is as good as any. Its name in map_files has no zeros before
+ * it, as maps has below 256 MiB, where the heap of a program may be. */
 static int open_frozen(pid_t pid)
 {
 	char path[64], *line = NULL;
+	unsigned long from, to;
 	size_t room = 0;
 	int fd = -1;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
 	FILE *maps = fopen(path, "re");
 	while (maps && fd < 0 && getline(&line, &room, maps) > 0) {
-		if (!strstr(line, "/memfd:" FREEZE_MEMFD " "))
+		if (!strstr(line, "/memfd:" FREEZE_MEMFD " ") ||
+			sscanf(line, "%lx-%lx", &from, &to) != 2)
 			continue;
-		line[strcspn(line, " ")] = '\0';
-		autofree char *file = str_format("/proc/%d/map_files/%s", (int)pid, line);
-		fd = file ? open(file, O_RDONLY | O_CLOEXEC) : -1;
+		snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", (int)pid, from, to);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	free(line);
 	if (maps)

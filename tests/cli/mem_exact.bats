@@ -38,6 +38,8 @@ next() {
 	eventually has_line "$name" "^$((number + 1))\\. "
 }
 
+exact() { cow mem --json | grep -q '^[[:space:]]"exact": true'; }
+
 # look: what all of them have now; what they had is kept
 look() {
 	[ ! -e "$SCRATCH/now" ] || mv "$SCRATCH/now" "$SCRATCH/before"
@@ -266,6 +268,8 @@ swapped() { for pid in $(processes "$1"); do cat "/proc/$pid/status"; done | awk
 	group=$(inspect "$NAME-a" cgroup)
 	# All that can be: the kernel says EAGAIN where it was less.
 	echo 20M >"$CGROUP/$group/memory.reclaim" || true
+	# It goes on for a moment.
+	eventually exact
 	look
 	say "on swap: $(pages now 'of("a") | .swap_bytes') pages"
 	[ "$(pages now 'of("a") | .swap_bytes')" -ge 1024 ]
