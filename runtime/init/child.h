@@ -120,7 +120,9 @@ long mount_change(int fd, unsigned flags, uint64_t set, uint64_t clear, uint64_t
 /* What was mounted writable so that things could be made in it. */
 void mounts_make_readonly(struct child *c);
 
-/* mask.c: a detached tmpfs, read-only and empty; `attempt`: what fails without it. */
+/* mask.c: a detached tmpfs, read-only and without a name for anything, or -errno. */
+long empty_tree(void);
+/* The same; `attempt`: what fails without it. */
 int empty_directory(struct child *c, const char *attempt);
 
 /* copyup.c: all of the directory `from` into the tmpfs `to`; with its own owner and mode, too. */

@@ -35,9 +35,9 @@ static void cover(struct child *c, struct cover *with, int target, const char *p
 	with->used = true;
 }
 
-int empty_directory(struct child *c, const char *attempt)
+long empty_tree(void)
 {
-	int fs = (int)sys(fsopen, "tmpfs", FSOPEN_CLOEXEC);
+	long fs = sys(fsopen, "tmpfs", FSOPEN_CLOEXEC);
 	long r = fs;
 
 	if (r >= 0)
@@ -48,10 +48,18 @@ int empty_directory(struct child *c, const char *attempt)
 		r = sys(fsmount, fs, FSMOUNT_CLOEXEC,
 			MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 				MOUNT_ATTR_NOEXEC);
-	if (r < 0)
-		child_fail(c, (int)r, "%s", attempt);
-	sys(close, fs);
-	return (int)r;
+	if (fs >= 0)
+		sys(close, fs);
+	return r;
+}
+
+int empty_directory(struct child *c, const char *attempt)
+{
+	long tree = empty_tree();
+
+	if (tree < 0)
+		child_fail(c, (int)tree, "%s", attempt);
+	return (int)tree;
 }
 
 /* Paths that are not there, or not reachable, need no mask (what runc and crun do as well). */

@@ -5,26 +5,7 @@
 #include <linux/nsfs.h>
 #include <sys/mount.h>
 
-#include "runtime/init/sys.h"
-
-/* Read-only, without a name for anything. */
-static long empty_tree(void)
-{
-	long fs = sys(fsopen, "tmpfs", FSOPEN_CLOEXEC);
-	long r = fs;
-
-	if (r >= 0)
-		r = sys(fsconfig, fs, FSCONFIG_SET_STRING, "nr_blocks", "1", 0);
-	if (r >= 0)
-		r = sys(fsconfig, fs, FSCONFIG_CMD_CREATE, 0, 0, 0);
-	if (r >= 0)
-		r = sys(fsmount, fs, FSMOUNT_CLOEXEC,
-			MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-				MOUNT_ATTR_NOEXEC);
-	if (fs >= 0)
-		sys(close, fs);
-	return r;
-}
+#include "runtime/init/child.h"
 
 /* What lies at that path may be anything: it must be the kernel's. */
 static long open_own(void)
